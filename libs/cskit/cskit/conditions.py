@@ -1,0 +1,311 @@
+"""Conditions in CEL: checked when they are applied, quick and harmless when they are asked. The only user of `cel`.
+
+A field has a kind. Text, booleans, times and lists are checked by type; numbers compare with whole and broken numbers
+alike. A field of kind "any" may hold anything, and names below it are not checked.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+from cel_expr_python import cel
+
+from cskit.observability import CONDITION_ERRORS, get_logger
+
+Kind: TypeAlias = Literal["text", "number", "bool", "time", "list", "any"]
+Fields: TypeAlias = "Mapping[str, Kind | Fields]"
+
+LONGEST: Final = 4000  # characters of a condition
+
+log = get_logger()
+
+_CHECKED: Final[Mapping[Kind, cel.Type]] = {
+    "text": cel.Type("google.protobuf.StringValue"),  # or null
+    "bool": cel.Type("google.protobuf.BoolValue"),  # or null
+    "time": cel.Type.TIMESTAMP,
+    "list": cel.Type.List(cel.Type.DYN),
+    "number": cel.Type.DYN,  # the checker would refuse 40.5 > 40
+    "any": cel.Type.DYN,
+}
+_BOOLEAN: Final = ("BOOL", "DYN", "bool_wrapper")
+_KNOWN: Final = frozenset(
+    "true false null in int uint double bool string bytes list map null_type type timestamp duration google".split()
+)
+_TOKEN: Final = re.compile(
+    r"""(?P<skip>\s+|//[^\n]*)
+    |(?P<text>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<number>[0-9][0-9A-Za-z_.]*)
+    |(?P<sign>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_MACROS: Final = frozenset({"all", "exists", "exists_one", "map", "filter", "existsOne"})
+_CEL_ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_NO_OVERLOAD: Final = re.compile(r"found no matching overload for '_?\W*?([^\w'\s]+|in)_?' applied to '\((.*), (.*)\)'")
+_ABSENT: Final = re.compile(r"^(NOT_FOUND: Key not found|UNKNOWN: No value with name)")
+
+
+class ConditionError(Exception):
+    """A condition that cannot be applied. `line` and `column` count from 1, within the condition's own text."""
+
+    def __init__(self, message: str, column: int, line: int = 1) -> None:
+        super().__init__(f"Line {line}, column {column}: {message}")
+        self.message = message
+        self.column = column
+        self.line = line
+
+
+class Conditions:
+    """The variables that conditions of one place may use: each a kind, or a mapping of field names to kinds."""
+
+    def __init__(self, variables: Fields) -> None:
+        self._variables = variables
+        self._paths = sorted(path for path, _ in _leaves(variables))
+        self._times = tuple(tuple(path.split(".")) for path, kind in _leaves(variables) if kind == "time")
+        maps = [name for name, fields in variables.items() if not isinstance(fields, str)]
+        whole = {name: cel.Type.DYN for known in maps for name in (known, _asked(known))}
+        checked = {path: _CHECKED[kind] for path, kind in _leaves(variables)}
+        self._check = cel.NewEnv(variables={**checked, **whole})
+        running = {path: cel.Type.TIMESTAMP if kind == "time" else cel.Type.DYN
+                   for path, kind in _leaves(variables) if kind == "time" or "." not in path}  # fmt: skip
+        self._run = cel.NewEnv(variables={**running, **whole})
+
+    def compile(self, text: str) -> "Condition":
+        """The condition that `text` states. ConditionError if it is not CEL, not boolean, or names an unknown field."""
+        if len(text) > LONGEST:
+            raise ConditionError(f"A condition has at most {LONGEST} characters.", LONGEST)
+        self._refuse_unknown(text)
+        try:
+            rewritten = self._presence(text)
+            gives = self._check.compile(rewritten).return_type().name()
+            expression = self._run.compile(rewritten)
+        except RuntimeError as error:
+            raise _explained(str(error), text) from None
+        if gives not in _BOOLEAN:
+            raise ConditionError(f"A condition is true or false; this one gives {gives.lower()}.", 1)
+        return Condition(text, expression, self._variables, self._times)
+
+    def _refuse_unknown(self, text: str) -> None:
+        for name in _names(text):
+            if name.path[0] in self._variables:
+                wrong = self._unknown_field(name.path)
+            elif name.path[0] in _KNOWN:
+                continue
+            else:
+                wrong = ".".join(name.path)
+            if wrong is not None:
+                raise ConditionError(f"“{wrong}” is unknown. {self._hint(wrong)}", *_place(text, name.start))
+
+    def _presence(self, text: str) -> str:
+        """`text` with has(task.due) as has(Task.due): CEL would take `task.due`, a variable, for its value.
+
+        As long as before, so that the columns of mistakes stay right.
+        """
+        for start in _asked_for(text):
+            name = _TOKEN.match(text, start)
+            if name is not None and not isinstance(self._variables.get(name.group(), "any"), str):
+                text = text[:start] + _asked(name.group()) + text[name.end() :]
+        return text
+
+    def _unknown_field(self, path: tuple[str, ...]) -> str | None:
+        """The part of a path up to its first unknown name."""
+        here: Kind | Fields = self._variables
+        for depth, part in enumerate(path):
+            if isinstance(here, str):
+                return None
+            if part not in here:
+                return ".".join(path[: depth + 1])
+            here = here[part]
+        return None
+
+    def _hint(self, wrong: str) -> str:
+        near = difflib.get_close_matches(wrong, self._paths, n=1, cutoff=0.6)
+        if near:
+            return f"Did you mean “{near[0]}”?"
+        return f"There are: {', '.join(self._variables)}."
+
+
+class Condition:
+    """A checked condition."""
+
+    def __init__(self, text: str, expression: Any, variables: Fields, times: tuple[tuple[str, ...], ...]) -> None:
+        self.text = text
+        self._expression = expression
+        self._variables = variables
+        self._times = times
+        self._complained = False
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is true of `values`, variable by variable. Never raises.
+
+        What it needs and does not find makes it false. So does an error, which is logged once for this condition.
+        """
+        data: dict[str, Any] = {
+            name: _plain(values.get(name, {} if not isinstance(fields, str) else None))
+            for name, fields in self._variables.items()
+            if name in values or not isinstance(fields, str)
+        }
+        data |= {_asked(name): data[name] for name, fields in self._variables.items() if not isinstance(fields, str)}
+        for path in self._times:
+            moment = _moment(values, path)
+            if moment is not None:
+                data[".".join(path)] = moment
+            elif len(path) == 1:
+                data.pop(path[0], None)
+        try:
+            result = self._expression.eval(data=data)
+            kind, value = result.type().name(), result.value()
+        except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+            return self._failed(str(error))
+        if kind == "BOOL":
+            return bool(value)
+        if kind in ("ERROR", "UNKNOWN"):
+            return False if _ABSENT.match(str(value)) else self._failed(str(value))
+        return False if kind == "NULL" else self._failed(f"it gives {kind.lower()}, not true or false")
+
+    def _failed(self, reason: str) -> bool:
+        CONDITION_ERRORS.inc()
+        if not self._complained:
+            self._complained = True
+            log.warning("condition.failed", condition=self.text, reason=reason)
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A variable as it stands in a condition, with the fields that follow it."""
+
+    path: tuple[str, ...]
+    start: int
+
+
+def _names(text: str) -> Iterator[_Name]:
+    """The variables of a condition and their fields; not functions, nor what a macro such as exists(x, ...) binds."""
+    tokens = [match for match in _TOKEN.finditer(text) if match.lastgroup != "skip"]
+    signs = [match.group() for match in tokens]
+    bound = {
+        signs[at + 2]
+        for at in range(len(tokens) - 3)
+        if signs[at] in _MACROS and signs[at + 1] == "(" and signs[at + 3] == ","
+    }
+    at = 0
+    while at < len(tokens):
+        start = at
+        at += 1
+        if tokens[start].lastgroup != "name" or (start and signs[start - 1] == "." and _selects(tokens, start - 1)):
+            continue
+        if at < len(tokens) and signs[at] == "(":
+            continue
+        path = [signs[start]]
+        while at + 1 < len(tokens):
+            if signs[at] == "." and tokens[at + 1].lastgroup == "name" and not _called(signs, at + 1):
+                path.append(signs[at + 1])
+                at += 2
+            elif signs[at] == "[" and tokens[at + 1].lastgroup == "text" and signs[at + 2 : at + 3] == ["]"]:
+                path.append(signs[at + 1].strip("rR\"'"))
+                at += 3
+            else:
+                break
+        if path[0] not in bound:
+            yield _Name(tuple(path), tokens[start].start())
+
+
+def _asked(name: str) -> str:
+    """The name under which has() sees a variable; conditions cannot write it."""
+    return name[:1].upper() + name[1:]
+
+
+def _asked_for(text: str) -> list[int]:
+    """Where the variables in has(...) begin."""
+    tokens = [match for match in _TOKEN.finditer(text) if match.lastgroup != "skip"]
+    return [
+        tokens[at + 2].start()
+        for at in range(len(tokens) - 2)
+        if tokens[at].group() == "has" and tokens[at + 1].group() == "("
+    ]
+
+
+def _selects(tokens: list[re.Match[str]], dot: int) -> bool:
+    """Whether this dot picks a field of what stands before it, rather than beginning an absolute name."""
+    return dot > 0 and (tokens[dot - 1].lastgroup in ("name", "text", "number") or tokens[dot - 1].group() in ")]}")
+
+
+def _called(signs: list[str], at: int) -> bool:
+    return at + 1 < len(signs) and signs[at + 1] == "("
+
+
+def _leaves(fields: Fields, before: str = "") -> Iterator[tuple[str, Kind]]:
+    for name, kind in fields.items():
+        if isinstance(kind, str):
+            yield before + name, kind
+        else:
+            yield from _leaves(kind, f"{before}{name}.")
+
+
+def _place(text: str, at: int) -> tuple[int, int]:
+    """Column and line, from 1, of a character."""
+    return at - (text.rfind("\n", 0, at) + 1) + 1, text.count("\n", 0, at) + 1
+
+
+def _explained(error: str, text: str) -> ConditionError:
+    """What the CEL compiler says, as a sentence with its place."""
+    found = _CEL_ERROR.search(error)
+    if found is None:
+        return ConditionError(error.splitlines()[0], 1)
+    line, column, said = int(found[1]), int(found[2]), found[3]
+    said = said.removesuffix(" [INVALID_ARGUMENT]").replace(" (in container '')", "").removeprefix("Syntax error: ")
+    if not text.strip():
+        return ConditionError("A condition is empty. Leave it out, or write true.", 1)
+    if overload := _NO_OVERLOAD.search(said):
+        sides = [re.sub(r"wrapper\((\w+)\)|google\.protobuf\.", r"\1", side).lower() for side in overload.group(2, 3)]
+        return ConditionError(f"“{overload[1]}” does not go between {sides[0]} and {sides[1]}.", column, line)
+    if "token recognition error at: '= '" in said:
+        return ConditionError("“=” is not an operator. Did you mean “==”?", column, line)
+    return ConditionError(f"{said[:1].upper()}{said[1:]}.", column, line)
+
+
+def _moment(values: Mapping[str, Any], path: tuple[str, ...]) -> datetime | None:
+    """The time at a path, given as a datetime or in RFC 3339; None if there is none."""
+    here: Any = values
+    for part in path:
+        here = here.get(part) if isinstance(here, Mapping) else None
+    if isinstance(here, str):
+        try:
+            here = datetime.fromisoformat(here)
+        except ValueError:
+            return None
+    return here.astimezone(UTC) if isinstance(here, datetime) and here.tzinfo is not None else None
+
+
+def _plain(value: Any) -> Any:
+    """A value as CEL takes it."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else float(value)
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date | UUID):
+        return str(value)
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds():.6f}s"
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, AbstractSet):
+        return sorted((_plain(one) for one in value), key=str)
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value

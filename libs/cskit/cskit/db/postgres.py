@@ -1,0 +1,130 @@
+"""PostgreSQL through SQLAlchemy and asyncpg: one schema of its own per service, bulk writes by unnest."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
+
+from asyncpg import exceptions as pg
+from sqlalchemy import Connection, Executable, Row, Table, func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.schema import CreateSchema
+
+from cskit.db.base import DatabaseUnavailable, Values
+from cskit.db.bulk import Pending
+
+T = TypeVar("T")
+_ZOMBIE_MS = 5_000  # a worker that was stopped inside a transaction loses its locks after this
+_MIGRATION_LOCK = 0x6B697A61736869  # "kizashi"
+_BREAKS_OFF = (
+    pg.PostgresConnectionError,
+    pg.IdleInTransactionSessionTimeoutError,
+    pg.OperatorInterventionError,
+    pg.TransactionRollbackError,
+    pg.InterfaceError,
+    pg.TooManyConnectionsError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+)
+
+
+def _unavailable(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, _BREAKS_OFF):
+            return True
+        if isinstance(seen, DBAPIError) and seen.connection_invalidated:
+            return True
+        seen = seen.orig if isinstance(seen, DBAPIError) and seen.orig is not seen else seen.__cause__
+    return False
+
+
+class PostgresTx:
+    """A transaction on one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._pending = Pending()
+
+    async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
+        await self.flush()
+        return (await self._connection.execute(statement, values)).all()
+
+    async def execute(self, statement: Executable, values: Values | None = None) -> int:
+        await self.flush()
+        return (await self._connection.execute(statement, values)).rowcount
+
+    def insert(self, table: Table, rows: Sequence[Values], *, ignore: bool = False) -> None:
+        self._pending.add(table, rows, "ignore" if ignore else "raise")
+
+    def upsert(self, table: Table, rows: Sequence[Values]) -> None:
+        self._pending.add(table, rows, "update")
+
+    async def flush(self) -> None:
+        writes = self._pending.take()
+        if not writes:
+            return
+        dialect = self._connection.dialect
+        raw = await self._connection.get_raw_connection()
+        driver: Any = raw.driver_connection
+        await self._connection.exec_driver_sql("SELECT 1")  # SQLAlchemy's asyncpg adapter begins with the first statement
+        for write in writes:
+            types = [write.column(name).type.compile(dialect) for name in write.columns]
+            arrays = ", ".join(f"CAST(${n} AS {kind}[])" for n, kind in enumerate(types, 1))
+            sql = f"{write.head()} SELECT * FROM unnest({arrays}){write.conflict_clause()}"
+            await driver.execute(sql, *write.bound(dialect))
+
+
+class PostgresDatabase:
+    """The database of one service in the schema `schema` of the database behind `url` (postgresql://...)."""
+
+    def __init__(self, url: str, schema: str, *, pool_size: int = 5) -> None:
+        self._schema = schema
+        self._engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": 10,
+                "server_settings": {
+                    "search_path": schema,
+                    "idle_in_transaction_session_timeout": str(_ZOMBIE_MS),
+                    "application_name": f"kizashi-{schema}",
+                },
+            },
+        )
+        self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def write(self) -> AbstractAsyncContextManager[PostgresTx]:
+        return self._transaction(reading=False)
+
+    def read(self) -> AbstractAsyncContextManager[PostgresTx]:
+        return self._transaction(reading=True)
+
+    @asynccontextmanager
+    async def _transaction(self, *, reading: bool) -> AsyncIterator[PostgresTx]:
+        engine = self._reading if reading else self._engine
+        try:
+            async with engine.connect() as connection, connection.begin():
+                tx = PostgresTx(connection)
+                yield tx
+                await tx.flush()
+        except asyncio.CancelledError:
+            raise
+        except (DBAPIError, OSError, pg.PostgresError, pg.InterfaceError) as error:
+            if _unavailable(error):
+                raise DatabaseUnavailable(f"PostgreSQL broke off or cannot be reached: {error}") from error
+            raise
+
+    async def migrate(self, work: Callable[[Connection], T]) -> T:
+        async with self._engine.begin() as connection:
+            await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            await connection.execute(CreateSchema(self._schema, if_not_exists=True))
+            return await connection.run_sync(work)
+
+    async def close(self) -> None:
+        await self._engine.dispose()

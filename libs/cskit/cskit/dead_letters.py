@@ -1,0 +1,119 @@
+"""What could not be handled: kept with its bytes in the service's table, and told on cs.dead-letters with its
+reason.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from csmodels.partitioning import partition_of
+from csmodels.topics import DEAD_LETTERS
+from sqlalchemy import Row, delete, select, update
+
+from cskit.db import Tx
+from cskit.db.plumbing import Plumbing
+from cskit.log import NewRecord, Record
+from cskit.messages import UnitOfWork
+
+KEPT: Final = timedelta(days=30)
+NULL_KEY: Final = "null_key"  # the record has no key, so it belongs to no account
+EMPTY: Final = "empty"  # the record has no value
+TOO_LARGE: Final = "too_large"  # an outbox row is beyond what the log takes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that was put aside: `code` for machines, `reason` a sentence for people."""
+
+    group: str
+    record: Record
+    code: str
+    reason: str
+    at: datetime
+
+    @property
+    def origin(self) -> str:
+        return f"{self.record.topic}:{self.record.partition}:{self.record.offset}"
+
+
+def put_aside(uow: UnitOfWork, plumbing: Plumbing, letters: Sequence[DeadLetter]) -> None:
+    """Keep the letters and tell of them, in the transaction that moves past their records."""
+    uow.insert(
+        plumbing.dead_letters,
+        [
+            {
+                "id": f"{letter.group}:{letter.origin}",
+                "consumer_group": letter.group,
+                "topic": letter.record.topic,
+                "partition": letter.record.partition,
+                "offset": letter.record.offset,
+                "key": letter.record.key,
+                "value": letter.record.value,
+                "headers": [[name, value.decode("latin-1")] for name, value in letter.record.headers],
+                "code": letter.code,
+                "reason": letter.reason,
+                "at": letter.at,
+                "replayed_at": None,
+            }
+            for letter in letters
+        ],
+        ignore=True,
+    )
+    uow.send([_notice(letter) for letter in letters])
+
+
+def _notice(letter: DeadLetter) -> NewRecord:
+    body = letter.record.value or b""
+    notice = {
+        "group": letter.group,
+        "topic": letter.record.topic,
+        "partition": letter.record.partition,
+        "offset": letter.record.offset,
+        "code": letter.code,
+        "reason": letter.reason,
+        "at": letter.at.isoformat(),
+        "length": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+    return NewRecord(DEAD_LETTERS, partition_of(letter.origin), letter.origin.encode(), json.dumps(notice).encode(), ())
+
+
+async def listed(tx: Tx, plumbing: Plumbing, *, before: tuple[datetime, str] | None, limit: int) -> Sequence[Row[Any]]:
+    """The newest letters first, from `before` (at, id) on, without their bodies."""
+    table = plumbing.dead_letters
+    columns = [column for column in table.c if column.name not in ("value", "headers")]
+    statement = select(*columns).order_by(table.c.at.desc(), table.c.id.desc()).limit(limit)
+    if before is not None:
+        at, letter_id = before
+        statement = statement.where((table.c.at < at) | ((table.c.at == at) & (table.c.id < letter_id)))
+    return await tx.fetch(statement)
+
+
+async def found(tx: Tx, plumbing: Plumbing, letter_id: str) -> Row[Any] | None:
+    """One letter with its body, or None."""
+    rows = await tx.fetch(select(plumbing.dead_letters).where(plumbing.dead_letters.c.id == letter_id))
+    return rows[0] if rows else None
+
+
+async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datetime) -> bool:
+    """Append the original bytes once more, by the outbox; False if it was replayed before or does not exist."""
+    table = plumbing.dead_letters
+    statement = (
+        update(table)
+        .where(table.c.id == letter_id, table.c.replayed_at.is_(None))
+        .values(replayed_at=now)
+        .returning(*table.c)
+    )
+    rows = await uow.tx.fetch(statement)
+    for row in rows:
+        headers = tuple((name, value.encode("latin-1")) for name, value in row.headers)
+        uow.send([NewRecord(row.topic, row.partition, row.key, row.value or b"", headers)])
+    return bool(rows)
+
+
+async def forget_old(tx: Tx, plumbing: Plumbing, now: datetime) -> int:
+    """Delete what is older than 30 days; the number of letters gone."""
+    return await tx.execute(delete(plumbing.dead_letters).where(plumbing.dead_letters.c.at < now - KEPT))

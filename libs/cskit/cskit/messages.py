@@ -1,0 +1,139 @@
+"""What a message handler is given, and how it answers."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
+
+from csmodels.envelope import Event
+from csmodels.partitioning import partition_of
+from csmodels.topics import CONTROL_KEY
+from sqlalchemy import Executable, Row, Table
+
+from cskit.db import Tx, Values
+from cskit.db.plumbing import Plumbing
+from cskit.log import NewRecord, Partition
+from cskit.log.base import Headers
+
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[E_co]):
+    """An event that was read from the log, with its place there."""
+
+    event: E_co
+    topic: str
+    partition: int
+    offset: int
+    appended_at: datetime
+    headers: Headers
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C traceparent the record carried, if any."""
+        return next((value.decode("ascii", "replace") for name, value in self.headers if name == "traceparent"), None)
+
+
+class InvalidMessage(Exception):
+    """This message can never be handled: it goes to the dead letters with its reason, and the rest of its batch goes
+    on.
+
+    Raised by a handler in the middle of a batch: the transaction is rolled back and the batch is handled again
+    without it.
+    """
+
+    def __init__(self, message: Message[Event], code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.message = message
+        self.code = code
+        self.reason = reason
+
+
+class Retry(Exception):
+    """Not now: the batch is rolled back, keeps its place and is handled again after `after` seconds (wall clock)."""
+
+    def __init__(self, after: float, reason: str) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class UnitOfWork:
+    """One transaction of a service with its outbox: what is published leaves if and only if the transaction commits."""
+
+    def __init__(self, tx: Tx, plumbing: Plumbing) -> None:
+        self.tx = tx
+        self._plumbing = plumbing
+
+    async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[tuple[object, ...]]]:
+        """See Tx.fetch."""
+        return await self.tx.fetch(statement, values)
+
+    async def execute(self, statement: Executable, values: Values | None = None) -> int:
+        """See Tx.execute."""
+        return await self.tx.execute(statement, values)
+
+    def insert(self, table: Table, rows: Sequence[Values], *, ignore: bool = False) -> None:
+        """See Tx.insert."""
+        self.tx.insert(table, rows, ignore=ignore)
+
+    def upsert(self, table: Table, rows: Sequence[Values]) -> None:
+        """See Tx.upsert."""
+        self.tx.upsert(table, rows)
+
+    def publish(self, topic: str, events: Sequence[Event], *, traceparent: str | None = None) -> None:
+        """Put events into the outbox, each for the partition of its subject (its account id)."""
+        self.send([event_record(topic, event, traceparent=traceparent) for event in events])
+
+    def publish_control(self, topic: str, event: Event, partition: int) -> None:
+        """Put a control record for one partition into the outbox."""
+        self.send([NewRecord(topic, partition, CONTROL_KEY.encode(), event.to_bytes())])
+
+    def send(self, records: Sequence[NewRecord]) -> None:
+        """Put ready-made records into the outbox."""
+        self.tx.insert(
+            self._plumbing.outbox,
+            [
+                {
+                    "topic": record.topic,
+                    "partition": record.partition,
+                    "key": record.key,
+                    "value": record.value,
+                    "headers": [[name, value.decode("latin-1")] for name, value in record.headers],
+                }
+                for record in records
+            ],
+        )
+
+
+class Handler(Protocol):
+    """The message edge of a service."""
+
+    async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
+        """Handle a batch in its transaction: offsets per partition ascend; duplicates and poison are gone. Never
+        commits.
+
+        May be called again with the same messages after a rollback; `forget` is called in between.
+        """
+
+    async def on_assigned(self, partitions: frozenset[Partition]) -> None:
+        """These partitions are now this worker's, from a state that is only in the database."""
+
+    def forget(self) -> None:
+        """Throw away all that was kept in memory: it may be ahead of the database, or someone else's now."""
+
+
+def event_record(topic: str, event: Event, *, traceparent: str | None = None) -> NewRecord:
+    """The record of an account's event: key and partition by its subject."""
+    headers: Headers = (("traceparent", traceparent.encode("ascii")),) if traceparent else ()
+    return NewRecord(topic, partition_of(event.subject), event.subject.encode(), event.to_bytes(), headers)
+
+
+def append_time(timestamp_ms: int) -> datetime:
+    """The log's append time as a moment."""
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+
+
+UnitOfWorks = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
+"""Opens a unit of work outside of the runner: it commits at the end of its block, then wakes the relay."""

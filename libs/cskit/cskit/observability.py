@@ -1,0 +1,125 @@
+"""Logs, metrics and trace context. Metrics are listed here and nowhere else."""
+
+import logging
+import re
+import secrets
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+# fmt: off
+HTTP_REQUESTS: Final = Counter("kizashi_http_requests_total", "Requests answered", ("service", "method", "route", "status"))  # noqa: E501
+HTTP_SECONDS: Final = Histogram("kizashi_http_request_seconds", "From the request's first byte to the answer's last", ("service", "method", "route"), buckets=_SECONDS)  # noqa: E501
+RUNNER_EVENTS: Final = Counter("kizashi_runner_events_total", "Records folded and committed", ("group", "topic"))
+RUNNER_DUPLICATES: Final = Counter("kizashi_runner_duplicates_total", "Records dropped as repeats", ("group", "topic"))
+RUNNER_BATCH_SECONDS: Final = Histogram("kizashi_runner_batch_seconds", "One batch, from poll to commit", ("group",), buckets=_SECONDS)  # noqa: E501
+RUNNER_LAG: Final = Gauge("kizashi_runner_lag_records", "Records between the committed offset and the log's end", ("group", "topic", "partition"))  # noqa: E501
+RUNNER_CLAIMS: Final = Counter("kizashi_runner_claims_total", "Partitions claimed", ("group", "topic"))
+RUNNER_FENCED: Final = Counter("kizashi_runner_fenced_total", "Batches rolled back because another owns the partition", ("group",))  # noqa: E501
+RUNNER_RETRIES: Final = Counter("kizashi_runner_retries_total", "Batches that a handler asked to repeat", ("group",))
+DEAD_LETTERS: Final = Counter("kizashi_dead_letters_total", "Records put aside as poison", ("group", "reason"))
+RELAY_ROWS: Final = Counter("kizashi_relay_rows_total", "Outbox rows acknowledged by the log", ("service", "topic"))
+RELAY_PENDING: Final = Gauge("kizashi_relay_pending_rows", "Outbox rows not sent yet", ("service",))
+RELAY_SECONDS: Final = Histogram("kizashi_relay_batch_seconds", "One relay batch, from claim to delete", ("service",), buckets=_SECONDS)  # noqa: E501
+LOG_APPEND_SECONDS: Final = Histogram("kizashi_log_append_seconds", "One append, until it is acknowledged", ("topic",), buckets=_SECONDS)  # noqa: E501
+EFFECTS: Final = Counter("kizashi_effects_total", "Attempts at an effect", ("kind", "outcome"))  # outcome: done, retry, failed, ambiguous  # noqa: E501
+EFFECT_SECONDS: Final = Histogram("kizashi_effect_seconds", "One attempt at an effect", ("kind",), buckets=_SECONDS)
+TIMERS_FIRED: Final = Counter("kizashi_timers_fired_total", "Timers that came due", ("service",))
+CONDITION_ERRORS: Final = Counter("kizashi_condition_errors_total", "Conditions that failed on a value, and counted as false")  # noqa: E501
+# fmt: on
+
+_SECRET_NAMES: Final = re.compile(r"(^|_)(key|secret|token|password|authorization|cookie|signature)s?$")
+_HIDDEN: Final = "[hidden]"
+_TRACEPARENT: Final = re.compile(r"^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+
+def get_logger() -> Any:
+    """The logger: `log.info("webhook.delivered", run_id=..., attempt=2)`. Bound to its configuration at first use."""
+    return structlog.get_logger()
+
+
+def configure_logging(*, level: str = "INFO", terminal: bool | None = None) -> None:
+    """Send logs to stderr: JSON lines, or for people if `terminal` (None: whether stderr is one)."""
+    people = sys.stderr.isatty() if terminal is None else terminal
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _with_trace,
+        hide_secrets,
+    ]
+    ends: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if people
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+    )
+    structlog.configure(
+        processors=[*shared, *ends],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ends,
+    ]))  # fmt: skip
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel("WARNING")
+
+
+def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the value of every field, at any depth, whose name is that of a secret."""
+    return {name: _hidden(name, value) for name, value in event.items()}
+
+
+def _hidden(name: object, value: Any) -> Any:
+    if isinstance(name, str) and _SECRET_NAMES.search(name.lower().replace("-", "_")):
+        return _HIDDEN
+    if isinstance(value, Mapping):
+        return {inner: _hidden(inner, one) for inner, one in value.items()}
+    return value
+
+
+def _with_trace(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    current = _traceparent.get()
+    if current is not None:
+        event.setdefault("trace_id", current[3:35])
+    return event
+
+
+def new_traceparent() -> str:
+    """A W3C traceparent of a new, sampled trace."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def child_of(header: str | None) -> str:
+    """A traceparent in the same trace with a span of its own; of a new trace if `header` is absent or invalid."""
+    if header is None or not _TRACEPARENT.fullmatch(header):
+        return new_traceparent()
+    return f"00-{header[3:35]}-{secrets.token_hex(8)}-{header[53:55]}"
+
+
+def current_traceparent() -> str | None:
+    """The traceparent that messages and calls made here should carry."""
+    return _traceparent.get()
+
+
+@contextmanager
+def bind_traceparent(header: str | None) -> Iterator[str]:
+    """Work inside the trace of `header`: a child of it is current within, and is yielded."""
+    child = child_of(header)
+    token = _traceparent.set(child)
+    try:
+        yield child
+    finally:
+        _traceparent.reset(token)

@@ -1,0 +1,194 @@
+"""Which log and which database are in use: the only module that knows.
+
+Embedded (default): an append-only log in a SQLite file, a SQLite file per service, one process, no other software.
+Clustered (KIZASHI_KAFKA is set): Apache Kafka, PostgreSQL with one schema per service, one process per replica.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import httpx
+from csmodels import topics
+from fastapi import APIRouter
+from pydantic import SecretStr
+
+from cskit import migrate
+from cskit.auth import KeyFile, Keys
+from cskit.clock import Clocks
+from cskit.db import Database
+from cskit.db.plumbing import Plumbing
+from cskit.db.postgres import PostgresDatabase
+from cskit.db.sqlite import SqliteDatabase
+from cskit.http.calls import service_client
+from cskit.http.dead_letters import dead_letter_routes
+from cskit.log import Log
+from cskit.messages import Handler, UnitOfWork, UnitOfWorks
+from cskit.outbox import Relay
+from cskit.runner import Runner
+from cskit.service import Service
+from cskit.settings import Settings, SettingsError, TestHooks
+from cskit.supervise import run_workers
+
+_IDLE_EMBEDDED = 1.0  # one process: a commit wakes the relay
+_IDLE_CLUSTERED = 0.05  # another replica's rows are found by looking
+
+
+class SchemaOutdated(Exception):
+    """The database of a service is not at the revision that this code wants."""
+
+
+class Platform:
+    """The log, the databases, the clocks and the keys that services are built on."""
+
+    def __init__(self, settings: Settings, *, log: Log, clocks: Clocks, keys: Keys, hooks: TestHooks) -> None:
+        self.settings = settings
+        self.log = log
+        self.clocks = clocks
+        self.keys = keys
+        self.hooks = hooks
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._databases: dict[str, Database] = {}
+        self._relays: dict[int, Relay] = {}
+
+    async def start(self) -> None:
+        """Connect to the log and make the topics that are missing. Raises LogError, TopicMismatch."""
+        await self.log.start()
+        await self.log.ensure_topics(topics.ALL, topics.PARTITIONS)
+
+    def database(self, service: str) -> Database:
+        """The database of a service; the same object at each call."""
+        if service not in self._databases:
+            self._databases[service] = self._open_database(service)
+        return self._databases[service]
+
+    def _open_database(self, service: str) -> Database:
+        if not self.settings.clustered:
+            return SqliteDatabase(self.settings.data / f"{service}.db")
+        url = self.settings.database_url_of(service)
+        if url is None:
+            raise SettingsError(f"{service} needs KIZASHI_DATABASE_URL or KIZASHI_{service.upper()}_DATABASE_URL.")
+        return PostgresDatabase(url.get_secret_value(), service)
+
+    async def prepare(self, service: str) -> None:
+        """Make sure of the schema before a service starts: embedded migrates by itself, clustered refuses an old
+        one.
+        """
+        database = self.database(service)
+        if not self.settings.clustered:
+            await migrate.upgrade(database, service)
+            return
+        found = await migrate.state(database, service)
+        if not found.is_current:
+            raise SchemaOutdated(
+                f"The database of {service} is at revision {found.current}, this version needs {found.wanted}. "
+                f"Run: kizashi migrate {service}"
+            )
+
+    def relay(self, service: str, plumbing: Plumbing) -> Relay:
+        """The outbox relay of a service; the same object at each call."""
+        database = self.database(service)
+        if id(database) not in self._relays:
+            self._relays[id(database)] = Relay(
+                service=service,
+                log=self.log,
+                database=database,
+                plumbing=plumbing,
+                clocks=self.clocks,
+                owner=self.owner,
+                idle=_IDLE_CLUSTERED if self.settings.clustered else _IDLE_EMBEDDED,
+            )
+        return self._relays[id(database)]
+
+    def runner(
+        self, service: str, plumbing: Plumbing, *, group: str, topics: Sequence[str], handler: Handler
+    ) -> Runner:
+        """A member of a consumer group that folds into the service's database."""
+        return Runner(
+            group=group,
+            topics=topics,
+            log=self.log,
+            database=self.database(service),
+            plumbing=plumbing,
+            handler=handler,
+            clocks=self.clocks,
+            owner=self.owner,
+            wake_relay=self.relay(service, plumbing).wake,
+            hooks=self.hooks,
+        )
+
+    def units_of_work(self, service: str, plumbing: Plumbing) -> UnitOfWorks:
+        """Opens units of work outside of the runner: for HTTP, timers and the like."""
+        database, relay = self.database(service), self.relay(service, plumbing)
+
+        @asynccontextmanager
+        async def unit_of_work() -> AsyncIterator[UnitOfWork]:
+            async with database.write() as tx:
+                yield UnitOfWork(tx, plumbing)
+            relay.wake.set()
+
+        def opened() -> AbstractAsyncContextManager[UnitOfWork]:
+            return unit_of_work()
+
+        return opened
+
+    def client(self, service: str, actor: str | None = None) -> httpx.AsyncClient:
+        """An HTTP client of another service with the shared key; the caller closes it."""
+        key = self.settings.service_key
+        if key is None:
+            raise SettingsError("KIZASHI_SERVICE_KEY is needed: services call each other with it.")
+        return service_client(self.settings.url_of(service), key, actor)
+
+    def dead_letters(self, service: str, plumbing: Plumbing) -> APIRouter:
+        """/v1/dead-letters/{service}."""
+        units = self.units_of_work(service, plumbing)
+        return dead_letter_routes(service, self.database(service), plumbing, units, self.clocks.world)
+
+    async def run(self, services: Sequence[Service], stop: asyncio.Event) -> None:
+        """Run the workers of these services until `stop`. Clustered, a failed worker is raised: the process is to
+        end.
+        """
+        workers = [worker for service in services for worker in service.workers]
+        await run_workers(workers, stop, rebuild=not self.settings.clustered)
+
+    async def close(self) -> None:
+        """Close the log, then the databases. Safe to call twice."""
+        await self.log.close()
+        for database in self._databases.values():
+            await database.close()
+
+
+def open_platform(
+    settings: Settings, *, clocks: Clocks | None = None, hooks: TestHooks | None = None, keys: Keys | None = None
+) -> Platform:
+    """The platform that the settings name; nothing is connected yet. Embedded needs its data folder to exist."""
+    clocks = clocks or Clocks.real()
+    if keys is None:
+        path = settings.keys or (None if settings.clustered else settings.data / "keys.json")
+        keys = Keys(KeyFile(path, clocks.wall) if path is not None else None, settings.service_key)
+    return Platform(settings, log=_open_log(settings, clocks), clocks=clocks, keys=keys, hooks=hooks or TestHooks())
+
+
+def _open_log(settings: Settings, clocks: Clocks) -> Log:
+    if settings.kafka is None:
+        from cskit.log.sqlite import SqliteLog
+
+        return SqliteLog(settings.data / "log.db", now_ms=lambda: int(clocks.world.now().timestamp() * 1000))
+    from cskit.log.kafka import KafkaLog, KafkaSecurity
+
+    def text(secret: SecretStr | None) -> str | None:
+        return secret.get_secret_value() if secret is not None else None
+
+    security = None
+    if settings.kafka_security != "PLAINTEXT":
+        security = KafkaSecurity(
+            protocol=settings.kafka_security,
+            mechanism=settings.kafka_mechanism,
+            user=settings.kafka_user,
+            password=text(settings.kafka_password),
+            ca_file=str(settings.kafka_ca_file) if settings.kafka_ca_file else None,
+        )
+    return KafkaLog(settings.kafka, client_id=f"kizashi-{os.getpid()}", security=security)

@@ -1,0 +1,363 @@
+"""The exactly-once runner: a consumer whose place on the log is a row of its own database.
+
+One batch is one transaction: the claims are held, duplicates and poison are taken out, the handler folds, and its
+rows, the outbox, the fingerprints and the next offsets commit together. What is in memory is thrown away whenever
+that fails.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from csmodels.catalogue import parse
+from csmodels.envelope import Event
+from csmodels.errors import InvalidEvent
+from sqlalchemy import select
+
+from cskit import failpoints
+from cskit.claims import Claim, Claims, Fenced, moved
+from cskit.clock import Clocks
+from cskit.cuts import until_cut
+from cskit.db import Database, DatabaseUnavailable, Tx
+from cskit.db.plumbing import Plumbing
+from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter, put_aside
+from cskit.dedup import Dedup, Taken
+from cskit.log import Consumer, Log, LogError, Partition, Record
+from cskit.messages import Handler, InvalidMessage, Message, Retry, UnitOfWork, append_time
+from cskit.observability import (
+    DEAD_LETTERS,
+    RUNNER_BATCH_SECONDS,
+    RUNNER_CLAIMS,
+    RUNNER_DUPLICATES,
+    RUNNER_EVENTS,
+    RUNNER_FENCED,
+    RUNNER_LAG,
+    RUNNER_RETRIES,
+    get_logger,
+)
+from cskit.seed import deployment_seed
+from cskit.settings import TestHooks
+
+log = get_logger()
+Batch = Mapping[Partition, Sequence[Record]]
+
+_POLL_SECONDS = 0.25  # how soon a stop is noticed; records wake a poll at once
+_COMMIT_EVERY = 2.0  # seconds between commits to the log's own group, which only dashboards read
+_WATCH_EVERY = 5.0
+_STUCK_AFTER = 30.0
+_RETRY_DATABASE = 1.0
+
+
+class Stuck(Exception):
+    """There are records to read and none was handled for 30 s: the consumer is to be made anew."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What reading a batch gave, before anything is written."""
+
+    messages: list[Message[Event]] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    taken: Taken = field(default_factory=Taken)
+    claims: list[Claim] = field(default_factory=list)
+    duplicates: int = 0
+
+
+class Runner:
+    """One member of a consumer group, with the handler that folds its batches."""
+
+    def __init__(
+        self,
+        *,
+        group: str,
+        topics: Sequence[str],
+        log: Log,
+        database: Database,
+        plumbing: Plumbing,
+        handler: Handler,
+        clocks: Clocks,
+        owner: str,
+        wake_relay: asyncio.Event | None = None,
+        hooks: TestHooks | None = None,
+        max_records: int = 2_000,
+    ) -> None:
+        self.name = f"runner:{group}"
+        self._group = group
+        self._topics = tuple(topics)
+        self._log = log
+        self._database = database
+        self._plumbing = plumbing
+        self._handler = handler
+        self._clocks = clocks
+        self._wake_relay = wake_relay or asyncio.Event()
+        self._hooks = hooks or TestHooks()
+        self._max_records = max_records
+        self._claims = Claims(plumbing.consumer_offsets, group, owner, fenced=not self._hooks.unfenced)
+        self._dedup: Dedup | None = None
+        self._owned: dict[Partition, Claim] = {}
+        self._consumer: Consumer | None = None
+        self._in_hand = asyncio.Lock()  # a rebalance waits for the batch in hand
+        self._progress_at = 0.0
+        self._committed_at = 0.0
+
+    @property
+    def owned(self) -> frozenset[Partition]:
+        """The partitions this worker reads at the moment."""
+        return frozenset(self._owned)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`; then finish the batch in hand, commit and leave the group.
+
+        Raises Fenced, Stuck, TopicRecreated, OffsetOutOfRange, LogError, and whatever the handler raised.
+        """
+        self._handler.forget()
+        self._owned.clear()
+        if self._dedup is None:
+            seed = await deployment_seed(self._database, self._plumbing)
+            self._dedup = Dedup(self._plumbing.fingerprints, self._group, seed)
+        consumer = self._consumer = self._log.consumer(self._group, self._topics)
+        self._progressed()
+        loop = asyncio.create_task(self._consume(consumer, stop), name=self.name)
+        watch = asyncio.create_task(self._watch(), name=f"{self.name}:watchdog")
+        try:
+            await asyncio.wait((loop, watch), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended = [task for task in (loop, watch) if task.done() and not task.cancelled()]
+            for task in (loop, watch):
+                task.cancel()
+            await asyncio.gather(loop, watch, return_exceptions=True)
+            await self._leave(consumer)
+        for task in ended:
+            task.result()
+
+    async def _consume(self, consumer: Consumer, stop: asyncio.Event) -> None:
+        await consumer.start(self)
+        while not stop.is_set():
+            polled = await consumer.poll(max_records=self._max_records, timeout=_POLL_SECONDS)
+            if not polled:
+                continue
+            failpoints.hit(failpoints.RUNNER_AFTER_POLL)
+            async with self._in_hand:
+                batch = self._cut(consumer, polled)
+                if batch:
+                    await self._handle(consumer, batch)
+                elif self._hooks.cut is not None:
+                    await asyncio.sleep(0.01)  # the rest of the piece is not there yet
+            await self._tell(consumer)
+
+    # What the log tells of this member's partitions
+
+    async def on_assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+        """Claim the partitions in the database; the offsets to read from."""
+        async with self._in_hand:
+            await self._claim(partitions)
+            return {partition: self._owned[partition].next_offset for partition in partitions}
+
+    async def on_revoked(self, partitions: frozenset[Partition]) -> None:
+        """Wait for the batch in hand, then let go."""
+        async with self._in_hand:
+            for partition in partitions:
+                self._owned.pop(partition, None)
+            self._handler.forget()
+
+    async def _claim(self, partitions: frozenset[Partition]) -> None:
+        topic_ids = {topic: await self._log.topic_id(topic) for topic in {each.topic for each in partitions}}
+        await self._take(lambda tx: self._claims.claim(tx, partitions, topic_ids))
+
+    async def _take(self, claiming: Callable[[Tx], Awaitable[dict[Partition, Claim]]]) -> None:
+        """Claim, and read what dedup knows of the claimed partitions; waits for the database as long as it takes."""
+        assert self._dedup is not None
+        while True:
+            try:
+                async with self._database.write() as tx:
+                    claims = await claiming(tx)
+                    await self._dedup.load(tx, [(each.partition, each.append_clock_ms) for each in claims.values()])
+                break
+            except DatabaseUnavailable as error:
+                await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
+        self._owned.update(claims)
+        self._handler.forget()
+        await self._handler.on_assigned(self.owned)
+        for partition in claims:
+            RUNNER_CLAIMS.labels(self._group, partition.topic).inc()
+        self._progressed()
+        log.info("runner.claimed", group=self._group, partitions=len(claims), owned=len(self._owned))
+
+    # One batch
+
+    def _cut(self, consumer: Consumer, polled: Batch) -> dict[Partition, Sequence[Record]]:
+        batch = {}
+        for partition, records in polled.items():
+            claim = self._owned.get(partition)
+            if claim is None:
+                continue
+            taken, again = until_cut(records, claim.next_offset, self._hooks.cut)
+            if again is not None:
+                consumer.seek(partition, again)
+            if taken:
+                batch[partition] = taken
+        return batch
+
+    async def _handle(self, consumer: Consumer, batch: Batch) -> None:
+        """Handle a batch until it is committed, leaving out what is poison; or put it back for later."""
+        refused: dict[tuple[Partition, int], tuple[str, str]] = {}
+        while True:
+            try:
+                with RUNNER_BATCH_SECONDS.labels(self._group).time():
+                    await self._attempt(batch, refused)
+                return
+            except InvalidMessage as error:
+                place = Partition(error.message.topic, error.message.partition), error.message.offset
+                refused[place] = error.code, error.reason
+                self._handler.forget()
+            except Retry as error:
+                RUNNER_RETRIES.labels(self._group).inc()
+                self._handler.forget()
+                await self._wait(error.after, "runner.retry", error)
+            except DatabaseUnavailable as error:
+                await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
+                held = dict(self._owned)
+                await self._take(partial(self._claims.claim_again, claims=held))
+                for partition, claim in self._owned.items():
+                    consumer.seek(partition, claim.next_offset)
+                return
+            except Fenced:
+                RUNNER_FENCED.labels(self._group).inc()
+                raise
+
+    async def _attempt(self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]]) -> None:
+        assert self._dedup is not None
+        reading = self._read(batch, refused)
+        async with self._database.write() as tx:
+            await self._claims.hold(tx, [self._owned[partition] for partition in sorted(batch)])
+            uow = UnitOfWork(tx, self._plumbing)
+            if reading.messages:
+                await self._handler.on_batch(reading.messages, uow)
+            put_aside(uow, self._plumbing, reading.letters)
+            next_offsets = {claim.partition: claim.next_offset for claim in reading.claims}
+            await self._dedup.write(tx, reading.taken, next_offsets)
+            self._claims.move(tx, reading.claims)
+            if failpoints.armed(failpoints.RUNNER_BEFORE_COMMIT):
+                await tx.flush()
+                failpoints.hit(failpoints.RUNNER_BEFORE_COMMIT)
+        failpoints.hit(failpoints.RUNNER_AFTER_COMMIT)
+        self._dedup.applied(reading.taken)
+        self._owned.update({claim.partition: claim for claim in reading.claims})
+        self._wake_relay.set()
+        self._progressed()
+        self._count(batch, reading)
+
+    def _read(self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]]) -> _Reading:
+        """Parse the records in the order of each partition; poison and duplicates are told apart. Pure but for
+        `now`.
+        """
+        assert self._dedup is not None
+        now = self._clocks.world.now()
+        reading = _Reading()
+        for partition in sorted(batch):
+            claim = self._owned[partition]
+            clock_ms = claim.append_clock_ms
+            for record in batch[partition]:
+                clock_ms = max(clock_ms, record.timestamp_ms)
+                poison = refused.get((partition, record.offset))
+                event = None
+                if poison is None:
+                    event, poison = _parsed(record)
+                if poison is not None:
+                    reading.letters.append(DeadLetter(self._group, record, *poison, at=now))
+                    continue
+                assert event is not None
+                if not self._dedup.is_new(partition, clock_ms, event.source, event.id, reading.taken):
+                    reading.duplicates += 1
+                    continue
+                reading.messages.append(
+                    Message(
+                        event,
+                        record.topic,
+                        record.partition,
+                        record.offset,
+                        append_time(record.timestamp_ms),
+                        record.headers,
+                    )
+                )
+            reading.claims.append(moved(claim, batch[partition][-1].offset + 1, clock_ms))
+        return reading
+
+    def _count(self, batch: Batch, reading: _Reading) -> None:
+        for partition, records in batch.items():
+            RUNNER_EVENTS.labels(self._group, partition.topic).inc(len(records))
+        if reading.duplicates:
+            RUNNER_DUPLICATES.labels(self._group, "all").inc(reading.duplicates)
+        for letter in reading.letters:
+            DEAD_LETTERS.labels(self._group, letter.code).inc()
+            log.warning("message.dead_letter", group=self._group, origin=letter.origin, code=letter.code)
+
+    # Keeping an eye on it
+
+    def _progressed(self) -> None:
+        self._progress_at = asyncio.get_running_loop().time()
+
+    async def _wait(self, seconds: float, event: str, error: Exception) -> None:
+        log.warning(event, group=self._group, reason=str(error), seconds=seconds)
+        self._progressed()
+        await asyncio.sleep(seconds)
+        self._progressed()
+
+    async def _tell(self, consumer: Consumer) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._committed_at >= _COMMIT_EVERY:
+            self._committed_at = now
+            await consumer.commit({claim.partition: claim.next_offset for claim in self._owned.values()})
+
+    async def _watch(self) -> None:
+        """Compare lag with progress; raises Stuck. A test that cuts batches leaves a lag on purpose."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY)
+            try:
+                lag = await self._lag()
+            except LogError as error:
+                log.warning("runner.lag_unknown", group=self._group, reason=str(error))
+                continue
+            idle = asyncio.get_running_loop().time() - self._progress_at
+            if lag and idle > _STUCK_AFTER and self._hooks.cut is None:
+                raise Stuck(f"group {self._group} has {lag} records to read and handled none for {idle:.0f} s")
+
+    async def _lag(self) -> int:
+        total = 0
+        for topic in self._topics:
+            ends = await self._log.end_offsets(topic)
+            for claim in list(self._owned.values()):
+                if claim.partition.topic == topic:
+                    lag = max(0, ends.get(claim.partition.number, 0) - claim.next_offset)
+                    RUNNER_LAG.labels(self._group, topic, str(claim.partition.number)).set(lag)
+                    total += lag
+        return total
+
+    async def _leave(self, consumer: Consumer) -> None:
+        if self._owned:
+            await consumer.commit({claim.partition: claim.next_offset for claim in self._owned.values()})
+        await consumer.stop()
+        self._consumer = None
+        self._owned.clear()
+        self._handler.forget()
+
+
+def _parsed(record: Record) -> tuple[Event | None, tuple[str, str] | None]:
+    """The event of a record, or why it is poison (code, reason)."""
+    if record.key is None:
+        return None, (NULL_KEY, "The record has no key: it belongs to no account.")
+    if record.value is None:
+        return None, (EMPTY, "The record has no value.")
+    try:
+        return parse(record.topic, record.value, record.key), None
+    except InvalidEvent as error:
+        return None, (error.code, error.message)
+
+
+async def read_offsets(database: Database, plumbing: Plumbing, group: str) -> Mapping[Partition, int]:
+    """The next offsets of a group as the database has them."""
+    table = plumbing.consumer_offsets
+    async with database.read() as tx:
+        rows = await tx.fetch(select(table).where(table.c.consumer_group == group))
+    return {Partition(row.topic, row.partition): row.next_offset for row in rows}
