@@ -35,9 +35,10 @@ _CHECKED: Final[Mapping[Kind, cel.Type]] = {
     "any": cel.Type.DYN,
 }
 _BOOLEAN: Final = ("BOOL", "DYN", "bool_wrapper")
-_KNOWN: Final = frozenset(
-    "true false null in int uint double bool string bytes list map null_type type timestamp duration google".split()
-)
+_KNOWN: Final = frozenset({
+    "true", "false", "null", "in", "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type",
+    "timestamp", "duration", "google",
+})  # fmt: skip
 _TOKEN: Final = re.compile(
     r"""(?P<skip>\s+|//[^\n]*)
     |(?P<text>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))

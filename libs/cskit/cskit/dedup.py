@@ -125,7 +125,7 @@ class Dedup:
         )
 
 
-def _unpacked(ids: bytes) -> array[int]:
+def _unpacked(ids: bytes) -> Iterable[int]:
     values = array("Q")
     values.frombytes(ids)
     return values

@@ -82,7 +82,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, allow: Sequence[str] = (), inner: httpx.AsyncBaseTransport | None = None) -> None:
         self._allow = tuple(allow)
-        self._inner = inner or httpx.AsyncHTTPTransport(trust_env=False, retries=0)
+        # No connection is kept: the pool goes by address, and would carry one name's requests over another's TLS.
+        self._inner = inner or httpx.AsyncHTTPTransport(
+            trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme not in ("http", "https"):

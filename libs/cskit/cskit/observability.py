@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -35,9 +36,16 @@ TIMERS_FIRED: Final = Counter("kizashi_timers_fired_total", "Timers that came du
 CONDITION_ERRORS: Final = Counter("kizashi_condition_errors_total", "Conditions that failed on a value, and counted as false")  # noqa: E501
 # fmt: on
 
-_SECRET_NAMES: Final = re.compile(r"(^|_)(key|secret|token|password|authorization|cookie|signature)s?$")
+_SECRET_NAMES: Final = re.compile(
+    r"(^|_)(key|secret|token|password|authorization|cookie|signature|database_url|smtp_url)s?$"
+)
 _HIDDEN: Final = "[hidden]"
 _TRACEPARENT: Final = re.compile(r"^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+
+# Without the local variables, which hold keys and names.
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
@@ -58,9 +66,9 @@ def configure_logging(*, level: str = "INFO", terminal: bool | None = None) -> N
         hide_secrets,
     ]
     ends: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if people
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        else [_TRACEBACKS, structlog.processors.JSONRenderer(default=str)]
     )
     structlog.configure(
         processors=[*shared, *ends],
@@ -82,11 +90,18 @@ def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any])
     return {name: _hidden(name, value) for name, value in event.items()}
 
 
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAMES.search(name.lower().replace("-", "_")) is not None
+
+
 def _hidden(name: object, value: Any) -> Any:
-    if isinstance(name, str) and _SECRET_NAMES.search(name.lower().replace("-", "_")):
+    if isinstance(name, str) and _is_secret(name):
         return _HIDDEN
     if isinstance(value, Mapping):
         return {inner: _hidden(inner, one) for inner, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden("", one) for one in value]
     return value
 
 

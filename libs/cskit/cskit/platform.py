@@ -32,6 +32,7 @@ from cskit.runner import Runner
 from cskit.service import Service
 from cskit.settings import Settings, SettingsError, TestHooks
 from cskit.supervise import run_workers
+from cskit.testing.prefixed import PrefixedLog
 
 _IDLE_EMBEDDED = 1.0  # one process: a commit wakes the relay
 _IDLE_CLUSTERED = 0.05  # another replica's rows are found by looking
@@ -169,7 +170,11 @@ def open_platform(
     if keys is None:
         path = settings.keys or (None if settings.clustered else settings.data / "keys.json")
         keys = Keys(KeyFile(path, clocks.wall) if path is not None else None, settings.service_key)
-    return Platform(settings, log=_open_log(settings, clocks), clocks=clocks, keys=keys, hooks=hooks or TestHooks())
+    hooks = hooks or TestHooks()
+    log = _open_log(settings, clocks)
+    if hooks.topic_prefix:
+        log = PrefixedLog(log, hooks.topic_prefix)
+    return Platform(settings, log=log, clocks=clocks, keys=keys, hooks=hooks)
 
 
 def _open_log(settings: Settings, clocks: Clocks) -> Log:

@@ -5,7 +5,7 @@ import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar, Union, get_args, get_origin, overload
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -124,7 +124,13 @@ class Settings(BaseSettings):
 S = TypeVar("S", bound=Settings)
 
 
-def read_settings(env: Mapping[str, str], cls: type[S] = Settings, also: Iterable[type[Settings]] = ()) -> S:  # type: ignore[assignment]
+@overload
+def read_settings(env: Mapping[str, str], *, also: Iterable[type[Settings]] = ()) -> Settings: ...
+@overload
+def read_settings(env: Mapping[str, str], cls: type[S], also: Iterable[type[Settings]] = ()) -> S: ...
+def read_settings(
+    env: Mapping[str, str], cls: type[Settings] = Settings, also: Iterable[type[Settings]] = ()
+) -> Settings:
     """The settings in `env`; an empty variable counts as absent. Variables that only `also` knows are let pass.
 
     SettingsError for values that are wrong and for KIZASHI_ variables that do not exist.
@@ -191,20 +197,23 @@ def _default(field: FieldInfo) -> str:
 @dataclass(frozen=True, slots=True)
 class TestHooks:
     """What only tests set: `cut` makes the runner cut batches only at offsets divisible by it; `unfenced` switches
-    the epoch check off, so that the test which proves its worth can fail."""
+    the epoch check off, so that the test which proves its worth can fail; `topic_prefix` stands before the names of
+    topics and groups, so that tests share a Kafka without meeting."""
 
     __test__: ClassVar[bool] = False
 
     cut: int | None = None
     unfenced: bool = False
+    topic_prefix: str = ""
 
 
 def read_test_hooks(env: Mapping[str, str]) -> TestHooks:
-    """From KIZASHI_TEST_CUT and KIZASHI_TEST_UNFENCED. SettingsError if CUT is not a number above 0."""
+    """From KIZASHI_TEST_CUT, _UNFENCED and _TOPIC_PREFIX. SettingsError if CUT is not a number above 0."""
     cut = env.get("KIZASHI_TEST_CUT", "")
     if cut and not (cut.isdigit() and int(cut) > 0):
         raise SettingsError(f"KIZASHI_TEST_CUT is a number above 0, not “{cut}”.")
     return TestHooks(
         cut=int(cut) if cut else None,
         unfenced=env.get("KIZASHI_TEST_UNFENCED", "").lower() in ("1", "true", "yes"),
+        topic_prefix=env.get("KIZASHI_TEST_TOPIC_PREFIX", ""),
     )

@@ -104,9 +104,8 @@ class WebhookSender:
         """One signed POST of `body` (JSON, UTF-8). `webhook_id` is the same in every attempt and replay."""
         signed = sign(secret_texts, webhook_id, self._clocks.wall.now(), body)
         trace = current_traceparent()
-        sent = {
-            **(headers or {}), "content-type": "application/json", **({"traceparent": trace} if trace else {}), **signed,
-        }  # fmt: skip
+        traced = {"traceparent": trace} if trace else {}
+        sent = {**(headers or {}), "content-type": "application/json", **traced, **signed}
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout):

@@ -1,0 +1,25 @@
+"""HTTP conventions of all services: the app, keys and scopes, problem details, pages, idempotent writes, calls."""
+
+from cskit.http.access import principal_of, requires
+from cskit.http.app import make_app
+from cskit.http.bodies import BodyLimits
+from cskit.http.calls import service_client
+from cskit.http.pages import Cursor, Limit, decode_cursor, encode_cursor
+from cskit.http.problems import problem_response
+from cskit.http.writes import WriteId, WriteIds, idempotent_id
+
+__all__ = [
+    "BodyLimits",
+    "Cursor",
+    "Limit",
+    "WriteId",
+    "WriteIds",
+    "decode_cursor",
+    "encode_cursor",
+    "idempotent_id",
+    "make_app",
+    "principal_of",
+    "problem_response",
+    "requires",
+    "service_client",
+]

@@ -1,0 +1,151 @@
+"""Limits on request bodies, and unpacking of gzip and deflate, both while the body streams in."""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette._utils import get_route_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cskit.errors import DomainError, TooLarge
+from cskit.http.problems import Refused
+
+MEGABYTE: Final = 1024 * 1024
+_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+_STEP: Final = 64 * 1024  # bytes that are unpacked at a time
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """All in bytes. `paths` holds larger or smaller limits for a path and what is below it; the longest path wins."""
+
+    body: int = MEGABYTE  # as sent
+    unpacked: int = 8 * MEGABYTE  # after gzip or deflate
+    ratio: int = 300  # unpacked to packed, looked at beyond `ratio_from`
+    ratio_from: int = MEGABYTE
+    paths: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, path: str) -> int:
+        """The limit for what is sent to `path`."""
+        above = [known for known in self.paths if f"{path}/".startswith(f"{known.rstrip('/')}/")]
+        return self.paths[max(above, key=len)] if above else self.body
+
+
+class Bodies:
+    """ASGI middleware: the app reads a plain body, or reading it fails with a problem 413, 415 or 400."""
+
+    def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        body = _Body(receive, self._limits.of(get_route_path(scope)), self._limits, headers)
+        if b"content-encoding" in headers:
+            scope["headers"] = [
+                pair for pair in scope["headers"] if pair[0] not in (b"content-encoding", b"content-length")
+            ]
+        await self._app(scope, body.receive, send)
+
+
+class _Body:
+    def __init__(self, receive: Receive, limit: int, limits: BodyLimits, headers: Mapping[bytes, bytes]) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._limits = limits
+        self._unpacked_limit = max(limits.unpacked, limit)
+        self._declared = headers.get(b"content-length", b"")
+        self._encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        self._packed = 0
+        self._unpacked = 0
+        self._unpacker: _Unpacker | None = None
+
+    async def receive(self) -> Message:
+        if self._declared.isdigit() and int(self._declared) > self._limit:
+            raise Refused(self._too_large())
+        message = await self._receive()
+        if message["type"] != "http.request":
+            return message
+        chunk: bytes = message.get("body", b"")
+        self._packed += len(chunk)
+        if self._packed > self._limit:
+            raise Refused(self._too_large())
+        if self._encoding in ("", "identity"):
+            return message
+        return {**message, "body": self._unpack(chunk, last=not message.get("more_body", False))}
+
+    def _unpack(self, chunk: bytes, *, last: bool) -> bytes:
+        if self._unpacker is None:
+            if self._encoding not in ("gzip", "x-gzip", "deflate"):
+                raise Refused(DomainError(
+                    "unsupported_encoding", "Send the body as it is, or packed with gzip or deflate.", status=415
+                ))  # fmt: skip
+            self._unpacker = _Unpacker(raw_too=self._encoding == "deflate")
+        try:
+            out = bytearray()
+            for piece in self._unpacker.feed(chunk):
+                self._unpacked += len(piece)
+                self._check()
+                out += piece
+            if last and self._packed and not self._unpacker.complete:
+                raise zlib.error("the end is missing")
+        except zlib.error as error:
+            raise Refused(
+                DomainError("invalid_encoding", f"The body is not valid {self._encoding}: {error}.", status=400)
+            ) from None
+        return bytes(out)
+
+    def _check(self) -> None:
+        limits = self._limits
+        if self._unpacked > self._unpacked_limit:
+            raise Refused(TooLarge(
+                "body_too_large", f"The body unpacks to more than {self._unpacked_limit} bytes. Send less at a time."
+            ))  # fmt: skip
+        if self._unpacked > limits.ratio_from and self._unpacked > limits.ratio * self._packed:
+            raise Refused(TooLarge(
+                "body_too_dense", f"The body unpacks to more than {limits.ratio} times its size. Send it as it is."
+            ))  # fmt: skip
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge("body_too_large", f"The body is larger than {self._limit} bytes. Send less at a time.")
+
+
+class _Unpacker:
+    """Unpacks gzip (of one or more members), zlib, and if `raw_too` bare deflate, which has no header."""
+
+    def __init__(self, *, raw_too: bool) -> None:
+        self._raw_too = raw_too
+        self._head = b""
+        self._object = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was fed ended where a stream ends."""
+        return self._object.eof
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What `data` unpacks to, a bounded piece at a time. zlib.error if it is not packed so."""
+        if self._raw_too:
+            self._head += data
+            if len(self._head) < 2:
+                return
+            data, self._raw_too = self._head, False
+            if not _has_zlib_header(data):
+                self._object = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+        while data:
+            if self._object.eof:  # one more gzip member
+                self._object = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+            piece = self._object.decompress(data, _STEP)
+            data = self._object.unused_data if self._object.eof else self._object.unconsumed_tail
+            yield piece
+        while not self._object.eof and (piece := self._object.decompress(b"", _STEP)):
+            yield piece  # what the last input still holds
+
+
+def _has_zlib_header(data: bytes) -> bool:
+    """RFC 1950: method 8, and the first two bytes are a multiple of 31."""
+    return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0

@@ -1,0 +1,43 @@
+"""Lists a page at a time: `?limit=&cursor=` -> `{"items": [...], "next": "..."}`."""
+
+import base64
+import json
+from typing import Annotated, Final
+
+from fastapi import Depends, Query
+
+from cskit.errors import Invalid
+
+_LONGEST: Final = 2048
+
+
+async def _limit(limit: Annotated[int, Query(ge=1, le=500, description="How many items at most")] = 50) -> int:
+    return limit
+
+
+async def _cursor(
+    cursor: Annotated[str | None, Query(max_length=_LONGEST, description="`next` of the page before")] = None,
+) -> str | None:
+    return cursor
+
+
+Limit = Annotated[int, Depends(_limit)]  # 1 to 500, 50 if not given; a parameter of this type takes no default
+Cursor = Annotated[str | None, Depends(_cursor)]  # None for the first page; takes no default either
+
+
+def encode_cursor(*parts: str | int | float | bool | None) -> str:
+    """The sort key of a page's last item as an opaque text for a URL."""
+    packed = json.dumps(parts, separators=(",", ":"), ensure_ascii=False).encode()
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def decode_cursor(text: str) -> tuple[str | int | float | bool | None, ...]:
+    """What `encode_cursor` was given. Invalid with code invalid_cursor for anything else."""
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        parts = json.loads(packed)
+    except (ValueError, RecursionError):
+        parts = None
+    if not isinstance(parts, list) or not all(part is None or isinstance(part, str | int | float) for part in parts):
+        raise Invalid("invalid_cursor", "This cursor is not one of ours. Leave it out to begin anew.", field="cursor")
+    return tuple(parts)

@@ -1,0 +1,27 @@
+"""The log: append, and read as a consumer group. Two engines behind one contract (sqlite.py, kafka.py)."""
+
+from cskit.log.base import (
+    Consumer,
+    Listener,
+    Log,
+    LogError,
+    MessageTooLarge,
+    NewRecord,
+    OffsetOutOfRange,
+    Partition,
+    Record,
+    TopicMismatch,
+)
+
+__all__ = [
+    "Consumer",
+    "Listener",
+    "Log",
+    "LogError",
+    "MessageTooLarge",
+    "NewRecord",
+    "OffsetOutOfRange",
+    "Partition",
+    "Record",
+    "TopicMismatch",
+]

@@ -1,0 +1,121 @@
+"""What every engine of the log promises. One contract suite (tests/contract/log) runs on each of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Partition(NamedTuple):
+    """One partition of a topic: the unit of order and of ownership."""
+
+    topic: str
+    number: int
+
+
+class Record(NamedTuple):
+    """A record as read. `timestamp_ms` is the log's append time in milliseconds since 1970; value is None only for foreign tombstones."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class NewRecord(NamedTuple):
+    """A record to append. The partition is explicit: csmodels.partitioning decides it, never the engine."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: Headers = ()
+
+
+class LogError(Exception):
+    """The log cannot do this now; the message says what, where and what to do."""
+
+
+class MessageTooLarge(LogError):
+    """A record is beyond the log's limit (8 MB): a defect of that record, never a retry."""
+
+    def __init__(self, index: int, size: int) -> None:
+        super().__init__(f"record {index} of the append has {size} bytes; the log takes 8 MB")
+        self.index = index
+        self.size = size
+
+
+class OffsetOutOfRange(LogError):
+    """The asked offset is outside of what the log holds: reading on would skip or repeat records in silence."""
+
+
+class TopicMismatch(LogError):
+    """A topic has another partition count than the one it must have."""
+
+
+class Listener(Protocol):
+    """Told of changes in what this member owns. An error raised here ends the consumer: `poll` raises it."""
+
+    async def on_assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+        """Newly assigned partitions; returns the offset at which each one is to be read. Nothing is fetched before."""
+
+    async def on_revoked(self, partitions: frozenset[Partition]) -> None:
+        """Partitions that are no longer this member's; nothing of them is returned by `poll` afterwards."""
+
+
+class Consumer(Protocol):
+    """One member of a consumer group. Not safe for use by several tasks."""
+
+    async def start(self, listener: Listener) -> None:
+        """Join the group. Assignments may arrive during any later `poll`."""
+
+    async def poll(self, *, max_records: int, timeout: float) -> Mapping[Partition, Sequence[Record]]:
+        """At most `max_records` records in offset order per partition; empty after `timeout` seconds without any.
+
+        Raises OffsetOutOfRange, whatever the listener raised, or LogError when the engine has stopped for good.
+        """
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Return records of this owned partition from `offset` on, at the next poll (used to cut batches short)."""
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Tell the engine the next offsets, for lag dashboards only; errors are logged, never raised."""
+
+    async def stop(self) -> None:
+        """Leave the group at once (no session time-out for the others). Safe to call twice."""
+
+
+class Log(Protocol):
+    """An append-only log of topics with partitions."""
+
+    async def start(self) -> None:
+        """Connect. Raises LogError with a sentence that says what is unreachable."""
+
+    async def ensure_topics(self, topics: Sequence[str], partitions: int) -> None:
+        """Create what is missing (8 MB messages, append time by the log); TopicMismatch for another partition count."""
+
+    async def topic_id(self, topic: str) -> UUID:
+        """The id given when the topic was made: a topic made anew has another one."""
+
+    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
+        """Append in order per partition and return each record's offset once all are durable (acks=all, fsync).
+
+        Concurrent calls are coalesced. Raises MessageTooLarge before anything of this call is sent; any other LogError means
+        that each record may or may not be in the log.
+        """
+
+    async def begin_offsets(self, topic: str) -> Mapping[int, int]:
+        """The first offset still held, per partition."""
+
+    async def end_offsets(self, topic: str) -> Mapping[int, int]:
+        """The offset after the last record, per partition."""
+
+    def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
+        """A new member of `group`, not yet started."""
+
+    async def close(self) -> None:
+        """Send what was accepted, then disconnect. Safe to call twice."""

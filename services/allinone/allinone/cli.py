@@ -1,0 +1,198 @@
+"""The `kizashi` command. Exit status: 0 done, 1 the answer is no, 2 wrong use, 3 something unreachable."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import uvloop
+
+from allinone.commands import dead_letters
+from allinone.commands import doctor as doctors
+from allinone.commands import keys as key_commands
+from allinone.commands.calls import Refused, Unreachable
+from allinone.commands.output import complain, say, show, show_json
+from allinone.composition import SERVICES, known_service
+from allinone.data_folder import FolderInUse, FolderUnusable
+from allinone.serve import serve_embedded, serve_one
+from allinone.server import PortInUse
+from cskit import migrate as migrations
+from cskit.db import DatabaseUnavailable
+from cskit.errors import DomainError
+from cskit.log import LogError
+from cskit.observability import configure_logging
+from cskit.platform import SchemaOutdated, open_platform
+from cskit.settings import Settings, SettingsError, TestHooks, read_settings, read_test_hooks
+
+DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+keys_app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
+dlq_app = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be handled, with its reason.")
+app.add_typer(keys_app, name="keys")
+app.add_typer(dlq_app, name="dlq")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder (KIZASHI_DATA, ./kizashi-data).")]
+
+
+def _settings(data: Path | None = None) -> Settings:
+    settings = read_settings(os.environ)
+    return settings if data is None else settings.model_copy(update={"data": data})
+
+
+def _hooks() -> TestHooks:
+    return read_test_hooks(os.environ)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return uvloop.run(work)
+
+
+@app.command()
+def serve(
+    service: Annotated[
+        str | None, typer.Argument(help="One service, clustered; all in one process if left out.")
+    ] = None,
+    data: Data = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve everything in one process, or one replica of SERVICE on Kafka and PostgreSQL."""
+    configure_logging()
+    settings = _settings(data)
+    if service is None:
+        if settings.clustered:
+            raise SettingsError("KIZASHI_KAFKA is set, so one service is served at a time: kizashi serve SERVICE.")
+        _run(serve_embedded(settings, _hooks(), host, port))
+        return
+    known_service(service)
+    if not settings.clustered:
+        raise SettingsError(f"`kizashi serve {service}` needs KIZASHI_KAFKA; without it, `kizashi serve` serves all.")
+    _run(serve_one(settings, _hooks(), service, host, port))
+
+
+@app.command()
+def migrate(service: Annotated[str | None, typer.Argument(help="One service; all if left out.")] = None) -> None:
+    """Bring the database of a service, or of all, to this version's schema."""
+    settings = _settings()
+
+    async def work() -> None:
+        platform = open_platform(settings, hooks=_hooks())
+        try:
+            for name in SERVICES if service is None else (known_service(service),):
+                done = await migrations.upgrade(platform.database(name), name)
+                say(f"{name}: revision {done.current}")
+        finally:
+            await platform.close()
+
+    if not settings.clustered and not settings.data.exists():
+        raise SettingsError(f"There is no data folder {settings.data}. `kizashi serve` makes one and migrates it.")
+    _run(work())
+
+
+@app.command()
+def doctor(
+    resolve: Annotated[tuple[str, str] | None, typer.Option(help="GROUP TOPIC: say where the group reads on.")] = None,
+    start: Annotated[str, typer.Option("--from", help="earliest, latest or an offset, with --resolve.")] = "",
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is reachable, lag, migrations, and what to do about it."""
+    configure_logging(level="ERROR")
+    settings = _settings(data)
+    if resolve is not None:
+        if not start:
+            raise typer.BadParameter("--resolve needs --from earliest, latest or an offset")
+        moved = _run(doctors.resolve(settings, _hooks(), *resolve, start))
+        show(moved, ("group", "topic", "partition", "next"), as_json=as_json, empty="Nothing to move.")
+        return
+    findings = _run(doctors.examine(settings, _hooks()))
+    show(findings, ("what", "state", "advice"), as_json=as_json, empty="Nothing to look at.")
+    if not doctors.all_well(findings):
+        raise typer.Exit(NO)
+
+
+@keys_app.command("new")
+def keys_new(
+    name: str,
+    scope: Annotated[list[str], typer.Option(help="read, write, configure, people, ingest, operate, admin.")],
+    source: Annotated[
+        str | None, typer.Option(help="Keys of one source share its event ids; NAME if left out.")
+    ] = None,
+    expires: Annotated[str | None, typer.Option(help="How long it is valid, like P90D.")] = None,
+    data: Data = None,
+) -> None:
+    """Make a key and print it, once, alone on standard output."""
+    print(key_commands.make_key(_settings(data), name, scope, source, expires))  # the key alone, unstyled
+
+
+@keys_app.command("list")
+def keys_list(data: Data = None, as_json: AsJson = False) -> None:
+    """All keys, without their secrets."""
+    columns = ("id", "name", "scopes", "source", "created", "expires")
+    show(
+        key_commands.list_keys(_settings(data)), columns, as_json=as_json, empty="No keys. Make one: kizashi keys new."
+    )
+
+
+@keys_app.command("revoke")
+def keys_revoke(name: str, data: Data = None) -> None:
+    """Revoke the key of this id, or all of this name, at once."""
+    say(f"{key_commands.revoke_key(_settings(data), name)} revoked")
+
+
+@dlq_app.command("list")
+def dlq_list(
+    service: Annotated[str | None, typer.Argument(help="One service; all if left out.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """What could not be handled, the newest first."""
+    letters = dead_letters.list_letters(_settings(data), service, limit)
+    columns = ("id", "at", "code", "reason", "replayed_at")
+    show(letters, columns, as_json=as_json, empty="No dead letters.")
+
+
+@dlq_app.command("show")
+def dlq_show(letter: str, data: Data = None, as_json: AsJson = False) -> None:
+    """One dead letter with its bytes."""
+    found = dead_letters.show_letter(_settings(data), letter)
+    if as_json:
+        show_json(found)
+        return
+    for name, value in found.items():
+        say(f"{name}: {'' if value is None else value}")
+
+
+@dlq_app.command("replay")
+def dlq_replay(letters: list[str], data: Data = None, as_json: AsJson = False) -> None:
+    """Append the original bytes of dead letters once more."""
+    done = dead_letters.replay_letters(_settings(data), letters)
+    show(done, ("id", "replayed_at"), as_json=as_json, empty="Nothing to replay.")
+
+
+_UNREACHABLE = (Unreachable, LogError, DatabaseUnavailable)
+_NO = (Refused, FolderInUse, FolderUnusable, PortInUse, SchemaOutdated)
+
+
+def main() -> None:
+    """Run the command; errors are sentences that say what, where and what to do."""
+    try:
+        app(standalone_mode=True)
+    except _UNREACHABLE as error:
+        complain(str(error))
+        sys.exit(UNREACHABLE)
+    except _NO as error:
+        complain(str(error))
+        sys.exit(NO)
+    except (DomainError, SettingsError) as error:
+        complain(str(error))
+        sys.exit(WRONG_USE)
+    except asyncio.CancelledError:
+        sys.exit(NO)

@@ -1,0 +1,55 @@
+"""Commands that talk to the running server over HTTP."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from allinone.data_folder import running_server
+from cskit.settings import Settings
+
+
+class Unreachable(Exception):
+    """There is no server to talk to, or it does not answer."""
+
+
+class Refused(Exception):
+    """The server answered no; the text is its own."""
+
+
+@contextmanager
+def server_client(settings: Settings) -> Iterator[httpx.Client]:
+    """A client of the server at KIZASHI_URL with KIZASHI_KEY, else of the one that has the data folder."""
+    if settings.url is not None:
+        url, key = settings.url, settings.key.get_secret_value() if settings.key is not None else ""
+    else:
+        found = running_server(settings.data)
+        if found is None:
+            raise Unreachable(
+                f"No server runs on the data folder {settings.data}. Start one with `kizashi serve`, name its folder "
+                "with KIZASHI_DATA, or name a server with KIZASHI_URL and KIZASHI_KEY."
+            )
+        url, key = found.url, found.key
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
+        yield client
+
+
+def call(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
+    """The JSON answer. Raises Unreachable, or Refused with what the server said."""
+    try:
+        answer = client.request(method, path, **options)
+    except httpx.HTTPError as error:
+        raise Unreachable(f"{client.base_url} does not answer: {error}. Is the server running?") from error
+    if answer.is_error:
+        raise Refused(_said(answer))
+    return answer.json()
+
+
+def _said(answer: httpx.Response) -> str:
+    try:
+        body = answer.json()
+        return str(body.get("message") or body)
+    except ValueError:
+        return f"{answer.request.url} answered {answer.status_code}."

@@ -1,0 +1,149 @@
+"""kizashi doctor: what is reachable, how far each consumer lags, what waits, and what to do about it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from allinone.composition import PLUMBINGS, SERVICES, known_service
+from cskit import migrate
+from cskit.db import DatabaseUnavailable
+from cskit.errors import Invalid
+from cskit.log import LogError
+from cskit.platform import Platform, open_platform
+from cskit.settings import Settings, SettingsError, TestHooks
+from csmodels import topics
+
+READS = {
+    "scoring": (topics.CUSTOMER_EVENTS,),
+    "playbook": (topics.CUSTOMER_EVENTS, topics.HEALTH_EVENTS),
+    "survey": (topics.CUSTOMER_EVENTS,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `state` is ok, or a sentence; `advice` says what to do."""
+
+    what: str
+    state: str
+    advice: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        return not self.advice
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, hooks: TestHooks) -> AsyncIterator[Platform]:
+    if not settings.clustered and not settings.data.exists():
+        raise Invalid("no_data", f"There is no data folder {settings.data}. `kizashi serve` makes one.")
+    platform = open_platform(settings, hooks=hooks)
+    try:
+        yield platform
+    finally:
+        await platform.close()
+
+
+async def examine(settings: Settings, hooks: TestHooks) -> list[dict[str, Any]]:
+    """Everything that was looked at, one row each."""
+    async with _opened(settings, hooks) as platform:
+        findings = await _log(platform)
+        for name in SERVICES:
+            findings += await _service(platform, name)
+    return [{**asdict(finding), "well": finding.is_well} for finding in findings]
+
+
+async def _log(platform: Platform) -> list[Finding]:
+    try:
+        await platform.start()
+        ends = {topic: sum((await platform.log.end_offsets(topic)).values()) for topic in topics.ALL}
+    except LogError as error:
+        return [Finding("log", str(error), "Start Kafka, or correct KIZASHI_KAFKA; embedded: check the data folder.")]
+    return [Finding(f"log {topic}", f"{count} records so far") for topic, count in ends.items()]
+
+
+async def _service(platform: Platform, name: str) -> list[Finding]:
+    try:
+        database = platform.database(name)
+        found = await migrate.state(database, name)
+        if not found.is_current:
+            have = f"revision {found.current}, this version needs {found.wanted}"
+            return [Finding(f"{name} schema", have, f"kizashi migrate {name}")]
+        findings = [Finding(f"{name} schema", f"revision {found.current}")]
+        findings += await _waiting(platform, name)
+        for topic in READS.get(name, ()):
+            findings.append(await _lag(platform, name, topic))
+        return findings
+    except (DatabaseUnavailable, SettingsError, OSError) as error:
+        return [Finding(f"{name} database", str(error), "Start PostgreSQL, or correct KIZASHI_DATABASE_URL.")]
+
+
+async def _waiting(platform: Platform, name: str) -> list[Finding]:
+    tables = PLUMBINGS[name]
+    async with platform.database(name).read() as tx:
+        (outbox,) = await tx.fetch(select(func.count().label("rows")).select_from(tables.outbox))
+        open_letters = select(func.count().label("rows")).where(tables.dead_letters.c.replayed_at.is_(None))
+        (letters,) = await tx.fetch(open_letters)
+    advice = f"kizashi dlq list {name}" if letters.rows else ""
+    return [
+        Finding(f"{name} outbox", f"{outbox.rows} rows to send"),
+        Finding(f"{name} dead letters", f"{letters.rows} not replayed", advice),
+    ]
+
+
+async def _lag(platform: Platform, name: str, topic: str) -> Finding:
+    what = f"{name} reading {topic}"
+    ids = await platform.log.topic_id(topic)
+    begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
+    table = PLUMBINGS[name].consumer_offsets
+    async with platform.database(name).read() as tx:
+        rows = await tx.fetch(select(table).where(table.c.consumer_group == name, table.c.topic == topic))
+    resolve = f"kizashi doctor --resolve {name} {topic} --from earliest|latest|OFFSET"
+    for row in rows:
+        if row.topic_id != str(ids):
+            return Finding(what, "the topic was made anew", resolve)
+        if not begins[row.partition] <= row.next_offset <= ends[row.partition]:
+            return Finding(what, f"offset {row.next_offset} of partition {row.partition} is not on the log", resolve)
+    lag = sum(ends.values()) - sum(row.next_offset for row in rows)
+    return Finding(what, f"{lag} records behind")
+
+
+async def resolve(settings: Settings, hooks: TestHooks, group: str, topic: str, start: str) -> list[dict[str, Any]]:
+    """Say where a group reads on in each partition: earliest, latest or one offset for all. Fences running workers."""
+    known_service(group)
+    if topic not in READS.get(group, ()):
+        raise Invalid("unknown_topic", f"{group} reads {', '.join(READS.get(group, ())) or 'no topic'}, not {topic}.")
+    async with _opened(settings, hooks) as platform:
+        await platform.start()
+        begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
+        offsets = {number: _start(start, begins[number], ends[number]) for number in ends}
+        topic_id = str(await platform.log.topic_id(topic))
+        table = PLUMBINGS[group].consumer_offsets
+        async with platform.database(group).write() as tx:
+            for number, offset in offsets.items():
+                here = (table.c.consumer_group == group, table.c.topic == topic, table.c.partition == number)
+                values = {"topic_id": topic_id, "next_offset": offset, "epoch": table.c.epoch + 1, "owner": "doctor"}
+                await tx.execute(update(table).where(*here).values(**values))
+    return [
+        {"group": group, "topic": topic, "partition": number, "next": offsets[number]} for number in sorted(offsets)
+    ]
+
+
+def _start(text: str, begin: int, end: int) -> int:
+    if text in ("earliest", "latest"):
+        return begin if text == "earliest" else end
+    if not text.isdigit() or not begin <= int(text) <= end:
+        raise Invalid(
+            "invalid_offset",
+            f"“{text}” is none of earliest, latest or an offset from {begin} to {end}.",
+            field="--from",
+        )
+    return int(text)
+
+
+def all_well(findings: Sequence[dict[str, Any]]) -> bool:
+    """Whether nothing needs doing."""
+    return all(finding["well"] for finding in findings)

@@ -1,0 +1,101 @@
+"""Everything in one process on one port: the log and a database per service in SQLite files of the data folder."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from allinone.composition import BUILDERS, combined_app
+from allinone.data_folder import RunningServer, announced, locked
+from allinone.server import bound_socket, serving
+from cskit.auth import KeyFile, Keys, new_key
+from cskit.clock import Clocks
+from cskit.platform import Platform, open_platform
+from cskit.service import Service
+from cskit.settings import Settings, TestHooks
+
+FIRST_KEY_SCOPES = ("ingest", "read", "write", "configure")
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A server that runs. `first_key` is the text of the key made at the first start, else None."""
+
+    url: str
+    platform: Platform
+    services: Mapping[str, Service]
+    first_key: str | None
+    workers: "asyncio.Task[None]"
+
+
+@asynccontextmanager
+async def embedded_server(
+    settings: Settings, *, host: str, port: int, clocks: Clocks | None = None, hooks: TestHooks | None = None
+) -> AsyncIterator[Embedded]:
+    """Serve all services inside the block, then stop in good order: requests, consumers, relays, files.
+
+    Raises FolderInUse, FolderUnusable, PortInUse.
+    """
+    clocks = clocks or Clocks.real()
+    with locked(settings.data):
+        listener = bound_socket(host, port)
+        url = _url(host, listener)
+        settings = _completed(settings, url)
+        operator_key = SecretStr(f"kz_operator_{secrets.token_urlsafe(24)}")
+        keys = Keys(
+            KeyFile(settings.keys or settings.data / "keys.json", clocks.wall), settings.service_key, operator_key
+        )
+        first_key = _first_key(settings, keys, clocks)
+        platform = open_platform(settings, clocks=clocks, hooks=hooks, keys=keys)
+        try:
+            await platform.start()
+            for name in BUILDERS:
+                await platform.prepare(name)
+            services = {name: build(platform) for name, build in BUILDERS.items()}
+            stop = asyncio.Event()
+            workers = asyncio.create_task(platform.run(list(services.values()), stop), name="workers")
+            here = RunningServer(url, os.getpid(), operator_key.get_secret_value())
+            try:
+                async with serving(combined_app(list(services.values()), platform), listener):
+                    with announced(settings.data, here):
+                        yield Embedded(url, platform, services, first_key, workers)
+            finally:
+                stop.set()
+                await workers
+                for service in services.values():
+                    if service.close is not None:
+                        await service.close()
+        finally:
+            listener.close()
+            await platform.close()
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104  compared, not bound
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}"
+
+
+def _completed(settings: Settings, url: str) -> Settings:
+    """What the embedded server knows by itself: where it is, and the key its services share."""
+    given = settings.model_fields_set
+    known: dict[str, object] = {f"{name}_url": url for name in BUILDERS if f"{name}_url" not in given}
+    if "public_url" not in given:
+        known["public_url"] = url
+    if settings.service_key is None:
+        known["service_key"] = SecretStr(f"kz_service_{secrets.token_urlsafe(24)}")
+    return settings.model_copy(update=known)
+
+
+def _first_key(settings: Settings, keys: Keys, clocks: Clocks) -> str | None:
+    path: Path = settings.keys or settings.data / "keys.json"
+    if path.exists() or keys.file is None:
+        return None
+    text, entry = new_key("first", FIRST_KEY_SCOPES, None, None, clocks.wall.now())
+    keys.file.add(entry)
+    return text
