@@ -1,7 +1,8 @@
 """Conditions in CEL: checked when they are applied, quick and harmless when they are asked. The only user of `cel`.
 
-A field has a kind. Text, booleans, times and lists are checked by type; numbers compare with whole and broken numbers
-alike. A field of kind "any" may hold anything, and names below it are not checked.
+A field has a kind. Text, booleans, times and lists are checked by type. A number is a double: it compares with whole
+and broken numbers alike, and is reckoned with broken ones (`account.mrr / 12.0`; `/ 12` is refused). A field of kind
+"any" may hold anything, and names below it are not checked.
 """
 
 import difflib
@@ -36,8 +37,8 @@ _CHECKED: Final[Mapping[Kind, cel.Type]] = {
 }
 _BOOLEAN: Final = ("BOOL", "DYN", "bool_wrapper")
 _KNOWN: Final = frozenset({
-    "true", "false", "null", "in", "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type",
-    "timestamp", "duration", "google",
+    "true", "false", "null", "in", "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type",
+    "type", "timestamp", "duration", "google",
 })  # fmt: skip
 _TOKEN: Final = re.compile(
     r"""(?P<skip>\s+|//[^\n]*)
@@ -74,6 +75,13 @@ class Conditions:
         whole = {name: cel.Type.DYN for known in maps for name in (known, _asked(known))}
         checked = {path: _CHECKED[kind] for path, kind in _leaves(variables)}
         self._check = cel.NewEnv(variables={**checked, **whole})
+        self._reckon = cel.NewEnv(
+            variables={
+                **checked,
+                **{path: cel.Type.DOUBLE for path, kind in _leaves(variables) if kind == "number"},
+                **whole,
+            }
+        )
         running = {path: cel.Type.TIMESTAMP if kind == "time" else cel.Type.DYN
                    for path, kind in _leaves(variables) if kind == "time" or "." not in path}  # fmt: skip
         self._run = cel.NewEnv(variables={**running, **whole})
@@ -89,6 +97,7 @@ class Conditions:
             expression = self._run.compile(rewritten)
         except RuntimeError as error:
             raise _explained(str(error), text) from None
+        self._refuse_mixed_arithmetic(rewritten)
         if gives not in _BOOLEAN:
             raise ConditionError(f"A condition is true or false; this one gives {gives.lower()}.", 1)
         return Condition(text, expression, self._variables, self._times)
@@ -103,6 +112,20 @@ class Conditions:
                 wrong = ".".join(name.path)
             if wrong is not None:
                 raise ConditionError(f"“{wrong}” is unknown. {self._hint(wrong)}", *_place(text, name.start))
+
+    def _refuse_mixed_arithmetic(self, text: str) -> None:
+        """Of what the checker says once numbers are doubles, only this matters: it would fail whenever it is asked."""
+        try:
+            self._reckon.compile(text)
+        except RuntimeError as error:
+            for found in _CEL_ERROR.finditer(str(error)):
+                overload = _NO_OVERLOAD.search(found[3])
+                if overload and overload[1] in "+-*/%" and {overload[2], overload[3]} == {"double", "int"}:
+                    raise ConditionError(
+                        f"“{overload[1]}” does not go between a number and a whole number. Write 12.0 instead of 12.",
+                        int(found[2]),
+                        int(found[1]),
+                    ) from None
 
     def _presence(self, text: str) -> str:
         """`text` with has(task.due) as has(Task.due): CEL would take `task.due`, a variable, for its value.
@@ -148,28 +171,29 @@ class Condition:
 
         What it needs and does not find makes it false. So does an error, which is logged once for this condition.
         """
-        data: dict[str, Any] = {
-            name: _plain(values.get(name, {} if not isinstance(fields, str) else None))
-            for name, fields in self._variables.items()
-            if name in values or not isinstance(fields, str)
-        }
-        data |= {_asked(name): data[name] for name, fields in self._variables.items() if not isinstance(fields, str)}
-        for path in self._times:
-            moment = _moment(values, path)
-            if moment is not None:
-                data[".".join(path)] = moment
-            elif len(path) == 1:
-                data.pop(path[0], None)
         try:
-            result = self._expression.eval(data=data)
+            result = self._expression.eval(data=self._data(values))
             kind, value = result.type().name(), result.value()
-        except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+        except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
             return self._failed(str(error))
         if kind == "BOOL":
             return bool(value)
         if kind in ("ERROR", "UNKNOWN"):
             return False if _ABSENT.match(str(value)) else self._failed(str(value))
         return False if kind == "NULL" else self._failed(f"it gives {kind.lower()}, not true or false")
+
+    def _data(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for name, fields in self._variables.items():
+            if not isinstance(fields, str):
+                data[name] = data[_asked(name)] = _plain_of(values.get(name, {}), fields)
+            elif name in values and fields != "time":
+                data[name] = _plain_of(values[name], fields)
+        for path in self._times:
+            moment = _moment(values, path)
+            if moment is not None:
+                data[".".join(path)] = moment
+        return data
 
     def _failed(self, reason: str) -> bool:
         CONDITION_ERRORS.inc()
@@ -283,6 +307,15 @@ def _moment(values: Mapping[str, Any], path: tuple[str, ...]) -> datetime | None
         except ValueError:
             return None
     return here.astimezone(UTC) if isinstance(here, datetime) and here.tzinfo is not None else None
+
+
+def _plain_of(value: Any, fields: Kind | Fields) -> Any:
+    """A value as CEL takes it, with its numbers as doubles where the schema knows them."""
+    if isinstance(fields, Mapping) and isinstance(value, Mapping):
+        return {str(name): _plain_of(one, fields.get(str(name), "any")) for name, one in value.items()}
+    if fields == "number" and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return float(value)
+    return _plain(value)
 
 
 def _plain(value: Any) -> Any:

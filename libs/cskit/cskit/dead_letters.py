@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from csmodels.partitioning import partition_of
-from csmodels.topics import DEAD_LETTERS
 from sqlalchemy import Row, delete, select, update
 
 from cskit.db import Tx
 from cskit.db.plumbing import Plumbing
 from cskit.log import NewRecord, Record
 from cskit.messages import UnitOfWork
+from csmodels.partitioning import partition_of
+from csmodels.topics import DEAD_LETTERS
 
 KEPT: Final = timedelta(days=30)
 NULL_KEY: Final = "null_key"  # the record has no key, so it belongs to no account

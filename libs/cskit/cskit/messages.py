@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 
-from csmodels.envelope import Event
-from csmodels.partitioning import partition_of
-from csmodels.topics import CONTROL_KEY
 from sqlalchemy import Executable, Row, Table
 
 from cskit.db import Tx, Values
 from cskit.db.plumbing import Plumbing
 from cskit.log import NewRecord, Partition
 from cskit.log.base import Headers
+from csmodels.envelope import Event
+from csmodels.partitioning import partition_of
+from csmodels.topics import CONTROL_KEY
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
-from csmodels import topics
 from fastapi import APIRouter
 from pydantic import SecretStr
 
@@ -33,6 +32,7 @@ from cskit.service import Service
 from cskit.settings import Settings, SettingsError, TestHooks
 from cskit.supervise import run_workers
 from cskit.testing.prefixed import PrefixedLog
+from csmodels import topics
 
 _IDLE_EMBEDDED = 1.0  # one process: a commit wakes the relay
 _IDLE_CLUSTERED = 0.05  # another replica's rows are found by looking
@@ -160,6 +160,26 @@ class Platform:
         await self.log.close()
         for database in self._databases.values():
             await database.close()
+
+
+def check_serves_all(settings: Settings) -> None:
+    """SettingsError unless one process is to serve all services."""
+    if settings.clustered:
+        raise SettingsError("KIZASHI_KAFKA is set, so one service is served at a time: kizashi serve SERVICE.")
+
+
+def check_serves_one(settings: Settings, service: str) -> None:
+    """SettingsError unless each service is to be served by processes of its own."""
+    if not settings.clustered:
+        raise SettingsError(f"`kizashi serve {service}` needs KIZASHI_KAFKA; without it, `kizashi serve` serves all.")
+
+
+def check_exists(settings: Settings) -> None:
+    """SettingsError if commands would look into a data folder that was never made."""
+    if not settings.clustered and not settings.data.exists():
+        raise SettingsError(
+            f"There is no data folder {settings.data}. `kizashi serve` makes one; --data names another."
+        )
 
 
 def open_platform(

@@ -10,9 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from csmodels.catalogue import parse
-from csmodels.envelope import Event
-from csmodels.errors import InvalidEvent
 from sqlalchemy import select
 
 from cskit import failpoints
@@ -38,6 +35,9 @@ from cskit.observability import (
 )
 from cskit.seed import deployment_seed
 from cskit.settings import TestHooks
+from csmodels.catalogue import parse
+from csmodels.envelope import Event
+from csmodels.errors import InvalidEvent
 
 log = get_logger()
 Batch = Mapping[Partition, Sequence[Record]]

@@ -39,7 +39,7 @@ class RunEnded(Event):
 
 
 class Task(Data):
-    """A task for a person; one that somebody added by hand has neither run nor step."""
+    """A task for a person; one that somebody added by hand has neither run nor step. reason: why it was changed last."""
 
     task: WireId
     run: WireId | None = None
@@ -49,6 +49,7 @@ class Task(Data):
     status: TaskStatus
     outcome: Code | None = None
     text_ref: TextRef | None = None
+    reason: Code | None = None
 
 
 class TaskCreated(Event):

@@ -24,7 +24,7 @@ from cskit.db import DatabaseUnavailable
 from cskit.errors import DomainError
 from cskit.log import LogError
 from cskit.observability import configure_logging
-from cskit.platform import SchemaOutdated, open_platform
+from cskit.platform import SchemaOutdated, check_exists, check_serves_all, check_serves_one, open_platform
 from cskit.settings import Settings, SettingsError, TestHooks, read_settings, read_test_hooks
 
 DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
@@ -66,13 +66,11 @@ def serve(
     configure_logging()
     settings = _settings(data)
     if service is None:
-        if settings.clustered:
-            raise SettingsError("KIZASHI_KAFKA is set, so one service is served at a time: kizashi serve SERVICE.")
+        check_serves_all(settings)
         _run(serve_embedded(settings, _hooks(), host, port))
         return
     known_service(service)
-    if not settings.clustered:
-        raise SettingsError(f"`kizashi serve {service}` needs KIZASHI_KAFKA; without it, `kizashi serve` serves all.")
+    check_serves_one(settings, service)
     _run(serve_one(settings, _hooks(), service, host, port))
 
 
@@ -90,8 +88,7 @@ def migrate(service: Annotated[str | None, typer.Argument(help="One service; all
         finally:
             await platform.close()
 
-    if not settings.clustered and not settings.data.exists():
-        raise SettingsError(f"There is no data folder {settings.data}. `kizashi serve` makes one and migrates it.")
+    check_exists(settings)
     _run(work())
 
 

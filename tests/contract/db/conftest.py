@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import BigInteger, Column, Float, LargeBinary, MetaData, String, Table
+from sqlalchemy.schema import DropSchema
+
 from cskit.db import Database, Instant, Json
 from cskit.db.postgres import PostgresDatabase
 from cskit.db.sqlite import SqliteDatabase
-from sqlalchemy import BigInteger, Column, Float, LargeBinary, MetaData, String, Table
-from sqlalchemy.schema import DropSchema
 
 metadata = MetaData()
 things = Table(

@@ -4,8 +4,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from cskit.db import Database
 from sqlalchemy import Table, delete, func, select, update
+
+from cskit.db import Database
 
 AT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
 

@@ -1,7 +1,8 @@
 """What both databases promise. One contract suite (tests/contract/db) runs on each of them.
 
-Statements are SQLAlchemy Core; `with_for_update(skip_locked=...)` locks rows on PostgreSQL and is dropped on SQLite, where a
-write transaction is alone anyway. Dialect-specific statements (upserts) are written here once, as bulk operations.
+Statements are SQLAlchemy Core; `with_for_update(skip_locked=...)` locks rows on PostgreSQL and is dropped on SQLite,
+where a write transaction is alone anyway. Dialect-specific statements (upserts) are written here once, as bulk
+operations.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,9 @@ class Tx(Protocol):
         """Run DML without RETURNING; the number of rows it matched."""
 
     def insert(self, table: Table, rows: Sequence[Values], *, ignore: bool = False) -> None:
-        """Insert rows in bulk; all rows have the same keys. With `ignore`, rows whose key exists are left as they are."""
+        """Insert rows in bulk; all rows have the same keys. With `ignore`, rows whose key exists are left as they
+        are.
+        """
 
     def upsert(self, table: Table, rows: Sequence[Values]) -> None:
         """Insert rows in bulk, or overwrite the given columns where the primary key exists.
@@ -46,7 +49,8 @@ class Database(Protocol):
     def write(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction that commits at the end of the block, and is rolled back if the block raises.
 
-        SQLite: BEGIN IMMEDIATE, one writer at a time. PostgreSQL: READ COMMITTED; lock rows you read in order to change them.
+        SQLite: BEGIN IMMEDIATE, one writer at a time. PostgreSQL: READ COMMITTED; lock rows you read in order to
+        change them.
         """
 
     def read(self) -> AbstractAsyncContextManager[Tx]:

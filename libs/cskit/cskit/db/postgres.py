@@ -70,7 +70,9 @@ class PostgresTx:
         dialect = self._connection.dialect
         raw = await self._connection.get_raw_connection()
         driver: Any = raw.driver_connection
-        await self._connection.exec_driver_sql("SELECT 1")  # SQLAlchemy's asyncpg adapter begins with the first statement
+        await self._connection.exec_driver_sql(
+            "SELECT 1"
+        )  # SQLAlchemy's asyncpg adapter begins with the first statement
         for write in writes:
             types = [write.column(name).type.compile(dialect) for name in write.columns]
             arrays = ", ".join(f"CAST(${n} AS {kind}[])" for n, kind in enumerate(types, 1))

@@ -1,7 +1,8 @@
 """SQLite: one writer at a time per file, in one thread; readers have query-only connections.
 
-SQLAlchemy's own behaviour with aiosqlite loses updates without an error and is 25 times slower: every statement here is one call
-in the writer's (or a reader's) thread on the plain sqlite3 driver, and a write transaction starts with BEGIN IMMEDIATE.
+SQLAlchemy's own behaviour with aiosqlite loses updates without an error and is 25 times slower: every statement here
+is one call in the writer's (or a reader's) thread on the plain sqlite3 driver, and a write transaction starts with
+BEGIN IMMEDIATE.
 """
 
 import asyncio

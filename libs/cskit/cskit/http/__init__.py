@@ -4,11 +4,12 @@ from cskit.http.access import principal_of, requires
 from cskit.http.app import make_app
 from cskit.http.bodies import BodyLimits
 from cskit.http.calls import service_client
-from cskit.http.pages import Cursor, Limit, decode_cursor, encode_cursor
+from cskit.http.pages import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 from cskit.http.problems import problem_response
 from cskit.http.writes import WriteId, WriteIds, idempotent_id
 
 __all__ = [
+    "DEFAULT_LIMIT",
     "BodyLimits",
     "Cursor",
     "Limit",

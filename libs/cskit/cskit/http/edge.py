@@ -30,7 +30,7 @@ class Edge:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or REQUEST_ID in scope:  # mounted in another app, whose edge has it in hand
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()

@@ -8,10 +8,13 @@ from fastapi import Depends, Query
 
 from cskit.errors import Invalid
 
+DEFAULT_LIMIT: Final = 50
 _LONGEST: Final = 2048
 
 
-async def _limit(limit: Annotated[int, Query(ge=1, le=500, description="How many items at most")] = 50) -> int:
+async def _limit(
+    limit: Annotated[int, Query(ge=1, le=500, description="How many items at most")] = DEFAULT_LIMIT,
+) -> int:
     return limit
 
 
@@ -21,8 +24,10 @@ async def _cursor(
     return cursor
 
 
-Limit = Annotated[int, Depends(_limit)]  # 1 to 500, 50 if not given; a parameter of this type takes no default
-Cursor = Annotated[str | None, Depends(_cursor)]  # None for the first page; takes no default either
+Limit = Annotated[
+    int, Depends(_limit)
+]  # 1 to 500, DEFAULT_LIMIT if not given; a default of the parameter changes nothing
+Cursor = Annotated[str | None, Depends(_cursor)]  # None for the first page
 
 
 def encode_cursor(*parts: str | int | float | bool | None) -> str:

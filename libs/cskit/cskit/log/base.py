@@ -15,7 +15,9 @@ class Partition(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A record as read. `timestamp_ms` is the log's append time in milliseconds since 1970; value is None only for foreign tombstones."""
+    """A record as read. `timestamp_ms` is the log's append time in milliseconds since 1970; value is None only for
+    foreign tombstones.
+    """
 
     topic: str
     partition: int
@@ -104,8 +106,8 @@ class Log(Protocol):
     async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
         """Append in order per partition and return each record's offset once all are durable (acks=all, fsync).
 
-        Concurrent calls are coalesced. Raises MessageTooLarge before anything of this call is sent; any other LogError means
-        that each record may or may not be in the log.
+        Concurrent calls are coalesced. Raises MessageTooLarge before anything of this call is sent; any other
+        LogError means that each record may or may not be in the log.
         """
 
     async def begin_offsets(self, topic: str) -> Mapping[int, int]:

@@ -13,10 +13,10 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from csmodels.topics import MAX_MESSAGE_BYTES
 
 from cskit.log.base import LogError, MessageTooLarge, NewRecord, Partition
 from cskit.log.kafka_connection import BATCH_BYTES, PATIENCE
+from csmodels.topics import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from aiokafka import errors
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest
 from aiokafka.protocol.offset import OffsetRequest
-from csmodels.topics import MAX_MESSAGE_BYTES
 
 from cskit.log.base import LogError, TopicMismatch
 from cskit.log.kafka_metadata import TopicMetadata, TopicMetadataRequest, read_topics
+from csmodels.topics import MAX_MESSAGE_BYTES
 
 PATIENCE: Final = 30.0  # seconds within which a cluster is expected to answer again
 BATCH_BYTES: Final = MAX_MESSAGE_BYTES + 512 * 1024  # uncompressed: one largest message and what surrounds it

@@ -78,7 +78,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
             max_partition_fetch_bytes=TOPIC_BYTES,
             fetch_max_bytes=6 * TOPIC_BYTES,
             session_timeout_ms=self._session_timeout_ms,
-            heartbeat_interval_ms=self._session_timeout_ms // 4,
+            heartbeat_interval_ms=min(1_000, self._session_timeout_ms // 4),  # how soon a member hears of a rebalance
             max_poll_interval_ms=_NEVER_MS,  # aiokafka would not rejoin after a pause (#847); the runner has a watchdog
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
         )
@@ -130,14 +130,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
             self._watching.cancel()
             await asyncio.wait((self._watching,))
         if self._kafka is not None:
-            try:
-                async with asyncio.timeout(_LEAVE):
-                    await self._kafka.stop()
-            except (kafka_errors.KafkaError, TimeoutError, OSError) as error:
-                log.warning("log.leave_failed", group=self._group, error=repr(error))
-                if self._kafka._fetcher is not None:
-                    await self._kafka._fetcher.close()
-                await self._kafka._client.close()
+            await _leave(self._kafka, self._group)
 
     # What aiokafka's coordinator calls, in its own task.
 
@@ -262,6 +255,24 @@ class KafkaConsumer(ConsumerRebalanceListener):
         """End the wait of a poll, so that it looks at what is to be told. It has taken no records yet."""
         if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(asyncio.get_running_loop().time())
+
+
+async def _leave(kafka: Any, group: str) -> None:
+    """Leave the group and disconnect, within _LEAVE seconds.
+
+    In a task of its own: where a fetch has just failed, aiokafka's `stop` raises the CancelledError of that fetch and
+    leaves its connections open.
+    """
+    leaving = asyncio.create_task(kafka.stop())
+    await asyncio.wait((leaving,), timeout=_LEAVE)
+    if leaving.done() and not leaving.cancelled() and leaving.exception() is None:
+        return
+    log.warning("log.leave_failed", group=group, task=repr(leaving))
+    leaving.cancel()
+    if kafka._fetcher is not None:
+        for task in (kafka._fetcher._fetch_task, *kafka._fetcher._pending_tasks):
+            task.cancel()
+    await kafka._client.close()
 
 
 def _kafka(partition: Partition) -> TopicPartition:

@@ -23,7 +23,7 @@ async def fresh_database() -> AsyncIterator[str]:
     """The URL of a new, empty PostgreSQL database, dropped at the end."""
     server = os.environ[DATABASE]
     name = f"kizashi_test_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(server)
+    admin = await asyncpg.connect(server)  # type: ignore[no-untyped-call]
     try:
         await admin.execute(f'CREATE DATABASE "{name}"')
         try:

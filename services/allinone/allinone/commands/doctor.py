@@ -12,7 +12,7 @@ from cskit import migrate
 from cskit.db import DatabaseUnavailable
 from cskit.errors import Invalid
 from cskit.log import LogError
-from cskit.platform import Platform, open_platform
+from cskit.platform import Platform, check_exists, open_platform
 from cskit.settings import Settings, SettingsError, TestHooks
 from csmodels import topics
 
@@ -38,8 +38,7 @@ class Finding:
 
 @asynccontextmanager
 async def _opened(settings: Settings, hooks: TestHooks) -> AsyncIterator[Platform]:
-    if not settings.clustered and not settings.data.exists():
-        raise Invalid("no_data", f"There is no data folder {settings.data}. `kizashi serve` makes one.")
+    check_exists(settings)
     platform = open_platform(settings, hooks=hooks)
     try:
         yield platform

@@ -1,0 +1,20 @@
+"""Takes in what happens at customers over HTTP, ties it to accounts and people, and puts it on the log.
+
+Topics in: none. Topics out: cs.customer-events: clients' events straight to the log, answered after its ack; releases,
+merges, feed records and the hourly ticks by the outbox.
+
+Tables: users and people (who a client's user id is, and in which account), memberships (which accounts know a person),
+waiting (events of people whose account is not known yet), texts, hours (the next tick of each partition), feeds (those
+that stopped), and the plumbing that every service has. deployment keeps the key of the hashed event ids.
+
+    service    build(platform): the composition root
+    api        routes for people: texts, people, quarantine
+    hot        POST /v1/batch and /v1/events, plain Starlette routes
+    bodies     the outer form of a request, taken apart into items
+    intake     one batch: map, place, append, answer
+    ticks      the worker that appends clock.ticked
+    feeds      which families of events stand still, as this process knows it
+    cache      who users are, in memory
+    store      the only SQL, with tables
+    domain     mapping, times, properties, identity, hours: pure functions of values
+"""

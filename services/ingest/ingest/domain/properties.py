@@ -1,0 +1,47 @@
+"""What of free-form data may travel: numbers and booleans; texts only if the source's keep list names them."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from csmodels.catalogue import parse_data
+from csmodels.errors import InvalidEvent
+
+_MAX_INT: Final = 2**53 - 1
+_NAME: Final = re.compile(r"[^@\x00-\x1f\x7f-\x9f]{1,64}")
+_TEXT: Final = re.compile(r"[^@\x00-\x1f\x7f-\x9f]{0,64}")
+
+
+def travelling(properties: Mapping[str, Any], keep: frozenset[str], *, nulls: bool = False) -> dict[str, Any]:
+    """The properties that may travel; `nulls` lets null through (in a merge patch it removes a key)."""
+    return {
+        name: value for name, value in properties.items() if _NAME.fullmatch(name) and _fits(name, value, keep, nulls)
+    }
+
+
+def _fits(name: str, value: Any, keep: frozenset[str], nulls: bool) -> bool:
+    if value is None:
+        return nulls
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, int):
+        return -_MAX_INT <= value <= _MAX_INT
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str) and name in keep and _TEXT.fullmatch(value) is not None
+
+
+def valid_fields(type_: str, candidates: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the fields that the event's data takes. For SDK traits, whose wrong types must not lose the call."""
+    fields = dict(candidates)
+    while True:
+        try:
+            parse_data(type_, fields)
+        except InvalidEvent as error:
+            blamed = error.field.split(".")[1] if "." in error.field else ""
+            if blamed not in fields:
+                return {}
+            del fields[blamed]
+        else:
+            return fields

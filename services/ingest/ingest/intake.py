@@ -1,0 +1,228 @@
+"""One request of events: map its items, tie them to people and accounts, append them to the log, answer for each."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from cskit.clock import Clocks
+from cskit.db import Database, DatabaseUnavailable
+from cskit.errors import DomainError, Unavailable
+from cskit.log import Log, LogError
+from cskit.messages import UnitOfWorks, event_record
+from cskit.observability import current_traceparent, get_logger
+from csmodels.ids import PersonId
+from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
+from ingest import bodies
+from ingest.cache import Cache
+from ingest.domain import native, segment
+from ingest.domain.drafts import Arrival, Draft, Mapped, Refusal, sorted_out
+from ingest.domain.identity import Placed, Plan, others_of, resolve, users_of
+from ingest.domain.records import FAMILY_OF, event_of, feed_resumed, merge_events
+from ingest.domain.times import client_time
+from ingest.feeds import Feeds
+from ingest.settings import MAX_EVENT_BYTES
+from ingest.store import clock, identity
+from ingest.ticks import Ticks
+
+RETRY_AFTER: Final = 1.0  # seconds
+_AGAIN: Final = "Events cannot be taken now. Send them again in a moment."
+_NO_JSON: Final = "The event is refused: it holds what JSON does not have, such as NaN or half of a character."
+
+log = get_logger()
+
+Answer = dict[str, Any]
+
+
+class Intake:
+    """Takes events and answers after the log's ack. Nothing marks an event as seen before the log has it.
+
+    New people and links are committed before an event that uses them is appended. If it crashes in between, the
+    client's retry reads them back and appends the same events; a repeat is dropped by who reads the log.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        database: Database,
+        unit_of_work: UnitOfWorks,
+        event_id_key: Callable[[], Awaitable[bytes]],
+        clocks: Clocks,
+        cache: Cache,
+        feeds: Feeds,
+        ticks: Ticks,
+    ) -> None:
+        self._log = log
+        self._database = database
+        self._unit_of_work = unit_of_work
+        self._event_id_key = event_id_key
+        self._clocks = clocks
+        self._cache = cache
+        self._feeds = feeds
+        self._ticks = ticks
+
+    async def segment(self, source: str, body: bodies.Segment) -> Answer:
+        """Take a batch of Segment calls. DomainError 400 names an event that is too large; Unavailable: send again."""
+        for index, item in enumerate(body.items):
+            if bodies.too_large(item):
+                raise _event_too_large(index, item)
+
+        def mapped(arrival: Arrival) -> list[Draft | Refusal]:
+            return [_segment_draft(item, index, arrival) for index, item in enumerate(body.items)]
+
+        return {"success": True, **await self._take(source, mapped, sent_at=body.sent_at)}
+
+    async def native(self, source: str, items: Sequence[bytes]) -> Answer:
+        """Take events in our own form; one that is too large refuses only itself. Unavailable: send all of it again."""
+
+        def mapped(arrival: Arrival) -> list[Draft | Refusal]:
+            return [_native_draft(item, index, arrival) for index, item in enumerate(items)]
+
+        return await self._take(source, mapped)
+
+    async def _take(
+        self, source: str, drafts_of: Callable[[Arrival], list[Draft | Refusal]], *, sent_at: object = None
+    ) -> Answer:
+        try:
+            await self._ticks.settled()
+            arrival = Arrival(source, self._clocks.world.now(), await self._event_id_key(), client_time(sent_at))
+            mapped = sorted_out(drafts_of(arrival))
+            plan = await self._place(source, mapped.drafts)
+            await self._append(source, plan.placed)
+            await self._resume_feeds(plan.placed)
+        except DatabaseUnavailable as error:
+            log.warning("intake.unavailable", source=source, reason=str(error))
+            raise Unavailable("database_unavailable", _AGAIN, retry_after=RETRY_AFTER) from error
+        except LogError as error:
+            log.warning("intake.unavailable", source=source, reason=str(error))
+            raise Unavailable("log_unavailable", _AGAIN, retry_after=RETRY_AFTER) from error
+        if mapped.refusals:
+            log.warning(
+                "intake.refused",
+                source=source,
+                refused=len(mapped.refusals),
+                taken=len(mapped.drafts),
+                reasons=sorted({f"{one.code}:{one.field}" for one in mapped.refusals})[:10],
+            )
+        return _answer(mapped, plan)
+
+    async def _place(self, source: str, drafts: Sequence[Draft]) -> Plan:
+        """Where each draft goes, with everything committed that its event relies on."""
+        users, others = users_of(drafts), others_of(drafts)
+        known = self._cache.get(source, users | others)
+        missing = (users | others) - known.keys()
+        if missing:
+            before = self._cache.writes
+            async with self._database.read() as tx:
+                found = await identity.known(tx, source, missing)
+            if before == self._cache.writes:
+                self._cache.store(source, found)
+            known |= found
+        if known.keys() >= users:
+            plan = resolve(drafts, known)
+            if not plan.changes:
+                return plan
+        return await self._write(source, drafts, users, others)
+
+    async def _write(self, source: str, drafts: Sequence[Draft], users: set[str], others: set[str]) -> Plan:
+        now = self._clocks.world.now()
+        fresh = {user: PersonId(str(uuid.uuid4())) for user in users}
+        async with self._unit_of_work() as uow:
+            loaded = await identity.ensure(uow, source, fresh, others, now)
+            plan = resolve(drafts, loaded.known)
+            await identity.save(uow, source, loaded, plan, now)
+            released = await identity.release(uow, plan.released, now)
+            told = [*merge_events(plan.merges, now), *released]
+            uow.publish(CUSTOMER_EVENTS, told, traceparent=current_traceparent())
+        self._cache.wrote(source, plan.known, merged=bool(plan.merges))
+        if released:
+            log.info("intake.released", source=source, events=len(released))
+        return plan
+
+    async def _append(self, source: str, placed: Sequence[Placed]) -> None:
+        trace = current_traceparent()
+        records = [
+            event_record(CUSTOMER_EVENTS, event_of(one.draft, source, one.account, one.person), traceparent=trace)
+            for one in placed
+            if one.account is not None and one.draft.type is not None
+        ]
+        if records:
+            await self._log.append(records)
+
+    async def _resume_feeds(self, placed: Sequence[Placed]) -> None:
+        """The first fresh event of a family that stood still tells every partition that it flows again."""
+        fresh = (one.draft for one in placed if one.account is not None and not one.draft.backfill)
+        families = self._feeds.resumed_by(FAMILY_OF.get(draft.type or "") for draft in fresh)
+        if not families:
+            return
+        now = self._clocks.world.now()
+        async with self._unit_of_work() as uow:
+            for family, since in (await clock.resume(uow, families)).items():
+                for partition in range(PARTITIONS):
+                    uow.publish_control(CUSTOMER_EVENTS, feed_resumed(family, since, now, partition), partition)
+        self._feeds.resumed(families)
+        log.info("feeds.resumed", families=sorted(families))
+
+
+def _segment_draft(item: bytes, index: int, arrival: Arrival) -> Draft | Refusal:
+    try:
+        said = bodies.decoded(item)
+    except ValueError:
+        return Refusal(index, None, "not_json", "", _NO_JSON)
+    return segment.draft(said, item, index, arrival)
+
+
+def _native_draft(item: bytes, index: int, arrival: Arrival) -> Draft | Refusal:
+    if not item:
+        return Refusal(index, None, "not_json", "", _NO_JSON)
+    if bodies.too_large(item):
+        message = f"The event is refused: it has {len(item)} bytes, more than {MAX_EVENT_BYTES}."
+        return Refusal(index, None, "event_too_large", "", message)
+    return native.draft(item, index, arrival)
+
+
+def _event_too_large(index: int, item: bytes) -> DomainError:
+    try:
+        said = bodies.decoded(item)
+    except ValueError:
+        said = None
+    client_id = said.get("messageId") if isinstance(said, dict) else None
+    named = f" (messageId {client_id[:128]})" if isinstance(client_id, str) else ""
+    return DomainError(
+        "event_too_large",
+        f"The batch is refused: its event {index}{named} has {len(item)} bytes, more than {MAX_EVENT_BYTES}.",
+        field=f"batch.{index}",
+        extra={"index": index},
+        status=400,
+    )
+
+
+def _answer(mapped: Mapped, plan: Plan) -> Answer:
+    items: list[dict[str, Any]] = []
+    waiting = 0
+    for one in plan.placed:
+        waits = one.account is None and one.draft.type is not None
+        waiting += waits
+        items.append(
+            {"index": one.draft.index, "id": one.draft.client_id, "status": "waiting" if waits else "accepted"}
+        )
+    items += [{"index": one.index, "id": one.client_id, "status": "duplicate"} for one in mapped.repeats]
+    items += [
+        {
+            "index": one.index,
+            "id": one.id,
+            "status": "refused",
+            "code": one.code,
+            "field": one.field,
+            "message": one.message,
+        }
+        for one in mapped.refusals
+    ]
+    items.sort(key=lambda item: item["index"])
+    return {
+        "accepted": len(items) - waiting - len(mapped.refusals),
+        "waiting": waiting,
+        "refused": len(mapped.refusals),
+        "dropped": sum(draft.dropped for draft in mapped.drafts),
+        "items": items,
+    }

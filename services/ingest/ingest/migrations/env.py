@@ -1,0 +1,3 @@
+from cskit.migrate import run_env
+
+run_env()

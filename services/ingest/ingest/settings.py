@@ -1,0 +1,18 @@
+"""What ingest does not let an operator change: conventions of the clients, and sizes chosen once."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+MAX_BATCH_BYTES: Final = 500 * 1024  # unpacked; Segment's convention, and so is the next one
+MAX_EVENT_BYTES: Final = 32 * 1024
+BODY_BYTES: Final = 4 * 1024 * 1024  # up to here a batch that is too large is told so by 400; beyond by 413
+MAX_TEXT: Final = 100_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSize:
+    """How many users are held in memory, and for how long a link made by another replica may go unseen."""
+
+    users: int = 200_000
+    trusted_for: timedelta = timedelta(seconds=60)

@@ -1,0 +1,1 @@
+"""The only SQL of ingest: identity (and what waits), clock (hours, feeds), reading (texts, people, quarantine)."""

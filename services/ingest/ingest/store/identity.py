@@ -1,0 +1,191 @@
+"""All SQL of identity: who users are, where they belong, and what waits for them.
+
+Locks are taken in one order everywhere: users by id, then people by id. Who links a person and who lets an event of
+that person wait both hold the person's row, so no event starts to wait unseen.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from cskit.db import Tx
+from cskit.messages import UnitOfWork
+from csmodels.catalogue import TYPES
+from csmodels.envelope import Event
+from csmodels.ids import AccountId, PersonId
+from ingest.domain.drafts import Draft
+from ingest.domain.identity import Known, Plan
+from ingest.domain.times import is_old_news
+from ingest.tables import MEMBERSHIPS, PEOPLE, USERS, WAITING
+
+PersonRow = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Users as they stand in the database, and the rows of their people, to be changed and saved."""
+
+    known: Mapping[str, Known]
+    people: Mapping[PersonId, PersonRow]
+
+
+async def known(tx: Tx, source: str, users: Collection[str]) -> dict[str, Known]:
+    """Those of the users that the source has spoken of before."""
+    return dict((await _load(tx, source, sorted(users), lock=False)).known)
+
+
+async def ensure(
+    uow: UnitOfWork, source: str, fresh: Mapping[str, PersonId], others: Collection[str], now: datetime
+) -> Loaded:
+    """Every user of `fresh`, made with that person id if there is none yet, and those of `others` that exist; locked.
+
+    Replicas that meet the same user at the same moment get the same person.
+    """
+    users = sorted(fresh)
+    uow.insert(
+        USERS,
+        [{"source": source, "user_id": user, "person_id": fresh[user], "created_at": now} for user in users],
+        ignore=True,
+    )
+    rows = await uow.fetch(
+        select(USERS.c.person_id, USERS.c.user_id).where(USERS.c.source == source, USERS.c.user_id.in_(users))
+    )
+    made = sorted((row.person_id, row.user_id) for row in rows if fresh[row.user_id] == row.person_id)
+    uow.insert(
+        PEOPLE,
+        [{"person_id": person, "nameless": user.startswith("anon:"), "created_at": now} for person, user in made],
+        ignore=True,
+    )
+    return await _load(uow.tx, source, sorted({*users, *others}), lock=True)
+
+
+async def _load(tx: Tx, source: str, users: Sequence[str], *, lock: bool) -> Loaded:
+    of_users = select(USERS.c.user_id, USERS.c.person_id).where(USERS.c.source == source, USERS.c.user_id.in_(users))
+    of_users = of_users.order_by(USERS.c.user_id)
+    persons_of = await tx.fetch(of_users.with_for_update() if lock else of_users)
+    persons = sorted({row.person_id for row in persons_of})
+    of_people = select(PEOPLE).where(PEOPLE.c.person_id.in_(persons)).order_by(PEOPLE.c.person_id)
+    people = {row.person_id: row for row in await tx.fetch(of_people.with_for_update() if lock else of_people)}
+    accounts: dict[PersonId, set[AccountId]] = {person: set() for person in people}
+    for row in await tx.fetch(select(MEMBERSHIPS).where(MEMBERSHIPS.c.person_id.in_(persons))):
+        accounts[row.person_id].add(row.account)
+    of_person = {
+        person: Known(person, row.account, row.linked_at, frozenset(accounts[person]), row.nameless)
+        for person, row in people.items()
+    }
+    return Loaded(
+        {row.user_id: of_person[row.person_id] for row in persons_of if row.person_id in of_person},
+        {person: dict(row._mapping) for person, row in people.items()},
+    )
+
+
+async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: datetime) -> None:
+    """Write what the plan changes, but for the events it releases."""
+    changed: dict[PersonId, PersonRow] = {}
+
+    def row_of(person: PersonId) -> PersonRow:
+        return changed.setdefault(person, dict(loaded.people[person]))
+
+    for person, (account, linked_at) in plan.links.items():
+        row_of(person).update(account=account, linked_at=linked_at)
+    for person, said in plan.people.items():
+        for time, fields in said:
+            _describe(row_of(person), time, fields)
+    for merge in plan.merges:
+        _fill(row_of(merge.into), row_of(merge.gone))
+        row_of(merge.gone).update(merged_into=merge.into)
+    uow.upsert(PEOPLE, [changed[person] for person in sorted(changed)])
+    uow.insert(
+        MEMBERSHIPS,
+        [{"person_id": person, "account": account} for person, account in sorted(plan.memberships)],
+        ignore=True,
+    )
+    uow.insert(
+        USERS,
+        [
+            {"source": source, "user_id": user, "person_id": person, "created_at": now}
+            for user, person in sorted(plan.aliases.items())
+        ],
+        ignore=True,
+    )
+    for merge in plan.merges:
+        await uow.execute(update(USERS).where(USERS.c.person_id == merge.gone).values(person_id=merge.into))
+        await uow.execute(update(WAITING).where(WAITING.c.person_id == merge.gone).values(person_id=merge.into))
+    uow.insert(
+        WAITING,
+        [
+            _waiting(source, one.draft, one.person)
+            for one in plan.placed
+            if one.account is None and one.draft.type is not None and one.person is not None
+        ],
+        ignore=True,
+    )
+
+
+def _describe(row: PersonRow, time: datetime, fields: Mapping[str, object]) -> None:
+    """Newer words replace older ones; words of the past only fill what is empty."""
+    before = row["described_at"]
+    if before is None or before <= time:
+        row.update(fields, described_at=time)
+    else:
+        _fill(row, fields)
+
+
+def _fill(row: PersonRow, fields: Mapping[str, object]) -> None:
+    for name in ("name", "email", "locale", "time_zone", "country", "consent"):
+        if row[name] is None:
+            row[name] = fields.get(name)
+
+
+def _waiting(source: str, draft: Draft, person: PersonId) -> dict[str, object]:
+    assert draft.data is not None, "only events wait"
+    return {
+        "source": source,
+        "event_id": draft.id,
+        "person_id": person,
+        "user_id": draft.user,
+        "type": draft.type,
+        "time": draft.time,
+        "received": draft.received,
+        "clamped": draft.clamped,
+        "backfill": draft.backfill,
+        "data": draft.data.model_dump_json(by_alias=True, exclude_unset=True),
+    }
+
+
+async def release(uow: UnitOfWork, persons: Collection[PersonId], now: datetime) -> list[Event]:
+    """Take the waiting events of those of the people who have an account, as its events, in the order they came in.
+
+    What has waited for more than three days is backfill: old news when it arrives.
+    """
+    if not persons:
+        return []
+    known_now = select(PEOPLE.c.person_id, PEOPLE.c.account).where(
+        PEOPLE.c.person_id.in_(sorted(persons)), PEOPLE.c.account.is_not(None)
+    )
+    account_of = {row.person_id: row.account for row in await uow.fetch(known_now)}
+    theirs = WAITING.c.person_id.in_(sorted(account_of))
+    rows = await uow.fetch(select(WAITING).where(theirs).order_by(WAITING.c.seq))
+    if rows:
+        await uow.execute(delete(WAITING).where(theirs))
+    return [_released(row, account_of[row.person_id], now) for row in rows]
+
+
+def _released(row: Any, account: AccountId, now: datetime) -> Event:
+    event = TYPES[row.type]
+    data: Any = event.model_fields["data"].annotation
+    return event(
+        id=row.event_id,
+        source=row.source,
+        type=row.type,
+        subject=account,
+        time=row.time,
+        receivedtime=row.received,
+        personid=row.person_id,
+        clamped=row.clamped,
+        backfill=row.backfill or is_old_news(row.time, now),
+        data=data.model_validate_json(row.data),
+    )

@@ -1,0 +1,209 @@
+"""Playbook documents: YAML (or JSON, which is YAML) -> a Playbook that can be run, and the library that is shipped."""
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final
+
+import yaml
+
+from cskit.conditions import ConditionError, Conditions, Fields
+from playbook.domain.definition import Condition, Definition
+from playbook.domain.document import Field, InvalidDocument, Mistake, Node, Place, Scalar
+from playbook.domain.parsing import parse
+from playbook.domain.run import Playbook, Rule
+from playbook.domain.views import TRIGGERS
+
+LARGEST: Final = 256 * 1024  # characters of a document
+DEEPEST: Final = 20  # levels of a document
+
+_HEALTH: Final[Fields] = {
+    "score": "number", "band": "text", "stage": "text", "adoption_level": "text", "coverage": "number", "watch": "list",
+    "version": "number",
+}  # fmt: skip
+_VARIABLES: Final[Fields] = {
+    "health": {
+        **_HEALTH, "previous": "any", "contributions": "any", "adjustments": "list", "cause": "any", "account": "any",
+        "backfill": "bool", "at": "time", "occurred_at": "time", "received_at": "time", "scored_at": "time",
+    },
+    "previous": _HEALTH,
+    "account": {
+        "plan": "text", "segment": "text", "owner": "text", "mrr": "number", "seats": "number", "country": "text",
+        "time_zone": "text", "locale": "text",
+    },
+    "event": {
+        "id": "text", "type": "text", "source": "text", "time": "time", "personid": "text", "backfill": "bool",
+        "data": "any",
+    },
+    "staff": {
+        "id": "text", "role": "text", "leader": "text", "country": "text", "time_zone": "text", "locale": "text",
+        "capacity": "number", "away": "bool",
+    },
+    "task": {
+        "step": "text", "owner": "text", "status": "text", "outcome": "text", "priority": "text", "due_at": "time",
+    },
+}  # fmt: skip
+_TEXT_IN_CEL: Final = re.compile(
+    r"""[rRbB]{0,2}("{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL
+)
+_NEEDS_HEALTH: Final = re.compile(r"(?<![.\w])(health|previous|account|staff)\b")
+_NEEDS_EVENT: Final = re.compile(r"(?<![.\w])event\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The text of a playbook and its hash."""
+
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the text in UTF-8, in hex."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class Compiler:
+    """Makes playbooks of documents. Made once: it holds the checked environment of conditions."""
+
+    def __init__(self) -> None:
+        self._conditions = Conditions(_VARIABLES)
+
+    def compile(self, text: str, version: int) -> Playbook:
+        """The playbook that the text states. InvalidDocument with every mistake, of the language and of conditions."""
+        definition = parse(read(text), TRIGGERS)
+        rules: dict[str, Rule] = {}
+        mistakes: list[Mistake] = []
+        for role, condition in definition.conditions().items():
+            try:
+                rules[role] = self._conditions.compile(condition.text).holds
+            except ConditionError as error:
+                place = _inside(text, condition.at, error)
+                mistakes.append(Mistake(place, condition.path, f"In “{condition.path}”: {error.message}"))
+        if mistakes:
+            raise InvalidDocument(mistakes)
+        return Playbook(
+            definition=definition,
+            version=version,
+            when=rules.get("when", _always),
+            accounts=rules.get("accounts", _always),
+            exit=rules.get("exit", _never),
+            early=not _speaks_of(definition.trigger.when, _NEEDS_HEALTH),
+            exit_sees_events=_speaks_of(definition.exit, _NEEDS_EVENT),
+        )
+
+
+def definition_of(text: str) -> Definition:
+    """What a document that was applied states, without its rules."""
+    return parse(read(text), TRIGGERS)
+
+
+def library() -> Mapping[str, Document]:
+    """The playbooks that are shipped, by id."""
+    folder = resources.files("playbook") / "library"
+    documents = [Document(file.read_text(encoding="utf-8")) for file in folder.iterdir() if file.name.endswith(".yaml")]
+    return {definition_of(document.text).id: document for document in documents}
+
+
+def read(text: str) -> Node:
+    """The document as values with their places. InvalidDocument if it is no YAML or uses what could grow endlessly."""
+    if len(text) > LARGEST:
+        raise InvalidDocument([Mistake(Place(1, 1), "", f"A playbook has at most {LARGEST} characters.")])
+    try:
+        _check_shape(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = _place(mark) if mark is not None else Place(1, 1)
+        said = f"This is not YAML here: {error.problem or error.context}. Check the indentation and the quotes."
+        raise InvalidDocument([Mistake(place, "", said)]) from None
+    except yaml.YAMLError as error:
+        first = str(error).splitlines()[0]
+        raise InvalidDocument([Mistake(Place(1, 1), "", f"This is not YAML: {first}.")]) from None
+    if root is None:
+        raise InvalidDocument([Mistake(Place(1, 1), "", "The document is empty; it needs an id, a name and steps.")])
+    mistakes: list[Mistake] = []
+    node = _node(root, "", mistakes)
+    if mistakes:
+        raise InvalidDocument(mistakes)
+    return node
+
+
+def _place(mark: Any) -> Place:
+    """A mark of the YAML parser, which counts from 0."""
+    return Place(mark.line + 1, mark.column + 1)
+
+
+def _check_shape(text: str) -> None:
+    """Refuse aliases (a few lines of them unfold to gigabytes), several documents and deep nesting."""
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        place = _place(event.start_mark)
+        if isinstance(event, yaml.AliasEvent):
+            raise InvalidDocument([Mistake(place, "", "Aliases (“*name”) are not taken; write the value out.")])
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise InvalidDocument([Mistake(place, "", f"A playbook is nested at most {DEEPEST} levels deep.")])
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if documents > 1:
+            raise InvalidDocument([Mistake(place, "", "One playbook a document; apply the second one by itself.")])
+
+
+def _node(node: yaml.Node, path: str, mistakes: list[Mistake]) -> Node:
+    place = _place(node.start_mark)
+    if isinstance(node, yaml.SequenceNode):
+        return Node(place, [_node(item, f"{path}.{number}", mistakes) for number, item in enumerate(node.value, 1)])
+    if isinstance(node, yaml.MappingNode):
+        fields: dict[str, Field] = {}
+        for key, value in node.value:
+            at = _place(key.start_mark)
+            if not isinstance(key, yaml.ScalarNode):
+                mistakes.append(Mistake(at, path, "A key is a plain word."))
+                continue
+            if key.value in fields:
+                first = fields[key.value].at
+                said = f"“{key.value}” stands here again, after line {first.line}; keep one."
+                mistakes.append(Mistake(at, path, said))
+            fields[key.value] = Field(at, _node(value, f"{path}.{key.value}".lstrip("."), mistakes))
+        return Node(place, fields)
+    try:
+        return Node(place, _scalar(node))
+    except ValueError:
+        mistakes.append(Mistake(place, path, f"“{node.value}” is no value that can be used; put it in quotes."))
+        return Node(place, None)
+
+
+def _scalar(node: yaml.Node) -> Scalar:
+    """null, booleans and numbers as such; everything else, dates too, as the text that stands there."""
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    if kind not in ("null", "bool", "int", "float"):
+        return str(node.value)
+    value: Scalar = yaml.constructor.SafeConstructor().construct_object(node)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not finite")
+    return value
+
+
+def _inside(text: str, at: Place, error: ConditionError) -> Place:
+    """Where in the document the mistake of a condition stands."""
+    if error.line > 1:
+        return Place(at.line + error.line - 1, error.column)
+    line = text.splitlines()[at.line - 1]
+    begins = line[at.column - 1 : at.column]
+    if begins in ("|", ">"):
+        return Place(at.line + 1, error.column)
+    return Place(at.line, at.column + (begins in ("'", '"')) + error.column - 1)
+
+
+def _speaks_of(condition: Condition | None, names: re.Pattern[str]) -> bool:
+    return condition is not None and names.search(_TEXT_IN_CEL.sub("''", condition.text)) is not None
+
+
+def _always(view: Mapping[str, object]) -> bool:
+    return True
+
+
+def _never(view: Mapping[str, object]) -> bool:
+    return False

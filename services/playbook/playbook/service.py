@@ -1,0 +1,75 @@
+"""The composition root of playbook."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter
+
+from cskit.platform import Platform
+from cskit.service import Service, Worker
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
+from playbook.api import playbooks as playbooks_api
+from playbook.api import staff as staff_api
+from playbook.api import tasks as tasks_api
+from playbook.api.edge import Edge
+from playbook.catalogue import Playbooks
+from playbook.handlers import PlaybookHandler
+from playbook.ledger import Means
+from playbook.outgoing import Enqueue
+from playbook.tables import PLUMBING
+from playbook.timers import Timers
+
+NAME: Final = "playbook"
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """The part that sends: where webhooks are put, its endpoints and its workers."""
+
+    enqueue: Enqueue
+    routers: Sequence[APIRouter] = ()
+    workers: Sequence[Worker] = ()
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+def assemble(platform: Platform, effects: Effects) -> Service:
+    """The playbook service on this platform, with this way of sending."""
+    database = platform.database(NAME)
+    units = platform.units_of_work(NAME, PLUMBING)
+    clocks = platform.clocks
+    playbooks = Playbooks(units, clocks.world)
+    means = Means(effects.enqueue, platform.settings.time_zone)
+    edge = Edge(database, units, playbooks, means, clocks.world)
+
+    async def ready() -> Mapping[str, str]:
+        await playbooks.apply_library()
+        async with database.read() as tx:
+            await playbooks.catalogue(tx)
+        return {"database": "ok"}
+
+    return Service(
+        name=NAME,
+        routers=[
+            playbooks_api.routes(edge),
+            tasks_api.routes(edge),
+            staff_api.routes(edge),
+            *effects.routers,
+            platform.dead_letters(NAME, PLUMBING),
+        ],
+        workers=[
+            platform.relay(NAME, PLUMBING),
+            platform.runner(
+                NAME,
+                PLUMBING,
+                group=NAME,
+                topics=[HEALTH_EVENTS, CUSTOMER_EVENTS],
+                handler=PlaybookHandler(playbooks, means, clocks.world),
+            ),
+            Timers(database, units, playbooks, means, clocks),
+            *effects.workers,
+        ],
+        database=database,
+        ready=ready,
+        close=effects.close,
+    )

@@ -1,0 +1,97 @@
+"""Timers: deadlines, reminders, due moments and ends of snoozes, taken when the world clock has reached them."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cskit.clock import Clocks
+from cskit.db import Database, DatabaseUnavailable
+from cskit.messages import UnitOfWorks
+from cskit.observability import TIMERS_FIRED, get_logger
+from playbook.catalogue import Playbooks
+from playbook.ledger import Ledger, Means
+from playbook.store import work
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How timers are taken: so many in one transaction, and a look at the table that often (seconds of the wall).
+
+    The look finds what other replicas and consumers have put in; it also bounds how late a timer fires.
+    """
+
+    batch: int = 200
+    look: float = 1.0
+
+
+class Timers:
+    """The worker that takes due timers. Any number of replicas may run."""
+
+    name = "timers:playbook"
+
+    def __init__(
+        self,
+        database: Database,
+        units: UnitOfWorks,
+        playbooks: Playbooks,
+        means: Means,
+        clocks: Clocks,
+        pace: Pace | None = None,
+    ) -> None:
+        self._database = database
+        self._units = units
+        self._playbooks = playbooks
+        self._means = means
+        self._clocks = clocks
+        self._pace = pace or Pace()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take what is due, then sleep until the next is due, a look is due, or `stop`."""
+        while not stop.is_set():
+            try:
+                while not stop.is_set() and await self.fire() == self._pace.batch:
+                    pass
+                await self._sleep(stop)
+            except DatabaseUnavailable as error:
+                log.warning("timers.database_unavailable", reason=str(error))
+                await _first(self._pace.look, stop.wait())
+
+    async def fire(self) -> int:
+        """Take one batch of due timers and let runs and tasks step, in one transaction; how many were due."""
+        now = self._clocks.world.now()
+        async with self._database.read() as tx:
+            due = await work.next_timer(tx)
+        if due is None or due > now:
+            return 0
+        async with self._units() as uow:
+            taken = await work.take_due_timers(uow.tx, now, self._pace.batch)
+            if taken:
+                catalogue = await self._playbooks.catalogue(uow.tx)
+                accounts = {timer.account for timer in taken}
+                ledger = await Ledger.opened(uow, self._means, catalogue, accounts, now)
+                for timer in taken:
+                    ledger.on_timer(timer)
+                await ledger.save()
+        TIMERS_FIRED.labels("playbook").inc(len(taken))
+        return len(taken)
+
+    async def _sleep(self, stop: asyncio.Event) -> None:
+        async with self._database.read() as tx:
+            due = await work.next_timer(tx)
+        waits = [stop.wait()] if due is None else [stop.wait(), self._clocks.world.sleep_until(due)]
+        await _first(self._pace.look, *waits)
+
+
+async def _first(seconds: float, *waits: object) -> None:
+    """Return when the first of `waits` is done, or after so many seconds of the wall."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[call-overload]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task

@@ -1,0 +1,265 @@
+"""An account as scoring holds it, and what a cut or an hour makes of it: pure functions of values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from typing import Literal, cast
+
+from csmodels.catalogue import CustomerEvent
+from csmodels.envelope import Event
+from csmodels.health import MAX_CAUSE_EVENTS
+from csmodels.internal import AccountErased, OverrideEnded, OverrideSet
+from scoring.domain.calendar import Month, closing_moment
+from scoring.domain.score import Score
+from scoring.domain.scorecard import Scorecard
+from scoring.domain.verdict import Change, Verdict, judge
+from scoring.engine.facts import Facts
+from scoring.engine.features import assess
+from scoring.engine.feeds import Stopped
+from scoring.engine.fold import fold_all
+from scoring.engine.profile import Profile, profile
+
+Kind = Literal["backfill", "change", "closing"]  # of a row of history; so they sort within one moment
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an evaluation needs beside the account: fixed for a partition between two control records."""
+
+    card: Scorecard
+    zone: tzinfo
+    currency: str
+    stopped: Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The record of cs.customer-events at which accounts are scored, and the moment as of which."""
+
+    partition: int
+    offset: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """What has had a part in the score since the last published change; events are the newest ids, oldest first."""
+
+    events: tuple[str, ...] = ()
+    more: int = 0
+    time: bool = False
+    scorecard: str | None = None
+    override: str | None = None
+
+    def with_events(self, events: Sequence[Event]) -> "Causes":
+        """These causes and some newer events."""
+        ids = (*self.events, *(event.id for event in events))
+        overrides = [e.data.override for e in events if isinstance(e, OverrideSet | OverrideEnded)]
+        return replace(
+            self,
+            events=ids[-MAX_CAUSE_EVENTS:],
+            more=self.more + max(0, len(ids) - MAX_CAUSE_EVENTS),
+            override=overrides[-1] if overrides else self.override,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The score that an account has now, as far as the next one is compared with it; as of `at`."""
+
+    at: datetime
+    value: float
+    scorecard: str
+    override: str | None
+    occurred_at: datetime
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Facts, verdict and standing. `standing` is None until it is scored for the first time.
+
+    base is the version that an erased account of the same id had reached: versions go on from there.
+    """
+
+    facts: Facts
+    verdict: Verdict = field(default_factory=Verdict)
+    base: int = 0
+    standing: Standing | None = None
+    causes: Causes = Causes()
+
+    @property
+    def id(self) -> str:
+        """The account's id."""
+        return self.facts.account
+
+    @property
+    def version(self) -> int:
+        """The number of the last published change."""
+        return self.base + self.verdict.version
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One scoring of an account: a row of history if it is published or a closing, and what the live row shows."""
+
+    account: str
+    cut: Cut
+    kind: Kind
+    score: Score
+    verdict: Verdict
+    change: Change | None
+    base: int
+    causes: Causes
+    profile: Profile
+    occurred_at: datetime
+    received_at: datetime
+
+    @property
+    def version(self) -> int | None:
+        """The version it was published as, or None."""
+        return self.base + self.change.now.version if self.change else None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An account after the events of a segment: its evaluations in order, and which rows of its facts changed.
+
+    erased: it was erased on the way, so every row of it goes first. standing None after that: it is gone.
+    """
+
+    account: Account
+    evaluations: tuple[Evaluation, ...]
+    months: frozenset[Month] = frozenset()
+    slow: bool = False
+    erased: bool = False
+
+
+def taken(account: Account, events: Sequence[Event], cut: Cut, rules: Rules) -> Taken:
+    """Fold an account's events (in offset order) and score it: backfill first and on its own, then what is live.
+
+    The months that the events touch and the cut needs are loaded. An erasure forgets all that came before it.
+    """
+    erased = max((n for n, event in enumerate(events) if isinstance(event, AccountErased)), default=None)
+    if erased is not None:
+        gone = fold_all(account.facts, [cast("AccountErased", events[erased])], rules.card, rules.zone)
+        account, events = Account(gone.facts, base=account.version), events[erased + 1 :]
+    months: frozenset[Month] = frozenset()
+    slow = False
+    evaluations = []
+    for backfill in (True, False):
+        some = [event for event in events if event.backfill is backfill]
+        if some:
+            folded = fold_all(account.facts, cast("Sequence[CustomerEvent]", some), rules.card, rules.zone)
+            months, slow = months | folded.months, slow or folded.slow
+            account, evaluation = scored(replace(account, facts=folded.facts), cut, rules, some, backfill=backfill)
+            evaluations.append(evaluation)
+    return Taken(account, tuple(evaluations), months, slow, erased is not None)
+
+
+def scored(
+    account: Account, cut: Cut, rules: Rules, events: Sequence[Event], *, backfill: bool
+) -> tuple[Account, Evaluation]:
+    """The account, whose facts hold these events already, scored at a cut. `events` ascend by offset; there is one."""
+    newest = events[-1]
+    caused = replace(account, causes=account.causes.with_events(events))
+    kind: Kind = "backfill" if backfill else "change"
+    return _evaluated(caused, cut, rules, kind, occurred_at=newest.time, received_at=newest.receivedtime)
+
+
+def passed(
+    account: Account, hour: datetime, partition: int, offset: int, received_at: datetime, rules: Rules
+) -> tuple[Account, list[Evaluation]]:
+    """The account after an hour that a record at `offset` told of: the closing of the day that ended in it, if one
+    did, then the score as of the hour.
+
+    An account that was scored as of a later moment keeps that moment. The closing decides on dwell and is recorded; a
+    change is published as of the hour only, so that what already happened on the new day never goes back and forth.
+    """
+    standing = account.standing
+    if standing is None:
+        return account, []
+    done: list[Evaluation] = []
+    closing = closing_moment(hour, rules.zone)
+    if closing is not None:
+        account, evaluation = _closed(account, standing, Cut(partition, offset, closing), rules)
+        done.append(evaluation)
+    elif standing.at > hour:
+        return account, []
+    at = max(hour, standing.at)
+    account, evaluation = _evaluated(
+        account, Cut(partition, offset, at), rules, "change", occurred_at=hour, received_at=received_at, by_time=True
+    )
+    return account, [*done, evaluation]
+
+
+def _closed(account: Account, standing: Standing, cut: Cut, rules: Rules) -> tuple[Account, Evaluation]:
+    score = assess(account.facts, cut.at, rules.card, rules.zone, rules.stopped)
+    judged, _ = judge(account.verdict, score, moment=cut.at, closing=True, backfill=False, card=rules.card)
+    verdict = replace(judged, published=account.verdict.published)
+    return replace(account, verdict=verdict), Evaluation(
+        account=account.id,
+        cut=cut,
+        kind="closing",
+        score=score,
+        verdict=verdict,
+        change=None,
+        base=account.base,
+        causes=account.causes,
+        profile=profile(account.facts, cut.at, rules.zone, rules.currency),
+        occurred_at=standing.occurred_at,
+        received_at=standing.received_at,
+    )
+
+
+def _evaluated(
+    account: Account,
+    cut: Cut,
+    rules: Rules,
+    kind: Kind,
+    *,
+    occurred_at: datetime,
+    received_at: datetime,
+    by_time: bool = False,
+) -> tuple[Account, Evaluation]:
+    score = assess(account.facts, cut.at, rules.card, rules.zone, rules.stopped)
+    verdict, change = judge(
+        account.verdict, score, moment=cut.at, closing=False, backfill=kind == "backfill", card=rules.card
+    )
+    before = account.standing
+    if by_time and before is not None and before.value == score.value and change is None:
+        occurred_at, received_at = before.occurred_at, before.received_at  # time passed and moved nothing
+    causes = _with_rest(account.causes, before, score, rules.card, by_time=by_time, changed=change is not None)
+    after = replace(
+        account,
+        verdict=verdict,
+        standing=Standing(cut.at, score.value, score.scorecard, score.override, occurred_at, received_at),
+        causes=Causes() if change else causes,
+    )
+    return after, Evaluation(
+        account=account.id,
+        cut=cut,
+        kind=kind,
+        score=score,
+        verdict=verdict,
+        change=change,
+        base=account.base,
+        causes=causes,
+        profile=profile(account.facts, cut.at, rules.zone, rules.currency),
+        occurred_at=occurred_at,
+        received_at=received_at,
+    )
+
+
+def _with_rest(
+    causes: Causes, before: Standing | None, score: Score, card: Scorecard, *, by_time: bool, changed: bool
+) -> Causes:
+    """The causes with those that are no event: time, another scorecard, an override that came or went."""
+    if before is None:
+        return causes
+    time = causes.time or (by_time and (changed or before.value != score.value))
+    scorecard = card.id if before.scorecard != score.scorecard else causes.scorecard
+    override = causes.override
+    if before.override != score.override:
+        override = score.override or before.override
+    return replace(causes, time=time, scorecard=scorecard, override=override)

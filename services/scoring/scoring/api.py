@@ -1,0 +1,227 @@
+"""The HTTP edge: accounts, their health and history, overrides, scorecards."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query
+from sqlalchemy import Row
+
+from cskit.auth import CONFIGURE, READ, WRITE, Principal
+from cskit.clock import Clocks
+from cskit.db import Database, Tx
+from cskit.errors import Invalid, NotFound
+from cskit.http import Cursor, Limit, WriteId, decode_cursor, encode_cursor, requires
+from cskit.http.pages import DEFAULT_LIMIT
+from csmodels.api import AccountSummary, Health, HistoryRow, Model, OverrideRequest, Page
+from csmodels.fields import Band, UtcTime
+from scoring import views
+from scoring.account import Rules
+from scoring.engine.facts import KEPT_DAYS, Facts
+from scoring.overrides import Overrides
+from scoring.store import folding, reading
+from scoring.store.reading import Filter, Sort
+
+_CHANGE_OVER: Final = timedelta(days=7)
+
+Text = Annotated[str | None, Query(max_length=128)]
+
+
+class OverrideAnswer(Model):
+    """The override that was set or ended, and the health; `folded` tells whether the health knows it already."""
+
+    override: str
+    text_ref: str | None
+    folded: bool
+    health: Health
+
+
+class ScorecardVersion(Model):
+    """A version of a scorecard: its name as scores carry it, and the hash of its content."""
+
+    name: str
+    scorecard: str
+    version: int
+    sha256: str
+    created_at: UtcTime
+
+
+def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Clocks) -> APIRouter:
+    """The routes. An account id may hold slashes; what follows the id is told apart by its last parts."""
+    routes = APIRouter(tags=["scoring"])
+
+    @routes.get("/v1/accounts")
+    async def list_accounts(
+        _: Annotated[Principal, requires(READ)],
+        band: Annotated[Band | None, Query()] = None,
+        segment: Text = None,
+        owner: Text = None,
+        text: Annotated[str | None, Query(max_length=128, description="Part of the id or of the name")] = None,
+        sort: Annotated[Sort, Query(description="urgency: red, yellow, grey, green; low scores first")] = "urgency",
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Page[AccountSummary]:
+        """The accounts and how they are."""
+        after = _list_place(cursor, sort) if cursor else None
+        wanted = Filter(band=band, segment=segment, owner=owner, text=text)
+        async with database.read() as tx:
+            rows = await reading.accounts(tx, wanted, sort=sort, after=after, limit=limit + 1)
+            page = rows[:limit]
+            items = await _summaries(tx, page, clocks.world.now())
+        following = encode_cursor(sort, page[-1].urgency, page[-1].account) if len(rows) > limit else None
+        return Page(items=items, next=following)
+
+    @routes.get("/v1/accounts/{id:path}/health")
+    async def get_health(id: str, _: Annotated[Principal, requires(READ)]) -> Health:
+        """The health of an account with its reasons: reference + contributions + adjustments equals score."""
+        return views.health(await _found(database, id))
+
+    @routes.get("/v1/accounts/{id:path}/history")
+    async def get_history(
+        id: str,
+        _: Annotated[Principal, requires(READ)],
+        first: Annotated[UtcTime | None, Query(alias="from")] = None,
+        last: Annotated[UtcTime | None, Query(alias="to")] = None,
+        view: Annotated[
+            Literal["known", "corrected"],
+            Query(description="known: as recorded when scored. corrected: each day's end by what is known today"),
+        ] = "known",
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+    ) -> Page[HistoryRow]:
+        """The scores of an account over time, the oldest first."""
+        live = await _found(database, id)
+        if view == "corrected":
+            return await _corrected(database, live, rules, _span(live, first, last, cursor), limit)
+        after = _history_place(cursor) if cursor else None
+        async with database.read() as tx:
+            rows = await reading.recorded(tx, id, first=first, last=last, after=after, limit=limit + 1)
+        page = rows[:limit]
+        more = len(rows) > limit
+        following = encode_cursor(page[-1].offset, page[-1].at.isoformat(), page[-1].kind) if more else None
+        return Page(items=[views.known(row) for row in page], next=following)
+
+    @routes.post("/v1/accounts/{id:path}/overrides", status_code=201)
+    async def set_override(
+        id: str, body: OverrideRequest, by: Annotated[Principal, requires(WRITE)], ids: WriteId
+    ) -> OverrideAnswer:
+        """Add up to ten points either way, with a note, until it expires."""
+        await _found(database, id)
+        done = await overrides.set(id, body, by, ids)
+        now = views.health(await _found(database, id))
+        return OverrideAnswer(override=done.override, text_ref=done.text_ref, folded=done.folded, health=now)
+
+    @routes.post("/v1/accounts/{id:path}/overrides/{override}/end")
+    async def end_override(
+        id: str, override: str, by: Annotated[Principal, requires(WRITE)], ids: WriteId
+    ) -> OverrideAnswer:
+        """Take an override back before it expires."""
+        await _with_override(database, id, override)
+        done = await overrides.end(id, override, by, ids)
+        now = views.health(await _found(database, id))
+        return OverrideAnswer(override=done.override, text_ref=None, folded=done.folded, health=now)
+
+    @routes.get("/v1/accounts/{id:path}")
+    async def get_account(id: str, _: Annotated[Principal, requires(READ)]) -> AccountSummary:
+        """One account, as the list shows it."""
+        row = await _found(database, id)
+        async with database.read() as tx:
+            (item,) = await _summaries(tx, [row], clocks.world.now())
+        return item
+
+    @routes.get("/v1/scorecards")
+    async def list_scorecards(_: Annotated[Principal, requires(CONFIGURE)]) -> Page[ScorecardVersion]:
+        """All versions of scorecards, by name and version."""
+        async with database.read() as tx:
+            rows = await reading.scorecard_versions(tx)
+        return Page(items=[_scorecard(row) for row in rows])
+
+    return routes
+
+
+async def _found(database: Database, id_: str) -> Row[Any]:
+    async with database.read() as tx:
+        row = await reading.account(tx, id_)
+    if row is None:
+        raise NotFound(
+            "account_not_found", f"There is no account “{id_}”. It appears with its first event, once that is scored."
+        )
+    return row
+
+
+async def _with_override(database: Database, id_: str, override: str) -> None:
+    await _found(database, id_)
+    async with database.read() as tx:
+        account = (await folding.load(tx, {id_: frozenset()}))[id_]
+    if override not in account.facts.slow.overrides:
+        raise NotFound("override_not_found", f"The account “{id_}” has no override “{override}”.")
+
+
+async def _summaries(tx: Tx, rows: Any, now: datetime) -> list[AccountSummary]:
+    before = await reading.scores_before(tx, [row.account for row in rows], now - _CHANGE_OVER)
+    return [views.summary(row, before.get(row.account)) for row in rows]
+
+
+def _span(
+    live: Row[Any], first: datetime | None, last: datetime | None, cursor: str | None
+) -> tuple[datetime, datetime]:
+    """From when until when facts are asked of: at most the days they are kept, by default the newest thirty."""
+    end = min(last or live.at, live.at)
+    start = max(first or end - timedelta(days=30), live.at - timedelta(days=KEPT_DAYS))
+    if cursor:
+        match decode_cursor(cursor):
+            case (str() as at,):
+                start = _moment(at) + timedelta(microseconds=1)
+            case _:
+                raise _bad_cursor()
+    return start, end
+
+
+async def _corrected(
+    database: Database, live: Row[Any], rules: Rules, span: tuple[datetime, datetime], limit: int
+) -> Page[HistoryRow]:
+    start, end = span
+    moments = views.closings(start, end, rules) if start <= end else []
+    page = moments[:limit]
+    async with database.read() as tx:
+        account = (await folding.load(tx, {live.account: views.months_of(page, rules)}))[live.account]
+    facts: Facts = account.facts
+    following = encode_cursor(page[-1].isoformat()) if len(moments) > limit else None
+    return Page(items=[views.corrected(facts, at, live, rules) for at in page], next=following)
+
+
+def _list_place(cursor: str, sort: Sort) -> tuple[float, str]:
+    match decode_cursor(cursor):
+        case (str() as sorted_by, float() as urgency, str() as account) if sorted_by == sort:
+            return urgency, account
+    raise _bad_cursor()
+
+
+def _history_place(cursor: str) -> tuple[int, datetime, str]:
+    match decode_cursor(cursor):
+        case (int() as offset, str() as at, str() as kind):
+            return offset, _moment(at), kind
+    raise _bad_cursor()
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _bad_cursor() from None
+    if moment.tzinfo is None:
+        raise _bad_cursor()
+    return moment
+
+
+def _bad_cursor() -> Invalid:
+    return Invalid("invalid_cursor", "This cursor is not of this list. Leave it out to begin anew.", field="cursor")
+
+
+def _scorecard(row: Row[Any]) -> ScorecardVersion:
+    return ScorecardVersion(
+        name=f"{row.scorecard}@{row.version}",
+        scorecard=row.scorecard,
+        version=row.version,
+        sha256=row.sha256,
+        created_at=row.at,
+    )

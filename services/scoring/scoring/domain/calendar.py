@@ -1,0 +1,68 @@
+"""Days and months in the portfolio's zone.
+
+A moment is an aware datetime. A day is a calendar day of the zone, however many hours it has.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final, NewType
+
+Month = NewType("Month", str)  # "2026-11"; sorts as time does
+
+SATURDAY: Final = 5
+ONE_DAY: Final = timedelta(days=1)
+ONE_HOUR: Final = timedelta(hours=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def local_day(at: datetime, zone: tzinfo) -> date:
+    """The zone's day in which the moment lies."""
+    return at.astimezone(zone).date()
+
+
+def month_of(day: date) -> Month:
+    """The month of a day."""
+    return Month(f"{day.year:04d}-{day.month:02d}")
+
+
+def months_back(day: date, count: int) -> tuple[Month, ...]:
+    """The month of the day and the ones before it, `count` in all, oldest first."""
+    newest = day.year * 12 + day.month - 1
+    return tuple(Month(f"{n // 12:04d}-{n % 12 + 1:02d}") for n in range(newest - count + 1, newest + 1))
+
+
+def window_masks(day: date, days: int, skip: int = 0) -> dict[Month, int]:
+    """The `days` days that end `skip` days before `day` (inclusive), as a mask of bits per month: bit 0 is the 1st."""
+    masks: dict[Month, int] = {}
+    last = day - timedelta(days=skip)
+    left = days
+    while left > 0:
+        span = min(left, last.day)
+        masks[month_of(last)] = ((1 << span) - 1) << (last.day - span)
+        left -= span
+        last -= timedelta(days=span)
+    return masks
+
+
+def business_days_between(first: date, end: date) -> int:
+    """The days from Monday to Friday in first <= day < end; 0 if there are none. Holidays count as business days."""
+    span = (end - first).days
+    if span <= 0:
+        return 0
+    weeks, rest = divmod(span, 7)
+    return weeks * 5 + sum((first.weekday() + n) % 7 < SATURDAY for n in range(rest))
+
+
+def closing_moment(hour: datetime, zone: tzinfo) -> datetime | None:
+    """The last microsecond of the zone's day that ended in the hour before the tick `hour`, or None if none ended.
+
+    Daily closings are scored at this moment, so that what already happened on the new day stays out of them. A zone
+    off the full hour (India) closes at the first tick of the new day.
+    """
+    today = local_day(hour, zone)
+    if local_day(hour - ONE_HOUR, zone) == today:
+        return None
+    # where midnight does not exist (a change of clocks), `combine` still gives the moment the new day starts
+    midnight = datetime.combine(today, time.min, tzinfo=zone).astimezone(UTC)
+    while local_day(midnight, zone) < today:
+        midnight += ONE_HOUR
+    return midnight - _MICROSECOND

@@ -1,0 +1,299 @@
+"""fold: how an event of an account becomes facts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+import xxhash
+from msgspec import structs
+
+from csmodels import customer, internal
+from csmodels.catalogue import CustomerEvent
+from csmodels.envelope import Data, Event
+from scoring.domain.calendar import Month, local_day, month_of
+from scoring.domain.scorecard import Scorecard
+from scoring.engine.facts import (
+    KEPT_DAYS,
+    NAMES_KEPT,
+    Answer,
+    Days,
+    Facts,
+    Feature,
+    Handover,
+    MonthFacts,
+    Note,
+    Override,
+    SlowFacts,
+    Touch,
+    Voice,
+    event_key,
+)
+from scoring.engine.register import Register, Stamp, Value, write
+
+# What stays of an erased person's contact: what scores depend on, under an id that nobody can resolve any more.
+KEPT_OF_ERASED: Final = frozenset({"role", "left"})
+
+K = TypeVar("K")
+V = TypeVar("V")
+Registers = Mapping[str, Register]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Facts after events, and which rows changed.
+
+    months: the month rows to write; slow: whether to write the slow row; erased: the account was erased on the way, so
+    delete every row of it first, also those of months that were not loaded.
+    """
+
+    facts: Facts
+    months: frozenset[Month] = frozenset()
+    slow: bool = False
+    erased: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether any row changed."""
+        return self.slow or self.erased or bool(self.months)
+
+
+def months_touched(event: CustomerEvent, zone: tzinfo) -> frozenset[Month]:
+    """The months that must be loaded to fold the event (none for most types, and for usage of over 400 days ago)."""
+    if not isinstance(event, customer.UsageTracked | customer.SignalSeen):
+        return frozenset()
+    day = _kept_day(event, zone)
+    return frozenset() if day is None else frozenset({month_of(day)})
+
+
+def fold(facts: Facts, event: CustomerEvent, card: Scorecard, zone: tzinfo) -> Folded:
+    """The facts after one event of the account.
+
+    card says what a core action is and which features are key. Raises ValueError for a control record or an event of
+    another account, MonthNotLoaded if the event's month is not loaded.
+    """
+    if event.subject != facts.account:
+        raise ValueError(f"{event.type} of {event.subject} cannot be folded into the facts of {facts.account}")
+    match event:
+        case customer.UsageTracked():
+            return _usage(facts, event, card, zone)
+        case customer.SignalSeen():
+            return _signal(facts, event, zone)
+        case internal.AccountErased():
+            # emptied, not removed: a month that was loaded stays loaded
+            return Folded(Facts(facts.account, months={m: MonthFacts() for m in facts.months}), erased=True)
+    slow = _slow(facts.slow, event)
+    if slow == facts.slow:
+        return Folded(facts)
+    return Folded(replace(facts, slow=slow), slow=True)
+
+
+def fold_all(facts: Facts, events: Iterable[CustomerEvent], card: Scorecard, zone: tzinfo) -> Folded:
+    """The facts after several events, in their order, and all rows that changed."""
+    months: frozenset[Month] = frozenset()
+    slow = erased = False
+    for event in events:
+        step = fold(facts, event, card, zone)
+        facts = step.facts
+        if step.erased:
+            months, slow, erased = frozenset(), False, True
+        months, slow = months | step.months, slow or step.slow
+    return Folded(facts, months, slow, erased)
+
+
+def _kept_day(event: Event, zone: tzinfo) -> date | None:
+    """The event's day, unless it was over 400 days ago when the event was taken."""
+    oldest = local_day(event.receivedtime, zone) - timedelta(days=KEPT_DAYS)
+    day = local_day(event.time, zone)
+    return day if day >= oldest else None
+
+
+# Months
+
+
+def _usage(facts: Facts, event: customer.UsageTracked, card: Scorecard, zone: tzinfo) -> Folded:
+    name, count, person = event.data.name, event.data.count, event.personid
+    core = card.actions.is_core(name)
+    day = local_day(event.time, zone)
+    slow = facts.slow
+    firsts = (
+        _earlier(slow.first_usage, day),
+        _earlier(slow.first_core, day) if core else slow.first_core,
+        _earlier(slow.first_person, day) if person else slow.first_person,
+    )
+    seen_earlier = firsts != (slow.first_usage, slow.first_core, slow.first_person)
+    if seen_earlier:
+        first_usage, first_core, first_person = firsts
+        slow = structs.replace(slow, first_usage=first_usage, first_core=first_core, first_person=first_person)
+    if _kept_day(event, zone) is None:
+        return Folded(replace(facts, slow=slow), slow=seen_earlier)
+    key = month_of(day)
+    month = facts.month(key)
+    people = month.people
+    if person:
+        bit = 1 << (day.day - 1)
+        days = people.get(person, Days())
+        people = {**people, person: Days(days.any | bit, days.core | bit if core else days.core)}
+    month = replace(
+        month,
+        people=people,
+        events=_add(month.events, day, count),
+        core=_add(month.core, day, count) if core else month.core,
+        names=_count_name(month.names, name, day, count, person, card.actions.key_features),
+    )
+    return Folded(Facts(facts.account, slow, {**facts.months, key: month}), frozenset({key}), slow=seen_earlier)
+
+
+def _count_name(
+    names: Mapping[str, Feature], name: str, day: date, count: int, person: str | None, key_features: tuple[str, ...]
+) -> Mapping[str, Feature]:
+    feature = names.get(name, Feature())
+    people = feature.people
+    if person:
+        smallest = tuple(sorted({*people.get(day.day, ()), person})[:2])
+        people = {**people, day.day: smallest}
+    grown = {**names, name: Feature(_add(feature.counts, day, count), people)}
+    return _bounded(grown, lambda n: (n not in key_features, _hash(n), n))
+
+
+def _signal(facts: Facts, event: customer.SignalSeen, zone: tzinfo) -> Folded:
+    day = _kept_day(event, zone)
+    if day is None:
+        return Folded(facts)
+    month = facts.month(month_of(day))
+    signal = (event.data.kind, event.data.topic or "")
+    grown = {**month.signals, signal: _add(month.signals.get(signal, Feature().counts), day, 1)}
+    signals = _bounded(grown, lambda s: (_hash("".join(s)), s))
+    months = {**facts.months, month_of(day): replace(month, signals=signals)}
+    return Folded(replace(facts, months=months), frozenset({month_of(day)}))
+
+
+def _bounded(values: dict[Any, V], order: Callable[[Any], Any]) -> dict[Any, V]:
+    """The NAMES_KEPT first by an order of their own.
+
+    Who is among the first of all was among them from its first day on, so what is kept is complete, and the same
+    in any order of arrival.
+    """
+    if len(values) <= NAMES_KEPT:
+        return values
+    del values[max(values, key=order)]
+    return values
+
+
+def _hash(text: str) -> int:
+    return xxhash.xxh3_64_intdigest(text.encode())
+
+
+def _add(counts: tuple[int, ...], day: date, count: int) -> tuple[int, ...]:
+    return (*counts[: day.day - 1], counts[day.day - 1] + count, *counts[day.day :])
+
+
+def _earlier(known: date | None, day: date) -> date:
+    return day if known is None or day < known else known
+
+
+# The slow part
+
+
+def _patch(data: Data) -> dict[str, Value]:
+    """The fields of a merge patch as registers keep them; the keys of `custom` are fields of their own."""
+    patch: dict[str, Value] = {}
+    for name, value in data.patch().items():
+        if isinstance(value, Mapping):
+            patch.update({f"{name}.{key}": _plain(part) for key, part in value.items()})
+        else:
+            patch[name] = _plain(value)
+    return patch
+
+
+def _plain(value: object) -> Value:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return value.astimezone(UTC).isoformat()
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return format(value, "f")
+    raise TypeError(f"a register cannot keep a {type(value).__name__}")
+
+
+def _registered(registers: Mapping[str, Register], id_: str, stamp: Stamp, patch: Mapping[str, Value]) -> Registers:
+    """The registers with a patch written to one of them; a register without fields tells that it exists."""
+    return {**registers, id_: write(registers.get(id_, {}), stamp, patch)}
+
+
+def _kept(values: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
+    """With the value, unless the key is known: an event counts once."""
+    return values if key in values else {**values, key: value}
+
+
+def _without_traits(contact: Register) -> Register:
+    return {field: entries for field, entries in contact.items() if field in KEPT_OF_ERASED}
+
+
+def _slow(slow: SlowFacts, event: CustomerEvent) -> SlowFacts:
+    """The slow part after an event that is no usage, no signal and no erasure of the account."""
+    stamp = Stamp(event.time, event.source, event.id)
+    key = event_key(stamp)
+    match event:
+        case customer.AccountDescribed():
+            return structs.replace(slow, account=write(slow.account, stamp, _patch(event.data)))
+        case customer.ContactDescribed(personid=str() as person):
+            contacts = _registered(slow.contacts, person, stamp, _patch(event.data))
+            if person in slow.erased:
+                contacts = {**contacts, person: _without_traits(contacts[person])}
+            return structs.replace(slow, contacts=contacts)
+        case customer.TicketChanged(data=data):
+            return structs.replace(slow, tickets=_registered(slow.tickets, data.ticket, stamp, _patch(data)))
+        case customer.ContractChanged(data=data):
+            return structs.replace(slow, contracts=_registered(slow.contracts, data.contract, stamp, _patch(data)))
+        case customer.InvoiceChanged(data=data):
+            return structs.replace(slow, invoices=_registered(slow.invoices, data.invoice, stamp, _patch(data)))
+        case internal.SurveyAnswered():
+            return structs.replace(slow, answers=_answered(slow.answers, event, stamp))
+        case customer.TouchRecorded(data=data, personid=person):
+            touch = Touch(stamp, data.kind, data.direction, person, data.outcome, data.text_ref)
+            return structs.replace(slow, touches=_kept(slow.touches, key, touch))
+        case internal.NoteRecorded(data=data):
+            return structs.replace(slow, notes=_kept(slow.notes, key, Note(stamp, data.author, data.text_ref)))
+        case customer.VoiceRecorded(data=data, personid=person):
+            voice = Voice(stamp, data.sentiment, data.role, person, data.channel, data.text_ref)
+            return structs.replace(slow, voices=_kept(slow.voices, key, voice))
+        case customer.MilestoneReached(data=data):
+            reached = min(stamp, slow.milestones.get(data.milestone, stamp))
+            return structs.replace(slow, milestones={**slow.milestones, data.milestone: reached})
+        case internal.OwnerChanged(data=data):
+            handover = Handover(stamp, data.from_, data.to, data.text_ref)
+            account = write(slow.account, stamp, {"owner": data.to})
+            return structs.replace(slow, account=account, handovers=_kept(slow.handovers, key, handover))
+        case internal.OverrideSet(data=data):
+            override = Override(stamp, data.points, data.expires_at, data.author, data.text_ref)
+            newest = max(override, slow.overrides.get(data.override, override), key=lambda o: o.stamp)
+            return structs.replace(slow, overrides={**slow.overrides, data.override: newest})
+        case internal.OverrideEnded(data=data):
+            ended = min(stamp, slow.ended.get(data.override, stamp))
+            return structs.replace(slow, ended={**slow.ended, data.override: ended})
+        case internal.ContactMerged(data=data):
+            pair = (min(data.from_, data.into), max(data.from_, data.into))
+            return structs.replace(slow, merges=slow.merges | {pair})
+        case internal.PersonErased(data=data):
+            contacts = slow.contacts
+            if data.person in contacts:
+                contacts = {**contacts, data.person: _without_traits(contacts[data.person])}
+            return structs.replace(slow, erased=slow.erased | {data.person}, contacts=contacts)
+    raise ValueError(f"{event.type} is no event of an account's slow facts")
+
+
+def _answered(
+    answers: Mapping[str, tuple[Answer, ...]], event: internal.SurveyAnswered, stamp: Stamp
+) -> Mapping[str, tuple[Answer, ...]]:
+    data = event.data
+    answer = Answer(
+        stamp, data.revision, data.survey, data.kind, data.score, data.role, event.personid, data.reason, data.text_ref
+    )
+    revisions = {known.revision: known for known in answers.get(data.response, ())}
+    revisions[data.revision] = max(answer, revisions.get(data.revision, answer), key=lambda a: a.stamp)
+    return {**answers, data.response: tuple(revisions[n] for n in sorted(revisions))}

@@ -1,0 +1,69 @@
+"""The account as health.changed carries it and as lists show it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from decimal import Decimal
+
+from scoring.domain.calendar import local_day
+from scoring.engine import contracts
+from scoring.engine.facts import Facts, SlowFacts
+from scoring.engine.register import read
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is known of an account at a moment.
+
+    mrr is the sum over living contracts that are no trial, in the portfolio's currency; None if none is priced, or
+    one is priced in another currency (no rate is known here). seats as in the measures, without the
+    estimate. renewal_on: the next end of a living contract.
+    """
+
+    name: str | None
+    plan: str | None
+    segment: str | None
+    owner: str | None
+    mrr: Decimal | None
+    seats: int | None
+    country: str | None
+    time_zone: str | None
+    locale: str | None
+    renewal_on: date | None
+    last_contact_at: datetime | None
+
+
+def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
+    """The account's profile at a moment; needs the slow part only."""
+    slow = facts.slow
+    living = contracts.living(slow, at, zone)
+    ends = [end for contract in living if (end := contracts.day(read(contract, "ends_on", at))) is not None]
+
+    def text(field: str) -> str | None:
+        value = read(slow.account, field, at)
+        return value if isinstance(value, str) else None
+
+    return Profile(
+        name=text("name"),
+        plan=text("plan"),
+        segment=text("segment"),
+        owner=text("owner"),
+        mrr=_mrr(slow, at, zone, currency),
+        seats=contracts.seats(slow, at, zone),
+        country=text("country"),
+        time_zone=text("time_zone"),
+        locale=text("locale"),
+        renewal_on=min((end for end in ends if end >= local_day(at, zone)), default=None),
+        last_contact_at=max((t.stamp.time for t in slow.touches.values() if t.stamp.time <= at), default=None),
+    )
+
+
+def _mrr(slow: SlowFacts, at: datetime, zone: tzinfo, currency: str) -> Decimal | None:
+    total: Decimal | None = None
+    for contract in contracts.living(slow, at, zone):
+        price = read(contract, "mrr", at)
+        if read(contract, "status", at) == "trial" or not isinstance(price, str):
+            continue
+        if read(contract, "currency", at) not in (None, currency):
+            return None
+        total = (total or Decimal(0)) + Decimal(price)
+    return total

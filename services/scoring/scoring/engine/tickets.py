@@ -1,0 +1,59 @@
+"""The tickets that are open at a moment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from scoring.domain.scorecard import OpenTickets
+from scoring.engine.contracts import moment
+from scoring.engine.facts import SlowFacts
+from scoring.engine.register import Register, last, read, since
+
+_DONE = ("solved", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTicket:
+    """An open ticket: its severity, 1 to 4, and its age over the SLA of that severity."""
+
+    severity: int
+    sla_ages: float
+
+
+def open_tickets(slow: SlowFacts, at: datetime, terms: OpenTickets) -> list[OpenTicket]:
+    """The open tickets, aged in calendar time from opened_at (else from when they were first heard of)."""
+    found = []
+    for ticket in slow.tickets.values():
+        first = since(ticket)
+        if first is None or first > at or _is_done(ticket, at):
+            continue
+        opened = moment(read(ticket, "opened_at", at)) or first
+        if opened > at:
+            continue
+        severity = read(ticket, "severity", at)
+        severity = severity if isinstance(severity, int) else terms.default_severity
+        hours = (at - opened).total_seconds() / 3600
+        found.append(OpenTicket(severity, hours / terms.sla_hours[severity - 1]))
+    return found
+
+
+def last_change(slow: SlowFacts, at: datetime) -> datetime | None:
+    """When a ticket last changed; None while no ticket was ever seen."""
+    return max(
+        (
+            entry.stamp.time
+            for ticket in slow.tickets.values()
+            for field in ticket
+            if (entry := last(ticket, field, at)) is not None
+        ),
+        default=None,
+    )
+
+
+def _is_done(ticket: Register, at: datetime) -> bool:
+    """By status, unless solved_at was said later: a ticket opened again may keep its old solved_at."""
+    status, solved = last(ticket, "status", at), last(ticket, "solved_at", at)
+    by_status = status is not None and status.value in _DONE
+    if solved is None or (status is not None and status.value is not None and status.stamp >= solved.stamp):
+        return by_status
+    solved_at = moment(solved.value)
+    return by_status or (solved_at is not None and solved_at <= at)

@@ -1,0 +1,244 @@
+"""The message edge: cs.customer-events becomes scores, history and cs.health-events."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Final
+
+from cskit.clock import Clocks
+from cskit.db import Database
+from cskit.log import NewRecord, Partition
+from cskit.messages import Message, UnitOfWork, event_record
+from cskit.observability import get_logger
+from cskit.settings import SettingsError
+from csmodels.catalogue import CustomerEvent
+from csmodels.envelope import Event
+from csmodels.topics import HEALTH_EVENTS
+from scoring.account import Account, Evaluation, Rules, Taken, passed, taken
+from scoring.domain.calendar import Month, closing_moment, local_day, month_of
+from scoring.domain.scorecard import Scorecard
+from scoring.engine.facts import KEPT_DAYS, Facts
+from scoring.engine.features import months_needed
+from scoring.engine.fold import months_touched
+from scoring.memory import Memory
+from scoring.planning import PartitionState, Plan, Segment, Tick, plan
+from scoring.publishing import health_changed
+from scoring.settings import ScoringSettings
+from scoring.store import folding as store
+from scoring.tables import PLUMBING
+
+log = get_logger()
+
+_EVALUATIONS_AT_ONCE: Final = 1_000  # of accounts nobody touched: then they are written, and others get their turn
+
+
+class ScoringHandler:
+    """Folds batches of cs.customer-events.
+
+    cards are the known scorecards; the first one is in force until another is applied.
+    """
+
+    def __init__(
+        self, *, settings: ScoringSettings, cards: Sequence[Scorecard], database: Database, clocks: Clocks
+    ) -> None:
+        self._settings = settings
+        self._zone = settings.tzinfo
+        self._cards = {card.name: card for card in cards}
+        self._first = cards[0].name
+        self._database = database
+        self._clocks = clocks
+        self._memory = Memory(settings.in_memory)
+
+    async def on_assigned(self, partitions: frozenset[Partition]) -> None:
+        """Make sure that days are counted in the zone they always were. SettingsError if not."""
+        await check_zone(self._database, self._settings)
+        for card in self._cards.values():
+            await store.keep_scorecard(self._database, card, self._clocks.world.now())
+
+    def forget(self) -> None:
+        """See Handler.forget."""
+        self._memory.clear()
+
+    async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
+        """Score what the batch touches at each of its cuts, and everything at each hour that passes in it.
+
+        What is written, but for scored_at, is a function of the log and of where the batch was cut.
+        """
+        batches = {
+            number: list(part) for number, part in groupby(sorted(messages, key=_place), key=lambda m: m.partition)
+        }
+        states = await store.load_states(uow.tx, batches, self._first)
+        plans = {number: plan(states[number], part, self._cards) for number, part in batches.items()}
+        work = await self._load(uow, self._wanted(plans.values()))
+        partition_of: dict[str, int] = {message.event.subject: message.partition for message in messages}
+        fold = _Fold(uow, work, partition_of, self._clocks.world.now())
+        for planned in plans.values():
+            for segment in planned.segments:
+                rules = self._rules(segment.state)
+                fold.take(segment, rules)
+                if segment.tick is not None:
+                    await self._tick(fold, segment.state, segment.tick, rules)
+            for event in planned.unknown:
+                log.error(
+                    "scorecard.unknown",
+                    scorecard=event.data.scorecard,
+                    version=event.data.version,
+                    sha256=event.data.sha256,
+                    kept=planned.state.scorecard,
+                )
+        await fold.write()
+        store.write_states(
+            uow.tx, [each.state for each in plans.values() if each.state != states[each.state.partition]]
+        )
+        self._memory.put(self._trimmed(account) for account in fold.work.values())
+
+    async def _tick(self, fold: "_Fold", state: PartitionState, tick: Tick, rules: Rules) -> None:
+        """Let the hours pass for all accounts of a partition: those at hand, then the others in lots."""
+        partition = state.partition
+        fold.passes([id_ for id_ in fold.work if fold.partition_of[id_] == partition], tick, rules)
+        months = self._months(state, tick)
+        lot = max(1, _EVALUATIONS_AT_ONCE // len(tick.hours))
+        after = ""
+        while ids := await store.accounts_of(fold.uow.tx, partition, after, lot):
+            after = ids[-1]
+            others = await self._load(fold.uow, {id_: months for id_ in ids if id_ not in fold.work})
+            apart = _Fold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at)
+            apart.passes(list(others), tick, rules)
+            await apart.write()
+            self._memory.refresh(self._trimmed(account) for account in apart.work.values())
+            await asyncio.sleep(0)  # let the process answer others
+        if any(closing_moment(hour, self._zone) for hour in tick.hours):
+            oldest = local_day(tick.hours[-1], self._zone) - timedelta(days=KEPT_DAYS)
+            await store.drop_months(fold.uow.tx, partition, month_of(oldest))
+
+    def _rules(self, state: PartitionState) -> Rules:
+        return Rules(self._cards[state.scorecard], self._zone, self._settings.currency, state.stopped)
+
+    def _months(self, state: PartitionState, tick: Tick) -> frozenset[Month]:
+        """The months that a tick's evaluations need; an account may have been scored as of a later moment already."""
+        closings = (closing_moment(hour, self._zone) for hour in tick.hours)
+        moments = {*tick.hours, *(closing for closing in closings if closing), *([state.at] if state.at else [])}
+        return frozenset().union(*(months_needed(moment, self._zone, state.stopped) for moment in moments))
+
+    def _wanted(self, plans: Iterable[Plan]) -> dict[str, Set[Month]]:
+        """The accounts that the events touch, with every month that folding and scoring them will ask for."""
+        wanted: dict[str, set[Month]] = defaultdict(set)
+        for planned in plans:
+            needed: set[Month] = set()
+            touched: set[str] = set()
+            for segment in planned.segments:
+                state = segment.state
+                if segment.cut is not None:
+                    needed |= months_needed(segment.cut.at, self._zone, state.stopped)
+                if segment.tick is not None:
+                    needed |= self._months(state, segment.tick)
+                for message in segment.events:
+                    wanted[message.event.subject] |= months_touched(_customer(message.event), self._zone)
+                    touched.add(message.event.subject)
+            for id_ in touched:
+                wanted[id_] |= needed
+        return dict(wanted)
+
+    async def _load(self, uow: UnitOfWork, wanted: Mapping[str, Set[Month]]) -> dict[str, Account]:
+        """These accounts with at least these months, from memory where they are there."""
+        known = {id_: account for id_ in wanted if (account := self._memory.get(id_)) is not None}
+        found = await store.load(uow.tx, {id_: months for id_, months in wanted.items() if id_ not in known})
+        missing = {
+            id_: months for id_, account in known.items() if (months := wanted[id_] - account.facts.months.keys())
+        }
+        more = await store.load_months(uow.tx, missing)
+        for id_, account in known.items():
+            found[id_] = replace(account, facts=account.facts.loaded(more[id_])) if id_ in more else account
+        return {id_: found[id_] for id_ in wanted}
+
+    def _trimmed(self, account: Account) -> Account:
+        """The account with only those months that the next scores will need."""
+        if account.standing is None:
+            return account
+        needed = months_needed(account.standing.at, self._zone)
+        kept = {month: facts for month, facts in account.facts.months.items() if month in needed}
+        return replace(account, facts=Facts(account.id, account.facts.slow, kept))
+
+
+class _Fold:
+    """Accounts at hand during a batch, what has become of them, and what is to be written."""
+
+    def __init__(
+        self, uow: UnitOfWork, work: dict[str, Account], partition_of: Mapping[str, int], scored_at: datetime
+    ) -> None:
+        self.uow = uow
+        self.work = work
+        self.partition_of = partition_of
+        self.scored_at = scored_at
+        self._changes = store.Changes()
+        self._records: list[NewRecord] = []
+
+    def take(self, segment: Segment, rules: Rules) -> None:
+        """Fold the events of a segment and score the accounts they touch."""
+        if segment.cut is None:
+            return
+        touched: dict[str, list[Message[Event]]] = defaultdict(list)
+        for message in segment.events:
+            touched[message.event.subject].append(message)
+        for id_, messages in touched.items():
+            done = taken(self.work[id_], [message.event for message in messages], segment.cut, rules)
+            self._fold(id_, done)
+            self._judged(done.account, done.evaluations, messages[-1].traceparent)
+
+    def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
+        """Let the hours of a tick pass for these accounts."""
+        for id_ in ids:
+            for hour in tick.hours:
+                account, evaluations = passed(
+                    self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules
+                )
+                self._judged(account, evaluations, None)
+
+    async def write(self) -> None:
+        """Write everything, and put what is published into the outbox."""
+        await store.write(self.uow.tx, self._changes, self.scored_at)
+        self.uow.send(self._records)
+        await self.uow.tx.flush()
+        self._changes, self._records = store.Changes(), []
+
+    def _fold(self, id_: str, done: Taken) -> None:
+        facts = done.account.facts
+        if done.erased:
+            self._changes.erase(id_, done.account.base)
+        for month in done.months:
+            self._changes.months[id_, month] = facts.month(month)
+        if done.slow:
+            self._changes.slow[id_] = facts.slow
+        self.work[id_] = done.account
+
+    def _judged(self, account: Account, evaluations: Sequence[Evaluation], traceparent: str | None) -> None:
+        self.work[account.id] = account
+        for evaluation in evaluations:
+            if evaluation.kind != "closing":
+                self._changes.live[account.id] = account, evaluation
+            if evaluation.change is not None or evaluation.kind == "closing":
+                self._changes.history.append(evaluation)
+            if evaluation.change is not None:
+                event = health_changed(evaluation, self.scored_at)
+                self._records.append(event_record(HEALTH_EVENTS, event, traceparent=traceparent))
+
+
+async def check_zone(database: Database, settings: ScoringSettings) -> None:
+    """Store the zone at the first start. SettingsError with a sentence if it is another one now."""
+    first = await store.first_zone(database, PLUMBING, settings.zone)
+    if first != settings.zone:
+        raise SettingsError(
+            f"KIZASHI_TIME_ZONE is {settings.zone}, but the days of this installation have been counted in {first} "
+            f"since its first start. Set it to {first}, or rebuild."
+        )
+
+
+def _place(message: Message[Event]) -> tuple[int, int]:
+    return message.partition, message.offset
+
+
+def _customer(event: Event) -> CustomerEvent:
+    return event  # type: ignore[return-value]

@@ -1,0 +1,110 @@
+"""What a batch of one partition asks for: where it is cut, which hours pass, under which control records. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from cskit.messages import Message
+from csmodels.envelope import Event
+from csmodels.internal import ClockTicked, FeedResumed, FeedStopped, ScorecardApplied
+from scoring.account import Cut
+from scoring.domain.scorecard import Scorecard
+from scoring.engine.feeds import Stopped, fold_feed
+
+ONE_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """What the control records of a partition have said so far.
+
+    hour is the last one evaluated (None before the first tick), at the latest moment as of which events were scored.
+    """
+
+    partition: int
+    scorecard: str
+    hour: datetime | None = None
+    at: datetime | None = None
+    stopped: Stopped = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Hours to evaluate in order, at the record that told of the last one."""
+
+    hours: tuple[datetime, ...]
+    offset: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Events of accounts up to a cut, in offset order, and the hours that pass after it. Cut is None without events."""
+
+    events: tuple[Message[Event], ...]
+    cut: Cut | None
+    tick: Tick | None
+    state: PartitionState  # in force when the events are scored and the hours evaluated
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The segments of a partition's batch, the state after it, and control records that name an unknown scorecard."""
+
+    segments: tuple[Segment, ...]
+    state: PartitionState
+    unknown: tuple[ScorecardApplied, ...] = ()
+
+
+def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mapping[str, Scorecard]) -> Plan:
+    """Cut a partition's messages (offsets ascend) at each clock.ticked and at the end.
+
+    An hour that was evaluated already is ignored; the hours between it and a new one are all evaluated; before the
+    first tick of a partition there is nothing to catch up. cards are the known scorecards by name ("id@version").
+    """
+    segments: list[Segment] = []
+    unknown: list[ScorecardApplied] = []
+    waiting: list[Message[Event]] = []
+
+    def cut(tick: Tick | None) -> None:
+        nonlocal state
+        place = None
+        if waiting:
+            at = max(_moment(message) for message in waiting)
+            state = replace(state, at=at if state.at is None else max(at, state.at))
+            assert state.at is not None
+            place = Cut(state.partition, waiting[-1].offset, state.at)
+        segments.append(Segment(tuple(waiting), place, tick, state))
+        waiting.clear()
+
+    for message in messages:
+        match message.event:
+            case ClockTicked() as event:
+                hours = _hours(state.hour, event.data.hour)
+                if hours:
+                    cut(Tick(hours, message.offset, event.receivedtime))
+                    state = replace(state, hour=event.data.hour)
+            case FeedStopped() | FeedResumed() as event:
+                state = replace(state, stopped=fold_feed(state.stopped, event))
+            case ScorecardApplied() as event:
+                name = f"{event.data.scorecard}@{event.data.version}"
+                if name in cards and cards[name].sha256 == event.data.sha256:
+                    state = replace(state, scorecard=name)
+                else:
+                    unknown.append(event)
+            case _:
+                waiting.append(message)
+    if waiting:
+        cut(None)
+    return Plan(tuple(segments), state, tuple(unknown))
+
+
+def _moment(message: Message[Event]) -> datetime:
+    """As of when an event is surely known: append times are cut to milliseconds, and clocks of machines differ."""
+    return max(message.appended_at, message.event.receivedtime, message.event.time)
+
+
+def _hours(last: datetime | None, hour: datetime) -> tuple[datetime, ...]:
+    if last is None:
+        return (hour,)
+    return tuple(last + ONE_HOUR * n for n in range(1, int((hour - last) / ONE_HOUR) + 1))

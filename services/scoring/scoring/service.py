@@ -1,0 +1,53 @@
+"""The composition root of scoring."""
+
+from collections.abc import Mapping
+
+from cskit.platform import Platform
+from cskit.service import Service
+from cskit.settings import SettingsError
+from csmodels.topics import CUSTOMER_EVENTS
+from scoring import api
+from scoring.account import Rules
+from scoring.handlers import ScoringHandler, check_zone
+from scoring.overrides import GROUP, Overrides
+from scoring.scorecards import built_in
+from scoring.settings import ScoringSettings
+from scoring.tables import PLUMBING
+
+NAME = "scoring"
+
+
+def build(platform: Platform) -> Service:
+    """Scoring on this platform: it folds cs.customer-events, and its relay sends cs.health-events."""
+    settings = ScoringSettings.of(platform.settings)
+    database = platform.database(NAME)
+    clocks = platform.clocks
+    cards = built_in()
+    handler = ScoringHandler(settings=settings, cards=cards, database=database, clocks=clocks)
+    runner = platform.runner(NAME, PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=handler)
+    overrides = Overrides(
+        log=platform.log,
+        ingest=lambda actor: platform.client("ingest", actor),
+        database=database,
+        settings=settings,
+        clocks=clocks,
+    )
+    rules = Rules(cards[0], settings.tzinfo, settings.currency, {})
+
+    async def ready() -> Mapping[str, str]:
+        try:
+            await check_zone(database, settings)
+        except SettingsError as error:
+            return {"database": "ok", "time_zone": str(error)}
+        return {"database": "ok", "time_zone": "ok", "partitions": "ok" if runner.owned else "none is owned yet"}
+
+    return Service(
+        name=NAME,
+        routers=[
+            api.router(database=database, overrides=overrides, rules=rules, clocks=clocks),
+            platform.dead_letters(NAME, PLUMBING),
+        ],
+        workers=[runner, platform.relay(NAME, PLUMBING)],
+        database=database,
+        ready=ready,
+    )

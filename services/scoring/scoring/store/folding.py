@@ -1,0 +1,250 @@
+"""What a batch loads and writes: accounts, history, the state of partitions. Bulk statements only."""
+
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row, delete, select
+
+from cskit.db import Database, Tx
+from cskit.db.plumbing import Plumbing
+from cskit.seed import kept_value
+from scoring.account import Account, Causes, Evaluation, Standing
+from scoring.domain.calendar import Month
+from scoring.domain.scorecard import Scorecard, canonical_text
+from scoring.domain.verdict import Verdict
+from scoring.engine.codec import decode_month, decode_slow, encode_month, encode_slow
+from scoring.engine.facts import Facts, MonthFacts, SlowFacts
+from scoring.planning import PartitionState
+from scoring.tables import account_months, account_slow, erased_accounts, history, live, partitions, scorecards
+
+AT_ONCE: Final = 500  # ids in one statement
+
+_VERDICT: Final = TypeAdapter(Verdict)
+_CAUSES: Final = TypeAdapter(Causes)
+_STOPPED: Final[TypeAdapter[dict[Any, datetime]]] = TypeAdapter(dict[str, datetime])
+_URGENCY: Final = {"red": 0.0, "yellow": 1000.0, "grey": 2000.0, "green": 3000.0}
+
+Wanted = Mapping[str, Set[Month]]  # accounts and the months of theirs that are asked for
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a batch has changed and is to be written. Of an account's live row the last one stands."""
+
+    erased: dict[str, int] = field(default_factory=dict)  # account -> the version it had reached
+    months: dict[tuple[str, Month], MonthFacts] = field(default_factory=dict)
+    slow: dict[str, SlowFacts] = field(default_factory=dict)
+    live: dict[str, tuple[Account, Evaluation]] = field(default_factory=dict)
+    history: list[Evaluation] = field(default_factory=list)
+
+    def erase(self, account: str, version: int) -> None:
+        """Forget what was to be written of an account, and let its rows go first."""
+        self.erased[account] = version
+        self.months = {key: month for key, month in self.months.items() if key[0] != account}
+        self.slow.pop(account, None)
+        self.live.pop(account, None)
+        self.history = [row for row in self.history if row.account != account]
+
+
+# Partitions and deployment
+
+
+async def first_zone(database: Database, plumbing: Plumbing, zone: str) -> str:
+    """The zone of the portfolio's days: that of the first start, which is `zone` if this is it."""
+    return await kept_value(database, plumbing, "time_zone", zone)
+
+
+async def keep_scorecard(database: Database, card: Scorecard, at: datetime) -> None:
+    """Store a version of a scorecard if it is not there."""
+    row = {
+        "scorecard": card.id,
+        "version": card.version,
+        "sha256": card.sha256,
+        "document": canonical_text(card),
+        "at": at,
+    }
+    async with database.write() as tx:
+        tx.insert(scorecards, [row], ignore=True)
+
+
+async def load_states(tx: Tx, numbers: Collection[int], scorecard: str) -> dict[int, PartitionState]:
+    """The states of these partitions; one without a row has seen no control record and uses `scorecard`."""
+    rows = await tx.fetch(select(partitions).where(partitions.c.partition.in_(sorted(numbers))))
+    known = {
+        row.partition: PartitionState(
+            row.partition, row.scorecard, row.hour, row.at, _STOPPED.validate_python(row.feeds)
+        )
+        for row in rows
+    }
+    return {number: known.get(number, PartitionState(number, scorecard)) for number in numbers}
+
+
+def write_states(tx: Tx, states: Sequence[PartitionState]) -> None:
+    """Write the states of partitions."""
+    tx.upsert(
+        partitions,
+        [
+            {
+                "partition": state.partition,
+                "hour": state.hour,
+                "at": state.at,
+                "feeds": _STOPPED.dump_python(dict(state.stopped), mode="json"),
+                "scorecard": state.scorecard,
+            }
+            for state in states
+        ],
+    )
+
+
+# Accounts
+
+
+async def accounts_of(tx: Tx, partition: int, after: str, limit: int) -> Sequence[str]:
+    """The next accounts of a partition by id, after one ("" for the first)."""
+    statement = (
+        select(live.c.account)
+        .where(live.c.partition == partition, live.c.account > after)
+        .order_by(live.c.account)
+        .limit(limit)
+    )
+    return [row.account for row in await tx.fetch(statement)]
+
+
+async def load(tx: Tx, wanted: Wanted) -> dict[str, Account]:
+    """These accounts with these months; one that has no row is new, and goes on from the version of an erased one."""
+    accounts: dict[str, Account] = {}
+    for ids in _lots(sorted(wanted)):
+        rows = {row.account: row for row in await tx.fetch(select(live).where(live.c.account.in_(ids)))}
+        slow = {
+            row.account: row.body for row in await tx.fetch(select(account_slow).where(account_slow.c.account.in_(ids)))
+        }
+        unknown = [id_ for id_ in ids if id_ not in rows]
+        bases = await _erased_versions(tx, unknown) if unknown else {}
+        months = await load_months(tx, {id_: wanted[id_] for id_ in ids})
+        for id_ in ids:
+            facts = Facts(id_, decode_slow(slow[id_]) if id_ in slow else SlowFacts(), months[id_])
+            accounts[id_] = _account(rows[id_], facts) if id_ in rows else Account(facts, base=bases.get(id_, 0))
+    return accounts
+
+
+async def load_months(tx: Tx, wanted: Wanted) -> dict[str, dict[Month, MonthFacts]]:
+    """These months of these accounts; a month without a row is empty."""
+    found: dict[str, dict[Month, MonthFacts]] = {
+        id_: {month: MonthFacts() for month in sorted(months)} for id_, months in wanted.items()
+    }
+    months = sorted({month for some in wanted.values() for month in some})
+    for ids in _lots(sorted(id_ for id_, some in wanted.items() if some)):
+        statement = select(account_months).where(account_months.c.account.in_(ids), account_months.c.month.in_(months))
+        for row in await tx.fetch(statement):
+            if row.month in wanted[row.account]:
+                found[row.account][Month(row.month)] = decode_month(row.body)
+    return found
+
+
+async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
+    """Write all of it."""
+    for ids in _lots(sorted(changes.erased)):
+        for table in (account_months, account_slow, live, history):
+            await tx.execute(delete(table).where(table.c.account.in_(ids)))
+    reached = [{"account": id_, "version": version} for id_, version in changes.erased.items() if version]
+    tx.upsert(erased_accounts, reached)
+    tx.upsert(
+        account_months,
+        [{"account": id_, "month": month, "body": encode_month(m)} for (id_, month), m in changes.months.items()],
+    )
+    tx.upsert(account_slow, [{"account": id_, "body": encode_slow(slow)} for id_, slow in changes.slow.items()])
+    tx.upsert(live, [_live_row(account, last, scored_at) for account, last in changes.live.values()])
+    tx.insert(history, [_history_row(evaluation, scored_at) for evaluation in changes.history])
+
+
+async def drop_months(tx: Tx, partition: int, before: Month) -> None:
+    """Forget the months before one, of all accounts of a partition."""
+    mine = select(live.c.account).where(live.c.partition == partition)
+    await tx.execute(delete(account_months).where(account_months.c.month < before, account_months.c.account.in_(mine)))
+
+
+async def _erased_versions(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
+    rows = await tx.fetch(select(erased_accounts).where(erased_accounts.c.account.in_(ids)))
+    return {row.account: row.version for row in rows}
+
+
+def _account(row: Row[Any], facts: Facts) -> Account:
+    return Account(
+        facts=facts,
+        verdict=_VERDICT.validate_python(row.verdict),
+        base=row.version_base,
+        standing=Standing(row.at, row.score, row.scorecard, row.override, row.occurred_at, row.received_at),
+        causes=_CAUSES.validate_python(row.causes),
+    )
+
+
+def _live_row(account: Account, last: Evaluation, scored_at: datetime) -> dict[str, Any]:
+    profile, score, verdict = last.profile, last.score, account.verdict
+    return {
+        "account": account.id,
+        "partition": last.cut.partition,
+        "offset": last.cut.offset,
+        "at": last.cut.at,
+        "score": score.value,
+        "band": verdict.band,
+        "stage": score.stage,
+        "adoption_level": score.adoption_level,
+        "coverage": score.coverage,
+        "watch": list(verdict.watch),
+        "version": account.version,
+        "scorecard": score.scorecard,
+        "reference": score.reference,
+        "contributions": [
+            {**asdict(one), "as_of": one.as_of.isoformat() if one.as_of else None} for one in score.contributions
+        ],
+        "adjustments": [asdict(one) for one in score.adjustments],
+        "override": score.override,
+        "verdict": _VERDICT.dump_python(verdict, mode="json"),
+        "version_base": account.base,
+        "causes": _CAUSES.dump_python(account.causes, mode="json"),
+        "occurred_at": last.occurred_at,
+        "received_at": last.received_at,
+        "scored_at": scored_at,
+        "name": profile.name,
+        "plan": profile.plan,
+        "segment": profile.segment,
+        "owner": profile.owner,
+        "mrr": format(profile.mrr, "f") if profile.mrr is not None else None,
+        "seats": profile.seats,
+        "country": profile.country,
+        "renewal_on": profile.renewal_on.isoformat() if profile.renewal_on else None,
+        "last_contact_at": profile.last_contact_at,
+        "urgency": _URGENCY[verdict.band] + score.value,
+    }
+
+
+def _history_row(evaluation: Evaluation, scored_at: datetime) -> dict[str, Any]:
+    score, verdict, cut = evaluation.score, evaluation.verdict, evaluation.cut
+    return {
+        "account": evaluation.account,
+        "partition": cut.partition,
+        "offset": cut.offset,
+        "at": cut.at,
+        "kind": evaluation.kind,
+        "version": evaluation.version,
+        "score": score.value,
+        "band": verdict.band,
+        "stage": score.stage,
+        "adoption_level": score.adoption_level,
+        "coverage": score.coverage,
+        "watch": list(verdict.watch),
+        "contributions": {one.measure: one.contribution for one in score.contributions},
+        "adjustments": [asdict(one) for one in score.adjustments],
+        "scorecard": score.scorecard,
+        "cause": _CAUSES.dump_python(evaluation.causes, mode="json"),
+        "occurred_at": evaluation.occurred_at,
+        "received_at": evaluation.received_at,
+        "scored_at": scored_at,
+    }
+
+
+def _lots(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]

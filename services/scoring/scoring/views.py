@@ -1,0 +1,121 @@
+"""From rows to the models of the API. Pure."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row
+
+from csmodels.api import AccountSummary, Adjustment, Contribution, Health, HistoryRow
+from scoring.account import Rules
+from scoring.domain.calendar import Month
+from scoring.domain.verdict import Verdict, judge
+from scoring.engine.facts import Facts
+from scoring.engine.features import assess, months_needed
+
+_CONTRIBUTIONS = TypeAdapter(list[Contribution])
+_ADJUSTMENTS = TypeAdapter(list[Adjustment])
+
+
+def summary(row: Row[Any], before: float | None) -> AccountSummary:
+    """A live row in a list; `before` is the score of seven days ago, if there was one."""
+    return AccountSummary(
+        account=row.account,
+        name=row.name,
+        score=row.score,
+        band=row.band,
+        stage=row.stage,
+        adoption_level=row.adoption_level,
+        coverage=row.coverage,
+        watch=row.watch,
+        version=row.version,
+        plan=row.plan,
+        segment=row.segment,
+        owner=row.owner,
+        mrr=Decimal(row.mrr) if row.mrr is not None else None,
+        seats=row.seats,
+        country=row.country,
+        renewal_on=date.fromisoformat(row.renewal_on) if row.renewal_on else None,
+        last_contact_at=row.last_contact_at,
+        change=row.score - before if before is not None else None,
+        scored_at=row.scored_at,
+    )
+
+
+def health(row: Row[Any]) -> Health:
+    """A live row with all its reasons."""
+    return Health(
+        account=row.account,
+        score=row.score,
+        band=row.band,
+        stage=row.stage,
+        adoption_level=row.adoption_level,
+        coverage=row.coverage,
+        watch=row.watch,
+        version=row.version,
+        scorecard=row.scorecard,
+        contributions=_CONTRIBUTIONS.validate_python(row.contributions),
+        reference=row.reference,
+        adjustments=_ADJUSTMENTS.validate_python(row.adjustments),
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
+        scored_at=row.scored_at,
+    )
+
+
+def known(row: Row[Any]) -> HistoryRow:
+    """A history row as it was recorded."""
+    return HistoryRow(
+        partition=row.partition,
+        offset=row.offset,
+        at=row.at,
+        version=row.version,
+        score=row.score,
+        band=row.band,
+        stage=row.stage,
+        coverage=row.coverage,
+        contributions=row.contributions,
+        adjustments=_ADJUSTMENTS.validate_python(row.adjustments),
+        scorecard=row.scorecard,
+        view="known",
+    )
+
+
+def closings(first: datetime, last: datetime, rules: Rules) -> list[datetime]:
+    """The last moments of the days that ended in first <= moment < last, and `last` itself."""
+    day = first.astimezone(rules.zone).date()
+    moments = []
+    while (end := datetime(day.year, day.month, day.day, tzinfo=rules.zone) + timedelta(days=1)) < last:
+        moments.append(end - timedelta(microseconds=1))
+        day += timedelta(days=1)
+    return [*moments, last]
+
+
+def months_of(moments: Sequence[datetime], rules: Rules) -> frozenset[Month]:
+    """The months that the scores of these moments need."""
+    return frozenset().union(*(months_needed(moment, rules.zone) for moment in moments))
+
+
+def corrected(facts: Facts, at: datetime, live: Row[Any], rules: Rules) -> HistoryRow:
+    """The score of a moment by what is known today; its band by the plain boundaries, and no feed counts as stopped.
+
+    It stands at the record as of which today's facts are known.
+    """
+    score = assess(facts, at, rules.card, rules.zone)
+    verdict, _ = judge(Verdict(), score, moment=at, closing=False, backfill=True, card=rules.card)
+    return HistoryRow(
+        partition=live.partition,
+        offset=live.offset,
+        at=at,
+        version=None,
+        score=score.value,
+        band=verdict.band,
+        stage=score.stage,
+        coverage=score.coverage,
+        contributions={one.measure: one.contribution for one in score.contributions},
+        adjustments=[Adjustment(kind=one.kind, points=one.points, reason=one.reason) for one in score.adjustments],
+        scorecard=score.scorecard,
+        view="corrected",
+    )

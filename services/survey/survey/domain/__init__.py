@@ -1,0 +1,1 @@
+"""The rules of surveys as pure functions of values."""

@@ -1,0 +1,26 @@
+"""The message edge: what is erased or merged elsewhere is erased and merged here."""
+
+from collections.abc import Sequence
+
+from cskit.log import Partition
+from cskit.messages import Message, UnitOfWork
+from csmodels.envelope import Event
+from survey import store
+from survey.domain.people import changes
+
+
+class Handlers:
+    """The handler of the group `survey` on cs.customer-events. Keeps nothing in memory."""
+
+    async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
+        """Forget what was erased and re-point what was merged, a few statements for the whole batch."""
+        found = changes([message.event for message in messages])
+        await store.forget_accounts(uow.tx, found.accounts)
+        await store.forget_people(uow.tx, found.erased)
+        await store.merge_people(uow.tx, found.merged)
+
+    async def on_assigned(self, partitions: frozenset[Partition]) -> None:
+        """Nothing to load."""
+
+    def forget(self) -> None:
+        """Nothing to forget."""

@@ -1,0 +1,5 @@
+"""Alembic's entry."""
+
+from cskit.migrate import run_env
+
+run_env()

@@ -1,0 +1,64 @@
+"""What ran on which engine, said at the end; and no engine missing where KIZASHI_TEST_REQUIRE asks for it."""
+
+import os
+from collections import Counter
+
+import pytest
+from _pytest.reports import TestReport
+from _pytest.terminal import TerminalReporter
+
+_ENGINES = {"kafka": "KIZASHI_TEST_KAFKA", "postgres": "KIZASHI_TEST_DATABASE_URL"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    wanted = [name.strip() for name in os.environ.get("KIZASHI_TEST_REQUIRE", "").split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in _ENGINES]
+    if unknown:
+        raise pytest.UsageError(f"KIZASHI_TEST_REQUIRE names {unknown[0]!r}; there are: {', '.join(_ENGINES)}.")
+    for name in wanted:
+        if not os.environ.get(_ENGINES[name]):
+            raise pytest.UsageError(f"KIZASHI_TEST_REQUIRE asks for {name}, but it could not be started: {_why(name)}")
+
+
+def _why(name: str) -> str:
+    variable = {"kafka": "KIZASHI_TEST_KAFKA_MISSING", "postgres": "KIZASHI_TEST_DATABASE_MISSING"}[name]
+    return os.environ.get(variable) or f"{_ENGINES[name]} is not set; `make test` starts it."
+
+
+def _engine(report: TestReport) -> str:
+    marks = [name for name in _ENGINES if name in report.keywords]
+    return (
+        {"kafka": "Apache Kafka", "postgres": "PostgreSQL"}.get("".join(marks), "embedded (SQLite)")
+        if len(marks) < 2
+        else "Apache Kafka and PostgreSQL"
+    )
+
+
+def _area(report: TestReport) -> str:
+    parts = report.nodeid.split("/")
+    return parts[1] if len(parts) > 2 else "tests"
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    counts: Counter[tuple[str, str, str]] = Counter()
+    reasons: Counter[tuple[str, str]] = Counter()
+    for outcome in ("passed", "failed", "error", "skipped", "xfailed", "xpassed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            if not isinstance(report, TestReport):
+                continue
+            counts[_area(report), _engine(report), outcome] += 1
+            if outcome == "skipped" and isinstance(report.longrepr, tuple):
+                reasons[_engine(report), report.longrepr[2].removeprefix("Skipped: ")] += 1
+    rows = sorted({(area, engine) for area, engine, _ in counts})
+    if not rows:
+        return
+    write = terminalreporter.write_line
+    write("")
+    write(f"{'tests':<14}{'engine':<30}{'passed':>8}{'failed':>8}{'skipped':>9}")
+    for area, engine in rows:
+        failed = counts[area, engine, "failed"] + counts[area, engine, "error"] + counts[area, engine, "xpassed"]
+        skipped = counts[area, engine, "skipped"] + counts[area, engine, "xfailed"]
+        write(f"{area:<14}{engine:<30}{counts[area, engine, 'passed']:>8}{failed:>8}{skipped:>9}")
+    for (engine, reason), count in sorted(reasons.items()):
+        write(f"could not run: {count} on {engine}: {reason}")
+    write("")

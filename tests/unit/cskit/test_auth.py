@@ -1,0 +1,149 @@
+"""Keys: made once, verified from a file that others may change."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from cskit.auth import ADMIN, INGEST, READ, KeyFile, Keys, new_key
+from cskit.clock import FrozenClock
+from cskit.errors import Forbidden, Invalid, NotFound
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def wall() -> FrozenClock:
+    return FrozenClock(NOW)
+
+
+@pytest.fixture
+def file(tmp_path: Path, wall: FrozenClock) -> KeyFile:
+    return KeyFile(tmp_path / "keys.json", wall)
+
+
+def made(file: KeyFile, name: str = "app", source: str | None = None, expires: datetime | None = None) -> str:
+    text, entry = new_key(name, [INGEST], source, expires, NOW)
+    file.add(entry)
+    return text
+
+
+def test_a_key_is_verified_and_only_its_hash_is_stored(file: KeyFile, tmp_path: Path) -> None:
+    text = made(file)
+
+    principal = file.verify(text)
+
+    assert principal is not None
+    assert (principal.name, principal.source, principal.scopes) == ("app", "app", frozenset({INGEST}))
+    assert text.split("_", 2)[2] not in (tmp_path / "keys.json").read_text()
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_keys_of_one_source_share_it(file: KeyFile) -> None:
+    old, new = made(file, "app-2025", "app"), made(file, "app-2026", "app")
+
+    principals = [file.verify(old), file.verify(new)]
+
+    assert [principal.source for principal in principals if principal] == ["app", "app"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "kz", "kz_", "kz__", "kz_abcdefgh_", "Bearer", "kz_日本_x", "kz_" + "a" * 100_000]
+)
+def test_what_is_no_key_is_nobody(file: KeyFile, text: str) -> None:
+    made(file)
+
+    assert file.verify(text) is None
+
+
+def test_a_changed_secret_is_refused(file: KeyFile) -> None:
+    assert file.verify(made(file) + "x") is None
+
+
+def test_a_key_expires_on_the_wall_clock(file: KeyFile, wall: FrozenClock) -> None:
+    text = made(file, expires=NOW + timedelta(days=1))
+    assert file.verify(text)
+
+    wall.advance(timedelta(days=1))
+
+    assert file.verify(text) is None
+
+
+def test_another_process_adds_and_revokes_while_this_one_runs(file: KeyFile, tmp_path: Path, wall: FrozenClock) -> None:
+    other = KeyFile(tmp_path / "keys.json", wall)
+    assert other.verify("kz_abcdefgh_x") is None
+
+    text = made(file)
+    seen = other.verify(text)
+    file.revoke("app")
+
+    assert seen is not None
+    assert other.verify(text) is None
+    with pytest.raises(NotFound):
+        file.revoke("app")
+
+
+@pytest.mark.parametrize("broken", ["", "{", '{"keys": 3}', '{"keys": [{"id": "x"}]}', "\x00"])
+def test_a_broken_file_keeps_the_last_good_keys_and_is_logged_once(file: KeyFile, tmp_path: Path, broken: str) -> None:
+    text = made(file)
+    assert file.verify(text)
+
+    with structlog.testing.capture_logs() as logs:
+        (tmp_path / "keys.json").write_text(broken)
+        still = [file.verify(text), file.verify(text)]
+
+    assert all(still)
+    assert [entry["event"] for entry in logs] == ["keys.unreadable"]
+    with pytest.raises(Invalid, match="not a key file"):
+        made(file)
+
+
+def test_a_change_leaves_no_other_file_behind_but_the_lock(file: KeyFile, tmp_path: Path) -> None:
+    made(file)
+    made(file, "second")
+
+    assert {path.name for path in tmp_path.iterdir()} == {"keys.json", "keys.json.lock"}
+    assert [entry.name for entry in file.list()] in (["app", "second"], ["second", "app"])
+    assert len(json.loads((tmp_path / "keys.json").read_text())["keys"]) == 2
+
+
+def test_a_removed_file_revokes_all(file: KeyFile, tmp_path: Path) -> None:
+    text = made(file)
+    assert file.verify(text)
+
+    (tmp_path / "keys.json").unlink()
+
+    assert file.verify(text) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes"), [("app", ["reed"]), ("app", []), ("", [READ]), ("a b", [READ]), ("日", [READ])]
+)
+def test_a_key_with_a_wrong_name_or_scope_is_not_made(name: str, scopes: list[str]) -> None:
+    with pytest.raises(Invalid):
+        new_key(name, scopes, None, None, NOW)
+
+
+def test_the_service_key_is_admin_and_may_act_for_a_person(file: KeyFile) -> None:
+    keys = Keys(file, SecretStr("between-services"), SecretStr("of-this-server"))
+
+    principal = keys.verify("between-services", "staff-7")
+    operator = keys.verify("of-this-server")
+
+    assert principal is not None
+    assert (principal.name, principal.actor, principal.has(READ)) == ("service", "staff-7", True)
+    assert operator is not None
+    assert operator.scopes == frozenset({ADMIN})
+    assert keys.verify("") is None
+
+
+def test_other_keys_may_not_act_for_a_person(file: KeyFile) -> None:
+    with pytest.raises(Forbidden, match="may not act"):
+        Keys(file).verify(made(file), "staff-7")
+
+
+def test_an_empty_service_key_opens_nothing() -> None:
+    assert Keys(None, SecretStr("")).verify("") is None

@@ -1,0 +1,196 @@
+"""Conditions refuse mistakes when applied, and are quick and harmless when asked."""
+
+import time
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cskit.conditions import Condition, ConditionError, Conditions, Fields
+
+HEALTH: Fields = {"band": "text", "score": "number", "watch": "list", "scored_at": "time"}
+VARIABLES: Fields = {
+    "health": HEALTH,
+    "previous": HEALTH,
+    "event": "any",
+    "account": {"plan": "text", "mrr": "number", "seats": "number", "custom": "any"},
+    "task": {"outcome": "text", "due": "time", "open": "bool"},
+    "now": "time",
+}
+CONDITIONS = Conditions(VARIABLES)
+TURNED_RED = 'health.band == "red" && previous.band != "red"'
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def holds(text: str, **values: Any) -> bool:
+    return CONDITIONS.compile(text).holds(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "expected"),
+    [
+        (TURNED_RED, {"health": {"band": "red"}, "previous": {"band": "green"}}, True),
+        (TURNED_RED, {"health": {"band": "red"}, "previous": {"band": "red"}}, False),
+        ("account.mrr >= 100000", {"account": {"mrr": Decimal("100000.00")}}, True),
+        ("account.mrr >= 100000.5", {"account": {"mrr": 100001}}, True),
+        ("account.mrr / 12.0 > 10.0", {"account": {"mrr": 240.0}}, True),
+        ("account.seats / 2.0 > 4.5 && account.seats == 10", {"account": {"seats": 10}}, True),
+        ("task.outcome != null", {"task": {"outcome": "reached"}}, True),
+        ("task.outcome != null", {"task": {"outcome": None}}, False),
+        ("task.outcome == null", {"task": {"outcome": None}}, True),
+        ("task.open", {"task": {"open": True}}, True),
+        ('"declining" in health.watch', {"health": {"watch": ("declining",)}}, True),
+        ('"declining" in health.watch', {"health": {"watch": frozenset({"declining"})}}, True),
+        ("health.watch.exists(w, w.startsWith('x'))", {"health": {"watch": ["a", "xy"]}}, True),
+        ("task.due < now", {"task": {"due": NOW - timedelta(hours=1)}, "now": NOW}, True),
+        ("task.due < now", {"task": {"due": "2026-03-01T11:00:00Z"}, "now": NOW}, True),
+        ("now - health.scored_at > duration('24h')", {"health": {"scored_at": NOW - timedelta(2)}, "now": NOW}, True),
+        ('now < timestamp("2027-01-01T00:00:00Z")', {"now": NOW}, True),
+        ("has(task.due)", {"task": {"due": NOW}}, True),
+        ("has(task.outcome) || true", {}, True),
+        ("event.anything.at.all == 3", {"event": {"anything": {"at": {"all": 3}}}}, True),
+        ('event["with space"] == date', {"event": {"with space": 1}}, None),
+        ("timestamp(event.at) < now", {"event": {"at": NOW - timedelta(1)}, "now": NOW}, True),
+        ('event.day == "2026-03-01"', {"event": {"day": date(2026, 3, 1)}}, True),
+        ("account.custom.risk == 'high'", {"account": {"custom": {"risk": "high"}}}, True),
+        ("true // health.nonsense", {}, True),
+        ("'health.nonsense' == \"health.nonsense\"", {}, True),
+        ('account["plan"] == "pro"', {"account": {"plan": "pro"}}, True),
+    ],
+)  # fmt: skip
+def test_a_condition_is_true_or_false_of_values(text: str, values: dict[str, Any], expected: bool | None) -> None:
+    if expected is None:
+        with pytest.raises(ConditionError, match="“date” is unknown"):
+            CONDITIONS.compile(text)
+    else:
+        assert holds(text, **values) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "says"),
+    [
+        ('helth.band == "red"', 1, 1, "“helth.band” is unknown. Did you mean “health.band”?"),
+        ('health.band == "red" && health.bnd != "x"', 1, 25, "“health.bnd” is unknown. Did you mean “health.band”?"),
+        ('health.band == "red" &&\n  previous.sore < 3.0', 2, 3, "Did you mean “previous.score”?"),
+        ('account["plam"] == "x"', 1, 1, "Did you mean “account.plan”?"),
+        ("health.watch.exists(w, w == task.outcom)", 1, 29, "Did you mean “task.outcome”?"),
+        ("'日本' == '日本' && qqq", 1, 17, "“qqq” is unknown. There are: health, previous,"),
+        ('health.band = "red"', 1, 13, "Did you mean “==”?"),
+        ("health.band > 3", 1, 13, "“>” does not go between string and int."),
+        ("task.open == 'yes'", 1, 11, "“==” does not go between bool and string."),
+        ("task.due < 3", 1, 10, "“<” does not go between timestamp and int."),
+        ("account.mrr > 1 && account.mrr / 12 > 10", 1, 32, "“/” does not go between a number and a whole number."),
+        ("1 + 1", 1, 1, "true or false; this one gives int"),
+        ("health.band", 1, 1, "true or false; this one gives"),
+        ("task.due", 1, 1, "true or false; this one gives timestamp"),
+        ("", 1, 1, "empty"),
+        ("   ", 1, 1, "empty"),
+        ("(health.band == 'red'", 1, 22, ""),
+        ("unknown_function(health.band)", 1, 17, "unknown_function"),
+        ("true" + " " * 5000, 1, 4000, "at most 4000 characters"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_refused_with_its_place(text: str, line: int, column: int, says: str) -> None:
+    with pytest.raises(ConditionError) as refused:
+        CONDITIONS.compile(text)
+
+    assert says in refused.value.message
+    assert (refused.value.line, refused.value.column) == (line, column)
+    assert str(refused.value).startswith(f"Line {line}, column {column}: ")
+
+
+@pytest.mark.parametrize(
+    "text", ['health.band != "red"', "account.mrr < 5", "task.due < now", "event.x.y == 1", "task.open", "!task.open"]
+)
+def test_an_absent_field_makes_a_condition_false_without_a_word(text: str) -> None:
+    condition = CONDITIONS.compile(text)
+
+    with structlog.testing.capture_logs() as logs:
+        answers = [condition.holds({}), condition.holds({"health": {}, "event": {}, "task": {"due": None}})]
+
+    assert answers == [False, False]
+    assert logs == []
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("event.x / 0 == 1", {"event": {"x": 1}}),
+        ("event.x > 3", {"event": {"x": "text"}}),
+        ("event.x", {"event": {"x": 3}}),
+        ("event.x.matches('((')", {"event": {"x": "a"}}),
+        ("event.x == 1", {"event": {"x": object()}}),
+        ("event.x == 'a'", {"event": {"x": "\ud800"}}),
+        ("int(event.x) == 1", {"event": {"x": float("inf")}}),
+        ("event.x == 1", {"event": {"x": 10**400}}),
+        ("event.x == 1", {"event": {"x": Decimal("sNaN")}}),
+    ],
+)
+def test_a_runtime_error_counts_as_false_and_is_logged_once(text: str, values: dict[str, Any]) -> None:
+    condition = CONDITIONS.compile(text)
+
+    with structlog.testing.capture_logs() as logs:
+        answers = [condition.holds(values), condition.holds(values)]
+
+    assert answers == [False, False]
+    assert [entry["event"] for entry in logs] == ["condition.failed"]
+
+
+def test_a_hostile_nested_loop_is_refused_quickly() -> None:
+    condition = CONDITIONS.compile("event.x.all(a, event.x.all(b, event.x.all(c, a + b + c >= 0)))")
+    started = time.perf_counter()
+
+    answer = condition.holds({"event": {"x": list(range(300))}})
+
+    assert answer is False
+    assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 1990 + "true" + ")" * 1990,
+        "[" * 1990 + "]" * 1990,
+        "!" * 3990 + "true",
+        "-" * 3990 + "1",
+        "event" + ".a" * 1900,
+        "true" + "&&true" * 660,
+        "true" + "?true:true" * 390,
+    ],
+)
+def test_deep_nesting_ends_neither_the_process_nor_the_patience(text: str) -> None:
+    started = time.perf_counter()
+
+    try:
+        condition: Condition | None = CONDITIONS.compile(text)
+    except ConditionError:
+        condition = None
+    if condition is not None:
+        condition.holds({})
+
+    assert time.perf_counter() - started < 2
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
+def test_no_value_makes_a_condition_raise(value: Any) -> None:
+    condition = CONDITIONS.compile('event.x == "red" || account.mrr > 3 || task.due < now || "a" in health.watch')
+
+    assert condition.holds({"event": {"x": value}, "account": {"mrr": value}, "task": value, "health": value}) in (
+        True,
+        False,
+    )
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_condition_or_a_condition_error(text: str) -> None:
+    error: ConditionError | None = None
+    try:
+        CONDITIONS.compile(text)
+    except ConditionError as refused:
+        error = refused
+
+    assert error is None or min(error.line, error.column) >= 1
