@@ -65,6 +65,7 @@ class UnitOfWork:
     def __init__(self, tx: Tx, plumbing: Plumbing) -> None:
         self.tx = tx
         self._plumbing = plumbing
+        self._after_commit: list[Callable[[], None]] = []
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[tuple[object, ...]]]:
         """See Tx.fetch."""
@@ -105,6 +106,19 @@ class UnitOfWork:
                 for record in records
             ],
         )
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have `call` called once the transaction has committed, and never if it is rolled back.
+
+        For waking workers of this process: a crash in between loses the call, so it must not raise nor matter.
+        """
+        if call not in self._after_commit:
+            self._after_commit.append(call)
+
+    def committed(self) -> None:
+        """For who opened the unit of work: its transaction has committed."""
+        for call in self._after_commit:
+            call()
 
 
 class Handler(Protocol):

@@ -128,8 +128,10 @@ class Platform:
         @asynccontextmanager
         async def unit_of_work() -> AsyncIterator[UnitOfWork]:
             async with database.write() as tx:
-                yield UnitOfWork(tx, plumbing)
+                uow = UnitOfWork(tx, plumbing)
+                yield uow
             relay.wake.set()
+            uow.committed()
 
         def opened() -> AbstractAsyncContextManager[UnitOfWork]:
             return unit_of_work()

@@ -245,6 +245,7 @@ class Runner:
         self._dedup.applied(reading.taken)
         self._owned.update({claim.partition: claim for claim in reading.claims})
         self._wake_relay.set()
+        uow.committed()
         self._progressed()
         self._count(batch, reading)
 

@@ -39,7 +39,7 @@ class RunEnded(Event):
 
 
 class Task(Data):
-    """A task for a person; one that somebody added by hand has neither run nor step. reason: why it was changed last."""
+    """A task for a person; one added by hand has neither run nor step. reason: why it was changed last."""
 
     task: WireId
     run: WireId | None = None

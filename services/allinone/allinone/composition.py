@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-import playbook.service
-import scoring.service
-import survey.service
 from fastapi import FastAPI
 
 import ingest.service
 import ingest.tables
+import playbook.service
 import playbook.tables
+import scoring.service
 import scoring.tables
+import survey.service
 import survey.tables
 from cskit.db.plumbing import Plumbing
 from cskit.errors import Invalid

@@ -228,12 +228,19 @@ class _Fold:
 
 async def check_zone(database: Database, settings: ScoringSettings) -> None:
     """Store the zone at the first start. SettingsError with a sentence if it is another one now."""
-    first = await store.first_zone(database, PLUMBING, settings.zone)
-    if first != settings.zone:
-        raise SettingsError(
-            f"KIZASHI_TIME_ZONE is {settings.zone}, but the days of this installation have been counted in {first} "
-            f"since its first start. Set it to {first}, or rebuild."
-        )
+    problem = other_zone(await store.first_zone(database, PLUMBING, settings.zone), settings)
+    if problem:
+        raise SettingsError(problem)
+
+
+def other_zone(first: str, settings: ScoringSettings) -> str | None:
+    """What is wrong if the zone of the first start is not that of the settings."""
+    if first == settings.zone:
+        return None
+    return (
+        f"KIZASHI_TIME_ZONE is {settings.zone}, but the days of this installation have been counted in {first} "
+        f"since its first start. Set it to {first}, or rebuild."
+    )
 
 
 def _place(message: Message[Event]) -> tuple[int, int]:

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from cskit.platform import Platform
 from cskit.service import Service
-from cskit.settings import SettingsError
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring import api
 from scoring.account import Rules
-from scoring.handlers import ScoringHandler, check_zone
+from scoring.handlers import ScoringHandler, other_zone
 from scoring.overrides import GROUP, Overrides
 from scoring.scorecards import built_in
 from scoring.settings import ScoringSettings
+from scoring.store.folding import stored_zone
 from scoring.tables import PLUMBING
 
 NAME = "scoring"
@@ -35,11 +35,13 @@ def build(platform: Platform) -> Service:
     rules = Rules(cards[0], settings.tzinfo, settings.currency, {})
 
     async def ready() -> Mapping[str, str]:
-        try:
-            await check_zone(database, settings)
-        except SettingsError as error:
-            return {"database": "ok", "time_zone": str(error)}
-        return {"database": "ok", "time_zone": "ok", "partitions": "ok" if runner.owned else "none is owned yet"}
+        async with database.read() as tx:
+            zone = await stored_zone(tx, PLUMBING)
+        return {
+            "database": "ok",
+            "time_zone": (zone and other_zone(zone, settings)) or "ok",
+            "partitions": "ok" if runner.owned else "none is owned yet",
+        }
 
     return Service(
         name=NAME,

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,16 +17,19 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from pydantic import SecretStr
 
+from cskit import migrate
 from cskit.auth import KeyFile, Keys, new_key
 from cskit.clock import Clocks, FrozenClock, RealClock
 from cskit.http import BodyLimits, make_app
 from cskit.log import Record
 from cskit.platform import Platform, open_platform
 from cskit.service import Service
-from cskit.settings import Settings
+from cskit.settings import Settings, TestHooks
+from cskit.testing.engines import KAFKA, fresh_database, missing_engines
 from cskit.testing.log import read_all
-from csmodels.topics import CUSTOMER_EVENTS
+from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from ingest.service import build
 
 NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
@@ -48,7 +53,7 @@ class Ingest:
         stop = asyncio.Event()
         stop.set()
         await relay.run(stop)
-        return await read_all(self.platform.log, CUSTOMER_EVENTS, 10)
+        return await read_all(self.platform.log, CUSTOMER_EVENTS, 30)
 
     async def events(self, *types: str) -> list[dict[str, Any]]:
         """The events on the log by their place there; without control records unless their type is named."""
@@ -97,28 +102,49 @@ def app_of(service: Service, platform: Platform) -> FastAPI:
 
 
 @asynccontextmanager
-async def running(folder: Path, world: FrozenClock | None = None) -> AsyncIterator[Ingest]:
+async def running(
+    folder: Path, world: FrozenClock | None = None, cluster: dict[str, Any] | None = None
+) -> AsyncIterator[Ingest]:
     """An ingest in this folder; its workers stand still, so that a test decides when they work."""
     world = world or FrozenClock(NOW)
     clocks = Clocks(world=world, wall=RealClock())
     keys, key = _keys(folder, clocks)
-    platform = open_platform(Settings(data=folder), clocks=clocks, keys=keys)
-    await platform.start()
-    await platform.prepare("ingest")
-    service = build(platform)
-    app = app_of(service, platform)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ingest", auth=(key, "")) as client:
-        try:
+    hooks = TestHooks(topic_prefix=f"t{secrets.token_hex(4)}-" if cluster else "")
+    platform = open_platform(Settings(data=folder, **(cluster or {})), clocks=clocks, keys=keys, hooks=hooks)
+    await platform.log.start()
+    await platform.log.ensure_topics([CUSTOMER_EVENTS], PARTITIONS)
+    try:
+        await migrate.upgrade(platform.database("ingest"), "ingest")
+        service = build(platform)
+        app = app_of(service, platform)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://ingest", auth=(key, "")
+        ) as client:
             yield Ingest(platform, service, app, client, key, world)
-        finally:
-            await platform.close()
+    finally:
+        await platform.close()
 
 
 @pytest.fixture
 async def ingest(tmp_path: Path) -> AsyncIterator[Ingest]:
+    """Embedded."""
     async with running(tmp_path) as one:
         yield one
+
+
+@pytest.fixture(params=["embedded", pytest.param("clustered", marks=[pytest.mark.kafka, pytest.mark.postgres])])
+async def each_ingest(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ingest]:
+    """On each platform: for what the database's own ways decide."""
+    if request.param == "embedded":
+        async with running(tmp_path) as one:
+            yield one
+        return
+    if reason := missing_engines():
+        pytest.skip(reason)
+    async with fresh_database() as url:
+        cluster = {"kafka": os.environ[KAFKA], "database_url": SecretStr(url)}
+        async with running(tmp_path, cluster=cluster) as one:
+            yield one
 
 
 class Server:

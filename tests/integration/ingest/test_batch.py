@@ -1,6 +1,7 @@
 """POST /v1/batch: Segment's calls, their answers and their limits."""
 
 import json
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -15,16 +16,16 @@ def group(id_: str, user: str = "u-1", account: str = "acme", **more: Any) -> di
     return {"type": "group", "messageId": id_, "userId": user, "groupId": account, **more}
 
 
-async def test_of_a_thousand_events_ten_bad_are_refused_and_fifty_orphans_recovered(ingest: Any) -> None:
-    await ingest.batch(*(group(f"g-{n}", f"user-{n}", f"account-{n % 7}") for n in range(20)))
+async def test_of_a_thousand_events_ten_bad_are_refused_and_fifty_orphans_recovered(each_ingest: Any) -> None:
+    await each_ingest.batch(*(group(f"g-{n}", f"user-{n}", f"account-{n % 7}") for n in range(20)))
     good = [track(f"good-{n}", f"user-{n % 20}") for n in range(940)]
     bad = [track(f"bad-{n}", "user-1", event="mail a@b.c") for n in range(10)]
     orphans = [track(f"orphan-{n}", f"stranger-{n % 5}") for n in range(50)]
     items = [*good, *bad, *orphans]
-    items.sort(key=lambda item: hash(item["messageId"]))
+    random.Random(1).shuffle(items)
 
-    answers = [await ingest.batch(*items[at : at + 100]) for at in range(0, 1000, 100)]
-    recovered = await ingest.batch(
+    answers = [await each_ingest.batch(*items[at : at + 100]) for at in range(0, 1000, 100)]
+    recovered = await each_ingest.batch(
         *(group(f"late-{n}", f"stranger-{n}", "newcomer") for n in range(3)),
         *(
             {"type": "identify", "messageId": f"i-{n}", "userId": f"stranger-{n}", "context": {"groupId": "newcomer"}}
@@ -38,19 +39,19 @@ async def test_of_a_thousand_events_ten_bad_are_refused_and_fifty_orphans_recove
     assert {(item["code"], item["field"]) for item in refused} == {("invalid_field", "event")}
     assert sorted(item["id"] for item in refused) == sorted(item["messageId"] for item in bad)
     assert recovered["accepted"] == 5
-    usage = await ingest.events("usage.tracked")
+    usage = await each_ingest.events("usage.tracked")
     assert sorted(event["id"] for event in usage) == sorted(item["messageId"] for item in [*good, *orphans])
     assert {event["subject"] for event in usage if event["id"].startswith("orphan")} == {"newcomer"}
 
 
-async def test_waiting_events_are_released_in_their_order(ingest: Any) -> None:
+async def test_waiting_events_are_released_in_their_order(each_ingest: Any) -> None:
     for n in range(5):
-        await ingest.batch(track(f"t-{n}"))
+        await each_ingest.batch(track(f"t-{n}"))
 
-    await ingest.batch(group("g"))
+    await each_ingest.batch(group("g"))
 
-    assert [event["id"] for event in await ingest.events("usage.tracked")] == [f"t-{n}" for n in range(5)]
-    assert (await ingest.client.get("/v1/quarantine")).json()["waiting"] == 0
+    assert [event["id"] for event in await each_ingest.events("usage.tracked")] == [f"t-{n}" for n in range(5)]
+    assert (await each_ingest.client.get("/v1/quarantine")).json()["waiting"] == 0
 
 
 async def test_a_link_made_in_a_batch_holds_for_the_items_before_and_after_it(ingest: Any) -> None:
@@ -60,13 +61,13 @@ async def test_a_link_made_in_a_batch_holds_for_the_items_before_and_after_it(in
     assert {event["subject"] for event in await ingest.events()} == {"acme"}
 
 
-async def test_a_repeated_batch_waits_once(ingest: Any) -> None:
+async def test_a_repeated_batch_waits_once(each_ingest: Any) -> None:
     for _ in range(3):
-        assert (await ingest.batch(track("t-1")))["waiting"] == 1
+        assert (await each_ingest.batch(track("t-1")))["waiting"] == 1
 
-    await ingest.batch(group("g"))
+    await each_ingest.batch(group("g"))
 
-    assert [event["id"] for event in await ingest.events("usage.tracked")] == ["t-1"]
+    assert [event["id"] for event in await each_ingest.events("usage.tracked")] == ["t-1"]
 
 
 async def test_what_waited_for_more_than_three_days_is_old_news(ingest: Any) -> None:
@@ -139,19 +140,19 @@ async def test_traits_of_an_account_are_mapped_and_wrong_ones_left_out(ingest: A
 
     (event,) = await ingest.events("account.described")
     assert event["data"] == {"name": "Acme", "plan": "gold", "seats": 20, "owner": "kenji"}
-    assert answer["dropped"] == 3
+    assert answer["dropped"] == 2
 
 
-async def test_someone_without_a_name_waits_until_identify_says_who_it_is(ingest: Any) -> None:
-    await ingest.batch({"type": "page", "messageId": "p-1", "anonymousId": "a-1"}, group("g"))
+async def test_someone_without_a_name_waits_until_identify_says_who_it_is(each_ingest: Any) -> None:
+    await each_ingest.batch({"type": "page", "messageId": "p-1", "anonymousId": "a-1"}, group("g"))
 
-    answer = await ingest.batch({"type": "identify", "messageId": "i-1", "userId": "u-1", "anonymousId": "a-1"})
+    answer = await each_ingest.batch({"type": "identify", "messageId": "i-1", "userId": "u-1", "anonymousId": "a-1"})
 
     assert answer["accepted"] == 1
-    (page,) = await ingest.events("usage.tracked")
-    (contact,) = await ingest.events("contact.described")
+    (page,) = await each_ingest.events("usage.tracked")
+    (contact,) = await each_ingest.events("contact.described")
     assert (page["id"], page["subject"], page["personid"]) == ("p-1", "acme", contact["personid"])
-    assert await ingest.events("contact.merged") == []  # no account had met the nameless person
+    assert await each_ingest.events("contact.merged") == []  # no account had met the nameless person
 
 
 async def test_a_browser_that_two_people_share_does_not_make_them_one(ingest: Any) -> None:
@@ -165,17 +166,19 @@ async def test_a_browser_that_two_people_share_does_not_make_them_one(ingest: An
     assert await ingest.events("contact.merged") == []
 
 
-async def test_an_alias_merges_two_people_on_every_account_that_knew_the_first(ingest: Any) -> None:
-    await ingest.batch(track("t-1", "old", context={"groupId": "a"}), track("t-2", "old", context={"groupId": "b"}))
-    old = {event["personid"] for event in await ingest.events("usage.tracked")}
+async def test_an_alias_merges_two_people_on_every_account_that_knew_the_first(each_ingest: Any) -> None:
+    await each_ingest.batch(
+        track("t-1", "old", context={"groupId": "a"}), track("t-2", "old", context={"groupId": "b"})
+    )
+    old = {event["personid"] for event in await each_ingest.events("usage.tracked")}
 
-    await ingest.batch({"type": "alias", "messageId": "al", "userId": "new", "previousId": "old"})
-    await ingest.batch(track("t-3", "new"), track("t-4", "old"))
+    await each_ingest.batch({"type": "alias", "messageId": "al", "userId": "new", "previousId": "old"})
+    await each_ingest.batch(track("t-3", "new"), track("t-4", "old"))
 
-    merges = await ingest.events("contact.merged")
+    merges = await each_ingest.events("contact.merged")
     assert sorted(event["subject"] for event in merges) == ["a", "b"]
     assert {event["data"]["from"] for event in merges} == old
-    after = [event for event in await ingest.events("usage.tracked") if event["id"] in ("t-3", "t-4")]
+    after = [event for event in await each_ingest.events("usage.tracked") if event["id"] in ("t-3", "t-4")]
     assert {event["personid"] for event in after} == {merges[0]["data"]["into"]}
     assert {event["subject"] for event in after} == {"a"}
 
@@ -245,11 +248,11 @@ async def test_the_write_key_comes_by_basic_bearer_or_body(ingest: Any, way: str
     assert (response.status_code, response.json()["success"]) == (200, True)
 
 
-async def test_the_quarantine_shows_what_waits_a_page_at_a_time_and_not_what_it_says(ingest: Any) -> None:
-    await ingest.batch(*(track(f"t-{n}", properties={"n": n}) for n in range(5)))
+async def test_the_quarantine_shows_what_waits_a_page_at_a_time_and_not_what_it_says(each_ingest: Any) -> None:
+    await each_ingest.batch(*(track(f"t-{n}", properties={"n": n}) for n in range(5)))
 
-    first = (await ingest.client.get("/v1/quarantine", params={"limit": 3})).json()
-    second = (await ingest.client.get("/v1/quarantine", params={"limit": 3, "cursor": first["next"]})).json()
+    first = (await each_ingest.client.get("/v1/quarantine", params={"limit": 3})).json()
+    second = (await each_ingest.client.get("/v1/quarantine", params={"limit": 3, "cursor": first["next"]})).json()
 
     assert (first["waiting"], first["sources"]) == (5, {"product": 5})
     assert [item["id"] for item in [*first["items"], *second["items"]]] == [f"t-{n}" for n in range(5)]
@@ -257,24 +260,24 @@ async def test_the_quarantine_shows_what_waits_a_page_at_a_time_and_not_what_it_
     assert "data" not in first["items"][0]
 
 
-async def test_a_text_is_kept_here_once_per_idempotency_key(ingest: Any) -> None:
+async def test_a_text_is_kept_here_once_per_idempotency_key(each_ingest: Any) -> None:
     headers = {"idempotency-key": "note-1"}
 
-    first = await ingest.client.post("/v1/texts", json={"text": "They like it."}, headers=headers)
-    again = await ingest.client.post("/v1/texts", json={"text": "They like it."}, headers=headers)
-    found = await ingest.client.get("/v1/texts/" + first.json()["text_ref"].removeprefix("ingest/"))
-    missing = await ingest.client.get("/v1/texts/00000000-0000-0000-0000-000000000000")
+    first = await each_ingest.client.post("/v1/texts", json={"text": "They like it."}, headers=headers)
+    again = await each_ingest.client.post("/v1/texts", json={"text": "They like it."}, headers=headers)
+    found = await each_ingest.client.get("/v1/texts/" + first.json()["text_ref"].removeprefix("ingest/"))
+    missing = await each_ingest.client.get("/v1/texts/00000000-0000-0000-0000-000000000000")
 
     assert first.json() == again.json()
     assert found.json()["text"] == "They like it."
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_text")
 
 
-async def test_people_are_listed_a_page_at_a_time(ingest: Any) -> None:
-    await ingest.batch(*(group(f"g-{n}", f"u-{n}") for n in range(5)))
+async def test_people_are_listed_a_page_at_a_time(each_ingest: Any) -> None:
+    await each_ingest.batch(*(group(f"g-{n}", f"u-{n}") for n in range(5)))
 
-    first = (await ingest.client.get("/v1/people", params={"account": "acme", "limit": 3})).json()
-    second = (await ingest.client.get("/v1/people", params={"limit": 3, "cursor": first["next"]})).json()
+    first = (await each_ingest.client.get("/v1/people", params={"account": "acme", "limit": 3})).json()
+    second = (await each_ingest.client.get("/v1/people", params={"limit": 3, "cursor": first["next"]})).json()
 
     assert [one["user"] for one in [*first["items"], *second["items"]]] == [f"u-{n}" for n in range(5)]
     assert second["next"] is None

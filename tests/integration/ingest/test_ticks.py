@@ -19,23 +19,23 @@ def ticks_on(ingest: Any, clocks: Clocks) -> Ticks:
     return Ticks(ingest.platform.units_of_work("ingest", PLUMBING), clocks, Feeds())
 
 
-async def test_two_tickers_tell_each_partition_each_hour_once(ingest: Any) -> None:
-    clocks = Clocks(world=ScaledClock(20 * 3600, ingest.world.now(), RealClock()), wall=RealClock())
+async def test_two_tickers_tell_each_partition_each_hour_once(each_ingest: Any) -> None:
+    clocks = Clocks(world=ScaledClock(20 * 3600, each_ingest.world.now(), RealClock()), wall=RealClock())
     stop = asyncio.Event()
 
-    running = [asyncio.create_task(ticks_on(ingest, clocks).run(stop)) for _ in range(2)]
+    running = [asyncio.create_task(ticks_on(each_ingest, clocks).run(stop)) for _ in range(2)]
     await asyncio.sleep(1.5)
     stop.set()
     await asyncio.gather(*running)
 
-    ticks = [event for event in await ingest.events("clock.ticked")]
+    ticks = [event for event in await each_ingest.events("clock.ticked")]
     told = Counter(event["id"] for event in ticks)
     assert set(told.values()) == {1}
     hours = sorted({event["data"]["hour"] for event in ticks})
     assert len(ticks) == len(hours) * PARTITIONS
     assert len(hours) >= 5
     assert hours[0] == "2026-03-10T13:00:00Z"
-    assert await ingest.events("feed.stopped") == []  # it lagged, but it was there
+    assert await each_ingest.events("feed.stopped") == []  # it lagged, but it was there
 
 
 async def test_every_partition_gets_the_record_in_a_form_its_readers_take(ingest: Any) -> None:
@@ -71,16 +71,16 @@ async def test_after_a_short_absence_only_the_latest_hour_is_told(ingest: Any) -
 
 
 async def test_after_an_outage_of_our_own_the_feeds_stop_before_the_tick_and_resume_with_their_events(
-    ingest: Any,
+    each_ingest: Any,
 ) -> None:
-    await ticks_on(ingest, ingest.platform.clocks).round()
-    ingest.world.advance(timedelta(hours=7))
+    await ticks_on(each_ingest, each_ingest.platform.clocks).round()
+    each_ingest.world.advance(timedelta(hours=7))
     usage = {"id": "e-1", "type": "usage.tracked", "account": "acme", "data": {"name": "report"}}
 
     for n in range(2):
-        await ingest.post({**usage, "id": f"e-{n}"})
+        await each_ingest.post({**usage, "id": f"e-{n}"})
 
-    records = await ingest.sent()
+    records = await each_ingest.sent()
     of_first = [json.loads(r.value) for r in records if r.partition == 0 and r.key == b"!control"]
     assert [(event["type"], event["data"].get("family")) for event in of_first] == [
         ("feed.stopped", "billing"),
@@ -90,36 +90,48 @@ async def test_after_an_outage_of_our_own_the_feeds_stop_before_the_tick_and_res
         ("feed.resumed", "usage"),
     ]
     assert of_first[0]["data"]["since"] == "2026-03-10T12:00:00Z"
-    assert len(await ingest.events("feed.resumed")) == PARTITIONS
+    assert len(await each_ingest.events("feed.resumed")) == PARTITIONS
 
 
-async def test_two_first_events_of_a_user_at_once_get_one_person(ingest: Any) -> None:
-    replica = build(ingest.platform)
-    other = type(ingest)(**{**vars(ingest), "client": _client_of(replica, ingest)})
+async def test_two_first_events_of_a_user_at_once_get_one_person(each_ingest: Any) -> None:
+    replica = build(each_ingest.platform)
+    other = type(each_ingest)(**{**vars(each_ingest), "client": _client_of(replica, each_ingest)})
     event = {"type": "usage.tracked", "account": "acme", "data": {"name": "report"}}
 
+    both = (each_ingest, other)
     async with other.client:
         answers = await asyncio.gather(
-            *(one.post({**event, "id": f"{n}", "user": f"u-{n % 5}"}) for n in range(40) for one in (ingest, other))
+            *(
+                one.post({**event, "id": f"{n}", "user": f"u-{n % 5}"})
+                for n in range(40)
+                for one in (each_ingest, other)
+            )
         )
 
     assert all(answer["accepted"] == 1 for answer in answers)
-    people = {(int(event["id"]) % 5, event["personid"]) for event in await ingest.events("usage.tracked")}
+    people = {(int(event["id"]) % 5, event["personid"]) for event in await each_ingest.events("usage.tracked")}
     assert len(people) == 5
-    assert len((await ingest.client.get("/v1/people")).json()["items"]) == 5
+    assert len((await each_ingest.client.get("/v1/people")).json()["items"]) == 5
 
 
-async def test_no_event_is_left_waiting_by_a_link_made_at_the_same_moment(ingest: Any) -> None:
-    replica = build(ingest.platform)
-    other = type(ingest)(**{**vars(ingest), "client": _client_of(replica, ingest)})
+async def test_no_event_is_left_waiting_by_a_link_made_at_the_same_moment(each_ingest: Any) -> None:
+    replica = build(each_ingest.platform)
+    other = type(each_ingest)(**{**vars(each_ingest), "client": _client_of(replica, each_ingest)})
+    users = range(30)
+    await each_ingest.batch(*(_track(f"first-{n}", n) for n in users))  # known, without an account
 
     async with other.client:
-        for n in range(15):
-            track = {"type": "track", "messageId": f"t-{n}", "userId": f"u-{n}", "event": "x"}
+        for n in users:
             group = {"type": "group", "messageId": f"g-{n}", "userId": f"u-{n}", "groupId": "acme"}
-            await asyncio.gather(ingest.batch(track), other.batch(group))
+            late = [each_ingest.batch(_track(f"{at}-{n}", n)) for at in range(4)]
+            await asyncio.gather(*late[:2], other.batch(group), *late[2:])
 
-    assert sorted(event["id"] for event in await ingest.events("usage.tracked")) == sorted(f"t-{n}" for n in range(15))
+    assert (await each_ingest.client.get("/v1/quarantine")).json()["items"] == []
+    assert len(await each_ingest.events("usage.tracked")) == 5 * len(users)
+
+
+def _track(id_: str, user: int) -> dict[str, Any]:
+    return {"type": "track", "messageId": id_, "userId": f"u-{user}", "event": "report"}
 
 
 def _client_of(service: Any, ingest: Any) -> Any:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import scoring
 import yaml
+
+import scoring
 from csmodels.catalogue import TYPES, CustomerEvent
 from scoring.domain.parsing import parse_scorecard
 from scoring.domain.scorecard import Scorecard
@@ -39,7 +40,7 @@ def event(
     type_: str, at: datetime, data: dict[str, Any], *, who: int | None = None, id_: str | None = None, **envelope: Any
 ) -> CustomerEvent:
     """An event of the account; ids are drawn in order unless given."""
-    made = TYPES[type_].model_validate(
+    return TYPES[type_].model_validate(  # type: ignore[return-value]
         {
             "id": id_ or f"e{next(_made)}",
             "source": envelope.pop("source", "test"),
@@ -51,7 +52,6 @@ def event(
             **envelope,
         }
     )
-    return made  # type: ignore[return-value]
 
 
 def usage(at: datetime, who: int | None = 1, name: str = "report_created", count: int = 1, **kw: Any) -> CustomerEvent:

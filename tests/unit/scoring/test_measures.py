@@ -5,12 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from csmodels.catalogue import CustomerEvent
-from scoring.domain.measures import Measurement
-from scoring.domain.scorecard import Scorecard
-from scoring.engine.facts import Facts, MonthNotLoaded
-from scoring.engine.features import assess, features
-
 from tests.unit.scoring.builders import (
     ACCOUNT,
     BERLIN,
@@ -29,6 +23,12 @@ from tests.unit.scoring.builders import (
     touch,
     usage,
 )
+
+from csmodels.catalogue import CustomerEvent
+from scoring.domain.measures import Measurement
+from scoring.domain.scorecard import Scorecard
+from scoring.engine.facts import Facts, MonthNotLoaded
+from scoring.engine.features import assess, features
 
 
 def measured(measure: str, events: list[CustomerEvent], at: datetime = NOON, card: Scorecard = CARD) -> Measurement:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from csmodels.ids import AccountId, PersonId, ResponseId, SurveyId
 from hypothesis import given
 from hypothesis import strategies as st
+
+from csmodels.ids import AccountId, PersonId, ResponseId, SurveyId
 from survey.domain.answering import (
     MAX_REVISIONS,
     Answer,

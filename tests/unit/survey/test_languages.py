@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from survey.domain.languages import accepted, chosen, language_of
 from survey.words import WORDS, Notice
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from survey.domain.links import invitation_of, token_of
 
 KEY = b"k" * 32

@@ -6,6 +6,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from survey.domain.nps import Nps, group_of, nps
 
 COUNTS = st.dictionaries(st.integers(0, 10), st.integers(0, 50))
@@ -63,9 +64,7 @@ def test_ten_times_the_answers_never_widen_the_margin(counts: dict[int, int]) ->
 
 @pytest.mark.parametrize("population", POPULATIONS)
 @pytest.mark.parametrize("size", [5, 7, 10, 40])
-def test_the_interval_covers_the_truth_about_95_times_in_100(
-    population: tuple[float, float, float], size: int
-) -> None:
+def test_the_interval_covers_the_truth_about_95_times_in_100(population: tuple[float, float, float], size: int) -> None:
     rng = random.Random(f"{population}{size}")
     truth = (population[0] - population[2]) * 100
 

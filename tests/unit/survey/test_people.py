@@ -1,11 +1,12 @@
 """What a batch of erasures and merges means in the end."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from csmodels.catalogue import CustomerEvent
 from csmodels.examples import message
 from csmodels.ids import PersonId
 from csmodels.internal import AccountErased, ContactMerged, PersonErased
-from hypothesis import given
-from hypothesis import strategies as st
 from survey.domain.people import changes
 
 PEOPLE = [PersonId(f"00000000-0000-4000-8000-00000000000{n}") for n in range(6)]

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from scoring.engine.facts import NO_DAYS, Days, Facts, Feature, MonthFacts, SlowFacts
+from scoring.engine.register import Entry, Register, Stamp, Value
 
 FORMAT: Final = b"\x01"
 _ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
@@ -39,8 +40,23 @@ class _Month(Struct, frozen=True, array_like=True):
     signals: list[tuple[str, str, Sparse]]
 
 
+# A register as its writers, oldest first, each with the fields it set: an event's stamp is written once.
+Writers = list[tuple[Stamp, dict[str, Value]]]
+
+
+class _Slow(Struct, frozen=True, array_like=True):
+    """The slow part: its registers, and the rest."""
+
+    account: Writers
+    contacts: dict[str, Writers]
+    contracts: dict[str, Writers]
+    tickets: dict[str, Writers]
+    invoices: dict[str, Writers]
+    rest: SlowFacts
+
+
 _MONTH: Final = msgspec.msgpack.Decoder(_Month)
-_SLOW: Final = msgspec.msgpack.Decoder(SlowFacts)
+_SLOW: Final = msgspec.msgpack.Decoder(_Slow)
 
 
 def encode_month(month: MonthFacts) -> bytes:
@@ -84,12 +100,28 @@ def decode_month(raw: bytes) -> MonthFacts:
 
 def encode_slow(slow: SlowFacts) -> bytes:
     """The slow part as bytes; equal parts give equal bytes."""
-    return FORMAT + _ENCODER.encode(slow)
+    wire = _Slow(
+        account=_writers(slow.account),
+        contacts={id_: _writers(register) for id_, register in slow.contacts.items()},
+        contracts={id_: _writers(register) for id_, register in slow.contracts.items()},
+        tickets={id_: _writers(register) for id_, register in slow.tickets.items()},
+        invoices={id_: _writers(register) for id_, register in slow.invoices.items()},
+        rest=structs.replace(slow, account={}, contacts={}, contracts={}, tickets={}, invoices={}),
+    )
+    return FORMAT + _ENCODER.encode(wire)
 
 
 def decode_slow(raw: bytes) -> SlowFacts:
     """The slow part that encode_slow made these bytes of. Raises ValueError for other bytes."""
-    return _SLOW.decode(_body(raw))
+    wire = _SLOW.decode(_body(raw))
+    return structs.replace(
+        wire.rest,
+        account=_register(wire.account),
+        contacts={id_: _register(writers) for id_, writers in wire.contacts.items()},
+        contracts={id_: _register(writers) for id_, writers in wire.contracts.items()},
+        tickets={id_: _register(writers) for id_, writers in wire.tickets.items()},
+        invoices={id_: _register(writers) for id_, writers in wire.invoices.items()},
+    )
 
 
 def canonical(facts: Facts) -> dict[str, Any]:
@@ -119,6 +151,22 @@ def _plain(value: object) -> Any:
 
 def _ordered(values: Mapping[K, V]) -> list[tuple[K, V]]:
     return sorted(values.items(), key=lambda item: item[0])
+
+
+def _writers(register: Register) -> Writers:
+    by_stamp: dict[Stamp, dict[str, Value]] = {}
+    for field, entries in register.items():
+        for entry in entries:
+            by_stamp.setdefault(entry.stamp, {})[field] = entry.value
+    return sorted(by_stamp.items(), key=lambda item: item[0])
+
+
+def _register(writers: Writers) -> Register:
+    fields: dict[str, list[Entry]] = {}
+    for stamp, patch in writers:
+        for field, value in patch.items():
+            fields.setdefault(field, []).append(Entry(stamp, value))
+    return {field: tuple(entries) for field, entries in fields.items()}
 
 
 def _sparse(counts: tuple[int, ...]) -> Sparse:

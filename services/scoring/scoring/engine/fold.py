@@ -83,7 +83,7 @@ def fold(facts: Facts, event: CustomerEvent, card: Scorecard, zone: tzinfo) -> F
         case internal.AccountErased():
             # emptied, not removed: a month that was loaded stays loaded
             return Folded(Facts(facts.account, months={m: MonthFacts() for m in facts.months}), erased=True)
-    slow = _slow(facts.slow, event)
+    slow = _slow(facts.slow, event, zone)
     if slow == facts.slow:
         return Folded(facts)
     return Folded(replace(facts, slow=slow), slow=True)
@@ -220,9 +220,9 @@ def _plain(value: object) -> Value:
     raise TypeError(f"a register cannot keep a {type(value).__name__}")
 
 
-def _registered(registers: Mapping[str, Register], id_: str, stamp: Stamp, patch: Mapping[str, Value]) -> Registers:
+def _registered(registers: Registers, id_: str, stamp: Stamp, patch: Mapping[str, Value], zone: tzinfo) -> Registers:
     """The registers with a patch written to one of them; a register without fields tells that it exists."""
-    return {**registers, id_: write(registers.get(id_, {}), stamp, patch)}
+    return {**registers, id_: write(registers.get(id_, {}), stamp, patch, zone)}
 
 
 def _kept(values: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
@@ -234,24 +234,26 @@ def _without_traits(contact: Register) -> Register:
     return {field: entries for field, entries in contact.items() if field in KEPT_OF_ERASED}
 
 
-def _slow(slow: SlowFacts, event: CustomerEvent) -> SlowFacts:
+def _slow(slow: SlowFacts, event: CustomerEvent, zone: tzinfo) -> SlowFacts:
     """The slow part after an event that is no usage, no signal and no erasure of the account."""
     stamp = Stamp(event.time, event.source, event.id)
     key = event_key(stamp)
     match event:
         case customer.AccountDescribed():
-            return structs.replace(slow, account=write(slow.account, stamp, _patch(event.data)))
+            return structs.replace(slow, account=write(slow.account, stamp, _patch(event.data), zone))
         case customer.ContactDescribed(personid=str() as person):
-            contacts = _registered(slow.contacts, person, stamp, _patch(event.data))
+            contacts = _registered(slow.contacts, person, stamp, _patch(event.data), zone)
             if person in slow.erased:
                 contacts = {**contacts, person: _without_traits(contacts[person])}
             return structs.replace(slow, contacts=contacts)
         case customer.TicketChanged(data=data):
-            return structs.replace(slow, tickets=_registered(slow.tickets, data.ticket, stamp, _patch(data)))
+            return structs.replace(slow, tickets=_registered(slow.tickets, data.ticket, stamp, _patch(data), zone))
         case customer.ContractChanged(data=data):
-            return structs.replace(slow, contracts=_registered(slow.contracts, data.contract, stamp, _patch(data)))
+            return structs.replace(
+                slow, contracts=_registered(slow.contracts, data.contract, stamp, _patch(data), zone)
+            )
         case customer.InvoiceChanged(data=data):
-            return structs.replace(slow, invoices=_registered(slow.invoices, data.invoice, stamp, _patch(data)))
+            return structs.replace(slow, invoices=_registered(slow.invoices, data.invoice, stamp, _patch(data), zone))
         case internal.SurveyAnswered():
             return structs.replace(slow, answers=_answered(slow.answers, event, stamp))
         case customer.TouchRecorded(data=data, personid=person):
@@ -267,7 +269,7 @@ def _slow(slow: SlowFacts, event: CustomerEvent) -> SlowFacts:
             return structs.replace(slow, milestones={**slow.milestones, data.milestone: reached})
         case internal.OwnerChanged(data=data):
             handover = Handover(stamp, data.from_, data.to, data.text_ref)
-            account = write(slow.account, stamp, {"owner": data.to})
+            account = write(slow.account, stamp, {"owner": data.to}, zone)
             return structs.replace(slow, account=account, handovers=_kept(slow.handovers, key, handover))
         case internal.OverrideSet(data=data):
             override = Override(stamp, data.points, data.expires_at, data.author, data.text_ref)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from scoring.domain.calendar import local_day
 from scoring.engine import contracts
 from scoring.engine.facts import Facts, SlowFacts
-from scoring.engine.register import read
+from scoring.engine.register import WITHOUT_HISTORY, newest, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Profile:
 
 
 def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
-    """The account's profile at a moment; needs the slow part only."""
+    """The account's profile at a moment (name, country, time zone and locale always as now); needs the slow part only."""
     slow = facts.slow
     living = contracts.living(slow, at, zone)
     ends = [end for contract in living if (end := contracts.day(read(contract, "ends_on", at))) is not None]
 
     def text(field: str) -> str | None:
-        value = read(slow.account, field, at)
+        value = newest(slow.account, field) if field in WITHOUT_HISTORY else read(slow.account, field, at)
         return value if isinstance(value, str) else None
 
     return Profile(

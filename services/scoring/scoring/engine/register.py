@@ -1,16 +1,20 @@
-"""A register with memory: each field is last-writer by (time, source, id), and says what it was at any moment.
+"""A register with memory: each field is last-writer by (time, source, id), and says what it was on any day.
 
-A sender may repeat the same value every day, so of each value a field keeps only the first and the last entry of a UTC
-month. That does not depend on the order of arrival, and the newest value and all changes survive it, but for a value
-that comes back more than once within one month: its returns in between are not told apart.
+Of each day of the zone a field keeps its last entry, and its very first one for ever; so a field is exact at the end of
+every day and now, and does not grow by what is said twice a day. Fields that nothing is ever computed of keep the
+newest entry only. None of this depends on the order of arrival.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, tzinfo
+from typing import Final, NamedTuple
+
+from scoring.domain.calendar import local_day
 
 Value = str | int | float | bool | None  # times, days and money as their text on the wire
+
+WITHOUT_HISTORY: Final = frozenset({"name", "country", "time_zone", "locale", "consent", "custom"})
 
 
 class Stamp(NamedTuple):
@@ -31,10 +35,14 @@ class Entry(NamedTuple):
 Register = Mapping[str, tuple[Entry, ...]]  # field -> its entries, oldest first
 
 
-def write(register: Register, stamp: Stamp, patch: Mapping[str, Value]) -> Register:
+def write(register: Register, stamp: Stamp, patch: Mapping[str, Value], zone: tzinfo) -> Register:
     """The register after a patch, in whatever order patches arrive; the same object if nothing changed."""
-    written = {field: _insert(register.get(field, ()), Entry(stamp, value)) for field, value in patch.items()}
-    changed = {field: entries for field, entries in written.items() if entries != register.get(field)}
+    changed = {}
+    for field, value in patch.items():
+        before = register.get(field, ())
+        after = _insert(before, Entry(stamp, value), zone, newest_only=field.split(".", 1)[0] in WITHOUT_HISTORY)
+        if after is not before:
+            changed[field] = after
     return {**register, **changed} if changed else register
 
 
@@ -67,36 +75,40 @@ def merged(registers: list[Register]) -> Register:
 
 
 def forget(register: Register, before: datetime) -> Register:
-    """The register without what no moment from `before` on can see."""
-    return {field: entries[max(_count(entries, before) - 1, 0) :] for field, entries in register.items()}
+    """The register without what no moment from `before` on can see; the first entries stay."""
+    forgotten = {}
+    for field, entries in register.items():
+        passed = sum(entry.stamp.time <= before for entry in entries)
+        forgotten[field] = entries if passed <= 2 else (entries[0], *entries[passed - 1 :])
+    return forgotten
 
 
-def _insert(entries: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
+def newest(register: Register, field: str) -> Value:
+    """The field's newest value, the only one kept of fields without history."""
+    entries = register.get(field, ())
+    return entries[-1].value if entries else None
+
+
+def _insert(entries: tuple[Entry, ...], entry: Entry, zone: tzinfo, *, newest_only: bool) -> tuple[Entry, ...]:
+    """The entries with one more, or the same object if it is a repeat or of no consequence."""
     position = bisect_right(entries, entry.stamp, key=_by_stamp)
     if position and entries[position - 1].stamp == entry.stamp:
-        return entries  # a repeat; the first account of one event holds
-    month = (entry.stamp.time.year, entry.stamp.time.month)
-    kind = type(entry.value)
-    same = [
-        n
-        for n, other in enumerate(entries)
-        if (other.stamp.time.year, other.stamp.time.month) == month
-        and type(other.value) is kind  # True is no 1
-        and other.value == entry.value
-    ]
-    if len(same) < 2:
-        return (*entries[:position], entry, *entries[position:])
-    first, last = same[0], same[-1]
-    if first < position <= last:
         return entries
-    outlived = first if position <= first else last
-    rest = entries[:outlived] + entries[outlived + 1 :]
-    position -= position > outlived
-    return (*rest[:position], entry, *rest[position:])
+    if newest_only:
+        return (entry,) if position == len(entries) else entries
 
+    def same_day(a: Entry, b: Entry) -> bool:
+        return local_day(a.stamp.time, zone) == local_day(b.stamp.time, zone)
 
-def _count(entries: tuple[Entry, ...], at: datetime) -> int:
-    return sum(entry.stamp.time <= at for entry in entries)
+    if 0 < position < len(entries) and same_day(entry, entries[position]):
+        return entries  # not the last of its day
+    grown = [*entries[:position], entry, *entries[position:]]
+    if position == 0:  # the former first stays only as the last of its day
+        if len(grown) > 2 and same_day(grown[1], grown[2]):
+            del grown[1]
+    elif position > 1 and same_day(grown[position - 1], entry):
+        del grown[position - 1]
+    return tuple(grown)
 
 
 def _by_stamp(entry: Entry) -> Stamp:

@@ -22,6 +22,8 @@ from scoring.tables import account_months, account_slow, erased_accounts, histor
 
 AT_ONCE: Final = 500  # ids in one statement
 
+_ZONE: Final = "time_zone"
+
 _VERDICT: Final = TypeAdapter(Verdict)
 _CAUSES: Final = TypeAdapter(Causes)
 _STOPPED: Final[TypeAdapter[dict[Any, datetime]]] = TypeAdapter(dict[str, datetime])
@@ -54,7 +56,14 @@ class Changes:
 
 async def first_zone(database: Database, plumbing: Plumbing, zone: str) -> str:
     """The zone of the portfolio's days: that of the first start, which is `zone` if this is it."""
-    return await kept_value(database, plumbing, "time_zone", zone)
+    return await kept_value(database, plumbing, _ZONE, zone)
+
+
+async def stored_zone(tx: Tx, plumbing: Plumbing) -> str | None:
+    """The zone of the first start; None before it."""
+    table = plumbing.deployment
+    rows = await tx.fetch(select(table.c.value).where(table.c.name == _ZONE))
+    return rows[0].value if rows else None
 
 
 async def keep_scorecard(database: Database, card: Scorecard, at: datetime) -> None:

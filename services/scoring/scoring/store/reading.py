@@ -35,7 +35,7 @@ class Filter:
 async def accounts(
     tx: Tx, wanted: Filter, *, sort: Sort, after: tuple[float, str] | None, limit: int
 ) -> Sequence[Row[Any]]:
-    """Live rows in order, after a place (urgency, account). By urgency: red before yellow, grey, green; low scores first."""
+    """Live rows in order, after a place (urgency, account). Urgency: red, yellow, grey, green, the low scores first."""
     statement = select(live).where(*wanted.conditions()).limit(limit)
     if sort == "account":
         statement = statement.order_by(live.c.account)

@@ -1,0 +1,227 @@
+"""From what scoring and survey publish to tasks, webhooks and events."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.integration.playbook.conftest import NOW, Stack, answer, erased, health, usage, webhooks
+
+from cskit.messages import UnitOfWork
+from csmodels.ids import derived_id
+from playbook.tables import PLUMBING, accounts, runs, tasks, timers
+
+RESCUE = "rescue-declining-usage"
+
+
+async def test_a_red_account_gets_one_task_and_one_webhook(stack: Stack) -> None:
+    await stack.add_staff()
+
+    await stack.fold(health(7))
+
+    (task,) = await stack.rows(tasks)
+    assert task["id"] == derived_id(RESCUE, "acme", "acme:7", "call", "1")
+    assert (task["account"], task["owner"], task["status"], task["priority"]) == ("acme", "s-1", "open", "high")
+    assert task["due_at"] == datetime(2026, 6, 3, 8, tzinfo=UTC)  # five in the afternoon in Tokyo
+    assert task["remind_at"] == datetime(2026, 6, 2, 8, tzinfo=UTC)
+    assert [event.type for event in await stack.outbox()] == ["run.started", "task.created"]
+    created, crm = await stack.rows(webhooks)
+    assert (created["endpoint"], created["type"]) == ("*", "task.created")
+    assert created["data"]["title"].keys() == {"en", "ja"}
+    assert (crm["endpoint"], crm["id"]) == ("crm", derived_id(RESCUE, "acme", "acme:7", "tell-crm", "1"))
+    assert crm["data"] == {
+        "account": "acme", "playbook": RESCUE, "run": task["run"], "step": "tell-crm", "reason": "health_red",
+        "score": 71.29743, "band": "red", "previous_band": "yellow", "owner": "s-1",
+    }  # fmt: skip
+
+
+async def test_a_batch_that_was_rolled_back_and_handled_again_gives_the_same(stack: Stack) -> None:
+    batch = [health(1, "yellow", "grey"), health(7), answer(3), usage(), health(2, account="beta")]
+    with pytest.raises(RuntimeError, match="crash"):
+        async with stack.service.database.write() as tx:
+            await stack.handler.on_batch(stack.messages(batch), UnitOfWork(tx, PLUMBING))
+            await tx.flush()
+            raise RuntimeError("crash")
+    assert not any((await stack.everything()).values())
+
+    stack.handler.forget()
+    await stack.fold(*batch)
+    first = await stack.everything()
+    await stack.fold(*batch)
+
+    assert await stack.everything() == first
+    assert len(first["tasks"]) == 3
+
+
+async def test_it_makes_no_difference_how_the_log_is_cut(stack: Stack) -> None:
+    events = [health(1, "yellow", "grey"), health(2), answer(3), answer(2, revision=2), health(3, "green", "red")]
+    for event in events:
+        await stack.fold(event)
+    one_by_one = await stack.everything()
+    others = [
+        type(event).model_validate({**event.model_dump(by_alias=True), "subject": "beta", "id": str(event.id).replace("acme", "beta")})  # noqa: E501
+        for event in events
+    ]  # fmt: skip
+
+    await stack.fold(*others)
+
+    def shape(rows: list[dict[str, Any]], account: str) -> list[Any]:
+        return sorted((row["playbook"], row["status"], row["version"], row["reason"]) for row in rows if row["account"] == account)  # noqa: E501
+
+    assert shape(await stack.rows(tasks), "beta") == shape(one_by_one["tasks"], "acme")
+    assert len(await stack.rows(webhooks)) == 2 * len(one_by_one["sent_webhooks"])
+
+
+async def test_an_older_or_repeated_health_changes_nothing(stack: Stack) -> None:
+    await stack.fold(health(7, "yellow", "green"))
+    before = await stack.everything()
+
+    await stack.fold(health(6), health(7))
+
+    assert await stack.everything() == before
+
+
+async def test_a_recovered_account_ends_its_running_playbook(stack: Stack) -> None:
+    await stack.fold(health(7))
+
+    await stack.fold(health(8, "green", "red"))
+
+    (run,) = await stack.rows(runs)
+    (task,) = await stack.rows(tasks)
+    assert (run["state"], run["reason"]) == ("ended", "exit")
+    assert (task["status"], task["reason"]) == ("cancelled", "no_longer_needed")
+    assert [event.type for event in await stack.outbox()][2:] == ["task.changed", "run.ended"]
+
+
+async def test_red_again_within_thirty_days_starts_nothing_and_afterwards_it_does(stack: Stack) -> None:
+    await stack.fold(health(1), health(2, "green", "red"), health(3))
+    assert len(await stack.rows(runs)) == 1
+
+    stack.world.advance(timedelta(days=30))
+    await stack.fold(health(4, "yellow", "red"), health(5))
+
+    assert len(await stack.rows(runs)) == 2
+
+
+async def test_a_changed_answer_updates_the_open_task(stack: Stack) -> None:
+    await stack.fold(health(1, "yellow", "grey"))
+
+    await stack.fold(answer(3), answer(2, revision=2))
+
+    (task,) = await stack.rows(tasks)
+    older, newer = sorted(await stack.rows(runs), key=lambda run: run["cause"])
+    assert (task["version"], task["reason"], task["run"]) == (2, "triggered_again", newer["id"])
+    assert (older["state"], older["reason"]) == ("ended", "superseded")
+    assert newer["state"] == "running"
+
+
+async def test_a_promoter_starts_nothing(stack: Stack) -> None:
+    await stack.fold(health(1, "yellow", "grey"), answer(9))
+
+    assert await stack.rows(runs) == []
+
+
+async def test_old_news_starts_nothing_but_is_remembered(stack: Stack) -> None:
+    await stack.fold(health(1, backfill=True), answer(3, backfill=True))
+
+    assert await stack.rows(runs) == []
+    assert [row["version"] for row in await stack.rows(accounts)] == [1]
+
+
+async def test_a_playbook_may_ask_for_old_news(stack: Stack) -> None:
+    text = (await stack.api.get(f"/v1/playbooks/{RESCUE}")).json()["document"]
+    applied = await stack.api.post(
+        "/v1/playbooks", content=text.replace("  on: health.changed", "  on: health.changed\n  backfill: true")
+    )
+    assert applied.status_code == 201, applied.text
+
+    await stack.fold(health(1, backfill=True))
+
+    assert [run["version"] for run in await stack.rows(runs)] == [2]
+
+
+async def test_an_answer_before_the_first_health_waits_for_it(stack: Stack) -> None:
+    await stack.fold(answer(3))
+    (run,) = await stack.rows(runs)
+    assert (run["state"], await stack.rows(tasks)) == ("waiting", [])
+
+    await stack.fold(health(1, "yellow", "grey"))
+
+    (run,) = await stack.rows(runs)
+    (task,) = await stack.rows(tasks)
+    assert (run["state"], task["owner"]) == ("running", "s-1")
+    assert [event.type for event in await stack.outbox()] == ["run.started", "task.created"]
+
+
+async def test_the_hour_of_waiting_is_a_timer(stack: Stack) -> None:
+    await stack.fold(answer(3))
+
+    stack.world.advance(timedelta(hours=1))
+    assert await stack.timers.fire() == 1
+
+    (run,) = await stack.rows(runs)
+    (task,) = await stack.rows(tasks)
+    assert (run["state"], task["owner"]) == ("running", None)
+    assert task["due_at"] == datetime(2026, 6, 2, 17, tzinfo=UTC)  # in the portfolio's zone: the owner is not known
+
+
+async def test_usage_is_passed_over_without_a_look_at_the_account(stack: Stack) -> None:
+    await stack.fold(usage(), usage("beta"))
+
+    assert await stack.rows(accounts) == []
+
+
+async def test_an_erased_account_leaves_no_health_no_note_and_no_open_task(stack: Stack) -> None:
+    await stack.fold(health(7))
+    (task,) = await stack.rows(tasks)
+
+    await stack.fold(erased())
+
+    (run,) = await stack.rows(runs)
+    assert (run["state"], run["reason"]) == ("ended", "account_erased")
+    assert (await stack.rows(accounts), (await stack.rows(tasks))[0]["status"]) == ([], "cancelled")
+    assert task["status"] == "open"
+
+
+async def test_a_run_keeps_the_version_it_started_with(stack: Stack) -> None:
+    await stack.fold(health(7))
+    text = (await stack.api.get(f"/v1/playbooks/{RESCUE}")).json()["document"]
+    never = text.replace("health.band == \"green\"'", "health.band == \"green\" && health.score > 1000.0'")
+    assert (await stack.api.post("/v1/playbooks", content=never)).status_code == 201
+
+    await stack.fold(health(8, "green", "red"))
+
+    (run,) = await stack.rows(runs)
+    assert (run["version"], run["reason"]) == (1, "exit")
+
+
+async def test_a_playbook_that_is_switched_off_starts_nothing(stack: Stack) -> None:
+    assert (await stack.api.patch(f"/v1/playbooks/{RESCUE}", json={"active": False})).status_code == 200
+
+    await stack.fold(health(7))
+
+    assert await stack.rows(runs) == []
+
+
+async def test_the_trace_of_the_event_goes_on_with_what_it_causes(stack: Stack) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    (seen,) = stack.messages([health(7)])
+    async with stack.service.database.write() as tx:
+        traced = type(seen)(seen.event, seen.topic, 0, 0, NOW, (("traceparent", trace.encode()),))
+        await stack.handler.on_batch([traced], UnitOfWork(tx, PLUMBING))
+
+    headers = [row["headers"] for row in await stack.rows(PLUMBING.outbox)]
+    assert headers == [[["traceparent", trace]]] * 2
+
+
+async def test_consumers_and_people_that_change_one_account_at_once_do_not_lose_each_other(stack: Stack) -> None:
+    await stack.fold(health(1, "yellow", "grey"))
+    events = [health(2), *(answer(3, response=f"r{n}") for n in range(6))]
+
+    await asyncio.gather(*(stack.fold(event) for event in events))
+
+    by_playbook = sorted((task["playbook"], task["version"]) for task in await stack.rows(tasks))
+    assert by_playbook == [("detractor-follow-up", 6), (RESCUE, 1)]
+    states = sorted((run["playbook"], run["state"]) for run in await stack.rows(runs))
+    assert states == [("detractor-follow-up", "ended")] * 5 + [("detractor-follow-up", "running"), (RESCUE, "running")]
+    assert {timer["kind"] for timer in await stack.rows(timers)} == {"remind", "due"}

@@ -1,0 +1,98 @@
+"""What comes due on the world clock."""
+
+import asyncio
+from datetime import timedelta
+
+from tests.integration.playbook.conftest import Stack, health, webhooks
+
+from playbook.tables import runs, tasks, timers
+from playbook.timers import Pace, Timers
+
+DAY = timedelta(days=1)
+
+
+async def test_a_reminder_comes_one_business_day_before_and_the_overdue_when_due(stack: Stack) -> None:
+    await stack.add_staff()
+    await stack.fold(health(7))
+    (task,) = await stack.rows(tasks)
+
+    stack.world.advance(task["remind_at"] - stack.world.now() - timedelta(seconds=1))
+    assert await stack.timers.fire() == 0
+    stack.world.advance(timedelta(seconds=1))
+    assert await stack.timers.fire() == 1
+    (reminded,) = await stack.rows(tasks)
+    assert reminded["reminded_at"] == task["remind_at"]
+
+    stack.world.advance(DAY)
+    assert await stack.timers.fire() == 1
+    (late,) = await stack.rows(tasks)
+    assert (late["overdue_at"], late["status"]) == (task["due_at"], "open")
+
+    events = await stack.outbox("task.changed", "task.overdue")
+    assert [(event.type, getattr(event.data, "reason", None)) for event in events] == [
+        ("task.changed", "reminder"),
+        ("task.overdue", "overdue"),
+    ]
+    assert [row["type"] for row in await stack.rows(webhooks)][2:] == ["task.changed", "task.overdue"]
+    assert await stack.rows(timers) == []
+
+
+async def test_a_timer_whose_meaning_is_gone_changes_nothing(stack: Stack) -> None:
+    await stack.fold(health(7), health(8, "green", "red"))
+    before = await stack.rows(tasks), await stack.rows(runs), await stack.outbox()
+
+    stack.world.advance(30 * DAY)
+    assert await stack.timers.fire() == 2
+
+    assert (await stack.rows(tasks), await stack.rows(runs), await stack.outbox()) == before
+
+
+async def test_a_snoozed_task_wakes(stack: Stack) -> None:
+    await stack.fold(health(7))
+    (task,) = await stack.rows(tasks)
+    until = stack.world.now() + 10 * DAY
+    body = {"status": "snoozed", "snoozed_until": until.isoformat(), "reason": "customer_away"}
+    assert (await stack.api.patch(f"/v1/tasks/{task['id']}", json=body)).status_code == 200
+
+    stack.world.advance(10 * DAY)
+    assert await stack.timers.fire() == 3
+
+    (woken,) = await stack.rows(tasks)
+    assert (woken["status"], woken["snoozed_until"], woken["overdue_at"]) == ("open", None, until)
+
+
+async def test_many_timers_are_taken_in_batches_by_several_replicas_once_each(stack: Stack) -> None:
+    await stack.fold(*(health(1, account=f"a{n}") for n in range(30)))
+    stack.world.advance(30 * DAY)
+    replicas = [
+        Timers(
+            stack.service.database, stack.timers._units, stack.timers._playbooks, stack.timers._means,
+            stack.platform.clocks, Pace(batch=7),
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+
+    taken = 0
+    while left := sum(await asyncio.gather(*(replica.fire() for replica in replicas))):
+        taken += left
+
+    assert taken == 60
+    assert all(task["overdue_at"] for task in await stack.rows(tasks))
+    assert len(await stack.outbox("task.overdue")) == 30
+
+
+async def test_the_worker_sleeps_by_the_world_and_stops_when_it_is_told(stack: Stack) -> None:
+    await stack.fold(health(7))
+    (task,) = await stack.rows(tasks)
+    stop = asyncio.Event()
+    working = asyncio.create_task(stack.timers.run(stop))
+    await asyncio.sleep(0.2)
+    stack.world.advance(task["due_at"] - stack.world.now())
+
+    async with asyncio.timeout(5):
+        while not (await stack.rows(tasks))[0]["overdue_at"]:
+            await asyncio.sleep(0.02)
+    stop.set()
+
+    async with asyncio.timeout(1):
+        await working
