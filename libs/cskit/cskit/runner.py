@@ -38,6 +38,7 @@ from cskit.settings import TestHooks
 from csmodels.catalogue import parse
 from csmodels.envelope import Event
 from csmodels.errors import InvalidEvent
+from csmodels.topics import CUSTOMER_EVENTS
 
 log = get_logger()
 Batch = Mapping[Partition, Sequence[Record]]
@@ -192,7 +193,8 @@ class Runner:
             claim = self._owned.get(partition)
             if claim is None:
                 continue
-            taken, again = until_cut(records, claim.next_offset, self._hooks.cut)
+            every = self._hooks.cut if partition.topic == CUSTOMER_EVENTS else None
+            taken, again = until_cut(records, claim.next_offset, every)
             if again is not None:
                 consumer.seek(partition, again)
             if taken:

@@ -196,9 +196,9 @@ def _default(field: FieldInfo) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TestHooks:
-    """What only tests set: `cut` makes the runner cut batches only at offsets divisible by it; `unfenced` switches
-    the epoch check off, so that the test which proves its worth can fail; `topic_prefix` stands before the names of
-    topics and groups, so that tests share a Kafka without meeting."""
+    """What only tests set. `cut` makes the runner cut batches of cs.customer-events only at offsets divisible by it;
+    `unfenced` switches the epoch check off, so that the test which proves its worth can fail; `topic_prefix` stands
+    before the names of topics and groups, so that tests share a Kafka without meeting."""
 
     __test__: ClassVar[bool] = False
 

@@ -44,6 +44,7 @@ effects = Table(
     Column("leased_by", String(160)),
     Column("reason", String(64)),  # why it failed
     Column("last_error", Text),
+    Column("replay", String(36)),  # the request that asked for the last replay
     Column("created_at", Instant, nullable=False),
     Index(
         "ix_effects_due",

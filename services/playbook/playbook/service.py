@@ -1,5 +1,6 @@
 """The composition root of playbook."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,12 +9,16 @@ from fastapi import APIRouter
 
 from cskit.platform import Platform
 from cskit.service import Service, Worker
+from cskit.webhooks import WebhookSender
 from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
 from playbook.api import playbooks as playbooks_api
 from playbook.api import staff as staff_api
 from playbook.api import tasks as tasks_api
 from playbook.api.edge import Edge
 from playbook.catalogue import Playbooks
+from playbook.effects import api as effects_api
+from playbook.effects.queue import Queue
+from playbook.effects.worker import EffectsWorker, Pace
 from playbook.handlers import PlaybookHandler
 from playbook.ledger import Means
 from playbook.outgoing import Enqueue
@@ -31,6 +36,28 @@ class Effects:
     routers: Sequence[APIRouter] = ()
     workers: Sequence[Worker] = ()
     close: Callable[[], Awaitable[None]] | None = None
+
+
+def build(platform: Platform) -> Service:
+    """The playbook service on this platform, webhooks included."""
+    return assemble(platform, webhooks(platform, Pace()))
+
+
+def webhooks(platform: Platform, pace: Pace) -> Effects:
+    """Webhooks at this pace."""
+    database = platform.database(NAME)
+    units = platform.units_of_work(NAME, PLUMBING)
+    clocks, allow = platform.clocks, platform.settings.webhook_allow
+    wake = asyncio.Event()
+    queue = Queue(clocks.wall, wake)
+    sender = WebhookSender(clocks, allow, timeout=pace.timeout)
+    means = effects_api.Means(database, units, queue, clocks, allow)
+    return Effects(
+        queue.enqueue,
+        [effects_api.routes(means), effects_api.delivery_routes(means)],
+        [EffectsWorker(database, units, sender, clocks, platform.owner, wake, pace)],
+        sender.close,
+    )
 
 
 def assemble(platform: Platform, effects: Effects) -> Service:

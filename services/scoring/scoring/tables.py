@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 from cskit.db import Instant, Json
 from cskit.db.plumbing import plumbing
@@ -33,15 +33,15 @@ live = Table(
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),  # the record at whose cut it was scored
     Column("at", Instant, nullable=False),
-    Column("score", Float(53), nullable=False),
+    Column("score", Double, nullable=False),
     Column("band", String(8), nullable=False),
     Column("stage", String(16), nullable=False),
     Column("adoption_level", String(8), nullable=False),
-    Column("coverage", Float(53), nullable=False),
+    Column("coverage", Double, nullable=False),
     Column("watch", Json(), nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("scorecard", String(80), nullable=False),
-    Column("reference", Float(53), nullable=False),
+    Column("reference", Double, nullable=False),
     Column("contributions", Json(), nullable=False),  # every measure with value, points, weight, status and as_of
     Column("adjustments", Json(), nullable=False),
     Column("override", String(128)),  # the one in force
@@ -60,7 +60,7 @@ live = Table(
     Column("country", String(2)),
     Column("renewal_on", String(10)),
     Column("last_contact_at", Instant),
-    Column("urgency", Float(53), nullable=False),  # the smallest first: band, then score
+    Column("urgency", Double, nullable=False),  # the smallest first: band, then score
     Index("ix_live_partition", "partition", "account"),
     Index("ix_live_urgency", "urgency", "account"),
 )
@@ -75,11 +75,11 @@ history = Table(
     Column("at", Instant, primary_key=True),
     Column("kind", String(8), primary_key=True),  # backfill, change, closing: their order at one moment
     Column("version", BigInteger),  # null for a day's last row
-    Column("score", Float(53), nullable=False),
+    Column("score", Double, nullable=False),
     Column("band", String(8), nullable=False),
     Column("stage", String(16), nullable=False),
     Column("adoption_level", String(8), nullable=False),
-    Column("coverage", Float(53), nullable=False),
+    Column("coverage", Double, nullable=False),
     Column("watch", Json(), nullable=False),
     Column("contributions", Json(), nullable=False),
     Column("adjustments", Json(), nullable=False),

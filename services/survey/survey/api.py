@@ -119,9 +119,7 @@ def survey_routes(
     *, key: Callable[[], Awaitable[bytes]], database: Database, units: UnitOfWorks, world: Clock, public_url: str
 ) -> APIRouter:
     """/v1/surveys. `key` is awaited before every request: it also makes what a first start makes."""
-    router = APIRouter(prefix="/v1/surveys", tags=["surveys"])
-    link_key = Annotated[bytes, Depends(key)]
-    router.dependencies.append(Depends(key))
+    router = APIRouter(prefix="/v1/surveys", tags=["surveys"], dependencies=[Depends(key)])
 
     @router.post("", status_code=201)
     async def create_survey(
@@ -166,7 +164,7 @@ def survey_routes(
         body: NewInvitation,
         _: Annotated[Principal, requires("write")],
         ids: WriteId,
-        secret: link_key,
+        secret: Annotated[bytes, Depends(key)],
     ) -> api.Invitation:
         """Ask a person: the link to send. The same Idempotency-Key for the same person gives the same link."""
         now = world.now()

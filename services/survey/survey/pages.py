@@ -1,6 +1,6 @@
 """The edge for the people asked: GET and POST /s/{token}. A GET writes nothing; a POST records."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
@@ -20,12 +20,21 @@ from survey.domain.answering import LONGEST_COMMENT, Answer, Standing, comment_i
 from survey.domain.languages import Language, chosen
 from survey.domain.links import invitation_of
 from survey.rendering import Renderer, View
-from survey.words import WORDS
+from survey.words import WORDS, Words
 
 MAX_FORM_BYTES: Final = 32 * 1024
 _MAX_FIELDS: Final = 16
 
 log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A form that was not taken: what it said, and why not in the person's language."""
+
+    score: int | None
+    comment: str | None
+    why: Callable[[Words], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,8 @@ class Pages:
         except DatabaseUnavailable as error:
             return self._unavailable(request, error)
 
-    async def _shown(
-        self, request: Request, token: str, *, said: Mapping[str, str] | None = None, error: str | None = None
-    ) -> Response:
-        """The page of a link as it stands; `said` and `error` are of a form that was not taken."""
+    async def _shown(self, request: Request, token: str, refused: _Refused | None = None) -> Response:
+        """The page of a link as it stands; after a form that was refused with what it said, and why."""
         asked = await self._asked(token)
         view = self._view(request, asked)
         if asked is None:
@@ -75,10 +82,11 @@ class Pages:
             case Standing.USED_UP:
                 return self.renderer.notice("used_up", view)
             case Standing.OPEN | Standing.CHANGEABLE:
-                if said is None or error is None:
+                if refused is None:
                     return self.renderer.form(asked, view)
-                view = View(view.language, score_in(said.get("score")))
-                return self.renderer.form(asked, view, comment=said.get("comment"), error=error)
+                view = View(view.language, refused.score)
+                why = refused.why(WORDS[view.language])
+                return self.renderer.form(asked, view, comment=refused.comment, error=why)
 
     async def _taken(self, request: Request, token: str) -> Response:
         invitation = invitation_of(token, await self.key())
@@ -89,13 +97,13 @@ class Pages:
             return self.renderer.notice("too_large", self._view(request, await self._asked(token)))
         said = _fields(body)
         score, comment = score_in(said.get("score")), comment_in(said.get("comment"))
-        language = self._view(request, await self._asked(token)).language
         if score is None:
-            return await self._shown(request, token, said=said, error=WORDS[language].choose)
+            return await self._shown(request, token, _Refused(score, comment, lambda words: words.choose))
         if comment is not None and len(comment) > LONGEST_COMMENT:
-            words = WORDS[language].too_long
-            error = words.format(length=f"{len(comment):,}", limit=f"{LONGEST_COMMENT:,}")
-            return await self._shown(request, token, said=said, error=error)
+            sizes = {"length": f"{len(comment):,}", "limit": f"{LONGEST_COMMENT:,}"}
+            return await self._shown(
+                request, token, _Refused(score, comment, lambda words: words.too_long.format(**sizes))
+            )
         return await self._recorded(request, invitation, Answer(score, comment))
 
     async def _recorded(self, request: Request, invitation: str, answer: Answer) -> Response:

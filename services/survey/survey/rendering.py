@@ -67,6 +67,7 @@ class Renderer:
         """The question; with what is recorded filled in. An error says why a form was not taken, which is 422."""
         response, words = asked.response, WORDS[view.language]
         own = asked.survey.question
+        recorded = response.answer if response else None
         return self._page(
             "form.html",
             HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK,
@@ -74,9 +75,9 @@ class Renderer:
             name=asked.survey.name[view.language],
             question=own[view.language] if own else words.question,
             scale=_SCALE,
-            score=view.score if view.score is not None or response is None else response.answer.score,
-            comment=comment if comment is not None or response is None or error else response.answer.comment,
-            recorded=response.answer.score if response else None,
+            score=recorded.score if recorded and view.score is None else view.score,
+            comment=recorded.comment if recorded and not error else comment,
+            recorded=recorded.score if recorded else None,
             until=self._moment(response.changeable_until, view.language) if response else None,
             limit=LONGEST_COMMENT,
             error=error,

@@ -101,11 +101,7 @@ async def test_two_first_events_of_a_user_at_once_get_one_person(each_ingest: An
     both = (each_ingest, other)
     async with other.client:
         answers = await asyncio.gather(
-            *(
-                one.post({**event, "id": f"{n}", "user": f"u-{n % 5}"})
-                for n in range(40)
-                for one in (each_ingest, other)
-            )
+            *(one.post({**event, "id": f"{n}", "user": f"u-{n % 5}"}) for n in range(40) for one in both)
         )
 
     assert all(answer["accepted"] == 1 for answer in answers)

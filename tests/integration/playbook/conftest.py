@@ -115,7 +115,13 @@ class Stack:
 
 
 def health(
-    version: int, band: str = "red", previous: str = "yellow", account: str = "acme", *, backfill: bool = False, **state: Any
+    version: int,
+    band: str = "red",
+    previous: str = "yellow",
+    account: str = "acme",
+    *,
+    backfill: bool = False,
+    **state: Any,
 ) -> Event:
     """A health.changed."""
     whole = message("health.changed")
@@ -183,7 +189,9 @@ async def opened(folder: Path, *, database_url: str | None = None) -> AsyncItera
         await handler.on_assigned(frozenset())
         app = make_app("playbook", service.routers, keys=platform.keys, clocks=clocks, ready=service.ready)
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://playbook", headers={"Authorization": f"Bearer {keys['all']}"}
+            transport=httpx.ASGITransport(app),
+            base_url="http://playbook",
+            headers={"Authorization": f"Bearer {keys['all']}"},
         ) as api:
             timers_ = Timers(database, units, playbooks, means, clocks)
             yield Stack(platform, service, handler, timers_, world, api, keys)

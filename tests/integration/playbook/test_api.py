@@ -106,9 +106,16 @@ async def test_a_task_is_reassigned_and_moved(stack: Stack) -> None:
 
     changed = ok(await stack.api.patch(f"/v1/tasks/{task['id']}", json={"owner": "s-2", "due_at": due.isoformat()}))
 
-    assert (changed["owner"], changed["due_at"], changed["version"]) == ("s-2", due.isoformat().replace("+00:00", "Z"), 3)
+    assert (changed["owner"], changed["due_at"], changed["version"]) == (
+        "s-2",
+        due.isoformat().replace("+00:00", "Z"),
+        3,
+    )
     assert ok(await stack.api.get("/v1/tasks", params={"owner": "s-2"}))["items"] == [changed]
-    assert [getattr(event.data, "reason", None) for event in await stack.outbox("task.changed")] == ["reassigned", "moved"]
+    assert [getattr(event.data, "reason", None) for event in await stack.outbox("task.changed")] == [
+        "reassigned",
+        "moved",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,9 @@ async def test_it_makes_no_difference_how_the_log_is_cut(stack: Stack) -> None:
     await stack.fold(*others)
 
     def shape(rows: list[dict[str, Any]], account: str) -> list[Any]:
-        return sorted((row["playbook"], row["status"], row["version"], row["reason"]) for row in rows if row["account"] == account)  # noqa: E501
+        return sorted(
+            (row["playbook"], row["status"], row["version"], row["reason"]) for row in rows if row["account"] == account
+        )
 
     assert shape(await stack.rows(tasks), "beta") == shape(one_by_one["tasks"], "acme")
     assert len(await stack.rows(webhooks)) == 2 * len(one_by_one["sent_webhooks"])
@@ -186,7 +188,7 @@ async def test_an_erased_account_leaves_no_health_no_note_and_no_open_task(stack
 async def test_a_run_keeps_the_version_it_started_with(stack: Stack) -> None:
     await stack.fold(health(7))
     text = (await stack.api.get(f"/v1/playbooks/{RESCUE}")).json()["document"]
-    never = text.replace("health.band == \"green\"'", "health.band == \"green\" && health.score > 1000.0'")
+    never = text.replace('health.band == "green"\'', 'health.band == "green" && health.score > 1000.0\'')
     assert (await stack.api.post("/v1/playbooks", content=never)).status_code == 201
 
     await stack.fold(health(8, "green", "red"))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -36,11 +37,11 @@ codes = st.sampled_from(["a", "b", "c"])
 ref = "ingest/00000000-0000-4000-8000-000000000001"
 
 
-def _merge_patch(**fields: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+def _merge_patch(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional={name: st.none() | values for name, values in fields.items()})
 
 
-DATA = {
+DATA: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "usage.tracked": st.fixed_dictionaries(
         {"name": st.sampled_from(["made", "sent", "login"]), "count": st.integers(1, 9)}
     ),
@@ -108,7 +109,7 @@ def worlds(draw: st.DrawFn) -> list[CustomerEvent]:
     return made
 
 
-quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quick

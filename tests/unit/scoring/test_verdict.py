@@ -145,7 +145,9 @@ def test_versions_have_no_gaps_and_what_is_left_unpublished_is_small(
 def test_a_change_is_published_for_each_of_its_reasons_and_for_nothing_else() -> None:
     first, change = step(Verdict(), scored(80))
     assert change is not None
-    assert (change.now.version, change.previous, change.moved) == (1, None, {"first"})
+    assert change.now.version == 1
+    assert change.previous is None
+    assert change.moved == {"first"}
 
     def moved(score: Score) -> set[str]:
         published = step(first, score)[1]

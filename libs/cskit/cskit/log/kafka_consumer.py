@@ -267,7 +267,9 @@ async def _leave(kafka: Any, group: str) -> None:
     await asyncio.wait((leaving,), timeout=_LEAVE)
     if leaving.done() and not leaving.cancelled() and leaving.exception() is None:
         return
-    log.warning("log.leave_failed", group=group, task=repr(leaving))
+    failed = leaving.done() and not leaving.cancelled()
+    reason = repr(leaving.exception()) if failed else "cut short" if leaving.done() else f"not done in {_LEAVE:.0f} s"
+    log.warning("log.leave_failed", group=group, reason=reason)
     leaving.cancel()
     if kafka._fetcher is not None:
         for task in (kafka._fetcher._fetch_task, *kafka._fetcher._pending_tasks):

@@ -86,12 +86,22 @@ class _Resolver:
     def __init__(self, known: Mapping[str, Known]) -> None:
         self._person_of = {user: one.person for user, one in known.items()}
         self._people = {one.person: one for one in known.values()}
+        self._accounts: list[AccountId | None] = []
+        self._waiting: dict[PersonId, list[int]] = {}
         self._plan = Plan()
 
     def run(self, drafts: Sequence[Draft]) -> Plan:
-        accounts = [self._account_of(draft) for draft in drafts]
+        for at, draft in enumerate(drafts):
+            account = self._account_of(draft)
+            self._accounts.append(account)
+            if account is None and draft.user is not None:
+                self._waiting.setdefault(self._person_of[draft.user], []).append(at)
         plan = self._plan
-        plan.placed = [self._placed(draft, account) for draft, account in zip(drafts, accounts, strict=True)]
+        plan.placed = [
+            # a person of the end: who was merged meanwhile goes by the new id
+            Placed(draft, account, None if draft.user is None else self._person_of[draft.user])
+            for draft, account in zip(drafts, self._accounts, strict=True)
+        ]
         plan.known = {user: self._people[person] for user, person in self._person_of.items()}
         return plan
 
@@ -108,21 +118,21 @@ class _Resolver:
             self._join(person, draft.account)
         return draft.account or self._people[person].account
 
-    def _placed(self, draft: Draft, account: AccountId | None) -> Placed:
-        if draft.user is None:
-            return Placed(draft, account, None)
-        person = self._person_of[draft.user]  # of the end: who was merged meanwhile goes by the new id
-        return Placed(draft, account or self._people[person].account, person)
-
     def _link(self, person: PersonId, account: AccountId, time: datetime, *, moves: bool) -> None:
         one = self._people[person]
         newer = one.linked_at is None or one.linked_at <= time
         if one.account == account or not (one.account is None or (moves and newer)):
             return
-        if one.account is None:
-            self._plan.released.add(person)
         self._plan.links[person] = (account, time)
         self._people[person] = replace(one, account=account, linked_at=time)
+        if one.account is None:
+            self._release(person, account)
+
+    def _release(self, person: PersonId, account: AccountId) -> None:
+        """What waits for the person goes to the account, here and in the database."""
+        self._plan.released.add(person)
+        for at in self._waiting.pop(person, ()):
+            self._accounts[at] = account
 
     def _join(self, person: PersonId, account: AccountId) -> None:
         one = self._people[person]
@@ -142,7 +152,7 @@ class _Resolver:
             if who == gone:
                 self._person_of[user] = person
         self._plan.merges.append(Merge(gone, person, other.accounts))
-        self._plan.released.add(person)
+        self._waiting.setdefault(person, []).extend(self._waiting.pop(gone, ()))
         said = self._plan.people.pop(gone, [])
         if said:
             self._plan.people.setdefault(person, [])[:0] = said
@@ -150,5 +160,8 @@ class _Resolver:
         self._plan.released.discard(gone)
         if other.account is not None and other.linked_at is not None:
             self._link(person, other.account, other.linked_at, moves=False)
+        account_now = self._people[person].account
+        if account_now is not None:
+            self._release(person, account_now)
         for account in sorted(other.accounts):
             self._join(person, account)

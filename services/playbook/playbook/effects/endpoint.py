@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from cskit.webhooks import new_secret
 
 OVERLAP: Final = timedelta(hours=24)  # how long the secret before signs along
-BROADCAST: Final = ("task.created", "task.changed", "task.completed", "task.overdue")  # what "*" sends, by type
+Subscription = Literal["task.created", "task.changed", "task.completed", "task.overdue"]  # what goes to "*"
 TEST: Final = "webhook.test"
 
 

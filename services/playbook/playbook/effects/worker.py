@@ -13,7 +13,7 @@ from typing import Final
 
 from cskit import failpoints
 from cskit.clock import Clocks
-from cskit.db import Database, DatabaseUnavailable, Tx
+from cskit.db import Database, DatabaseUnavailable
 from cskit.messages import UnitOfWork, UnitOfWorks
 from cskit.observability import EFFECT_SECONDS, EFFECTS, bind_traceparent, get_logger
 from cskit.webhooks import TIMEOUT, Attempt, WebhookSender

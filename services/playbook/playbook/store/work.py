@@ -15,6 +15,7 @@ from cskit.db import Tx
 from csmodels.ids import AccountId, PlaybookId, RunId, TaskId
 from playbook.domain.run import Cause, Enrolled, Reason, Run, State, View
 from playbook.domain.task import Status, Task
+from playbook.effects_tables import deliveries, effects
 from playbook.tables import accounts, notes, runs, tasks, timers
 
 _ACTIVE_TASKS: ColumnElement[bool] = tasks.c.status.in_([Status.OPEN.value, Status.SNOOZED.value])
@@ -141,8 +142,10 @@ async def next_timer(tx: Tx) -> datetime | None:
 
 
 async def forget_accounts(tx: Tx, ids: Collection[AccountId]) -> None:
-    """Delete what was known of erased accounts; runs and tasks stay as ended records without texts."""
-    for table in (accounts, notes):
+    """Delete what was known of erased accounts, and their webhooks; runs and tasks stay as ended records, textless."""
+    sent = select(effects.c.id).where(effects.c.account.in_(sorted(ids)))
+    await tx.execute(delete(deliveries).where(deliveries.c.effect.in_(sent)))
+    for table in (accounts, notes, effects):
         await tx.execute(delete(table).where(table.c.account.in_(sorted(ids))))
 
 

@@ -6,6 +6,7 @@
     features   features(facts, at, card, zone, stopped) -> Features; assess(...) -> Score; months_needed
     profile    the account as health.changed and the list of accounts show it
     feeds      the feeds that stopped, folded from control records
+    retention  forgotten, oldest_month: what goes after 400 days
     codec      facts to bytes and back; canonical(facts) for equality and audits
 
 Order of arrival is free: any order of the same events gives equal facts (`canonical`). Two exceptions: account.erased

@@ -33,7 +33,7 @@ class Profile:
 
 
 def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
-    """The account's profile at a moment (name, country, time zone and locale always as now); needs the slow part only."""
+    """The account's profile at a moment (name, country, time zone, locale: as now); needs the slow part only."""
     slow = facts.slow
     living = contracts.living(slow, at, zone)
     ends = [end for contract in living if (end := contracts.day(read(contract, "ends_on", at))) is not None]

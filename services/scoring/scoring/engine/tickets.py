@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from scoring.domain.scorecard import OpenTickets
 from scoring.engine.contracts import moment
 from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Register, last, read, since
 
-_DONE = ("solved", "closed")
+DONE: Final = ("solved", "closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def last_change(slow: SlowFacts, at: datetime) -> datetime | None:
 def _is_done(ticket: Register, at: datetime) -> bool:
     """By status, unless solved_at was said later: a ticket opened again may keep its old solved_at."""
     status, solved = last(ticket, "status", at), last(ticket, "solved_at", at)
-    by_status = status is not None and status.value in _DONE
+    by_status = status is not None and status.value in DONE
     if solved is None or (status is not None and status.value is not None and status.stamp >= solved.stamp):
         return by_status
     solved_at = moment(solved.value)

@@ -55,6 +55,7 @@ class Effect:
     next_at: datetime
     reason: str | None
     last_error: str | None
+    replay: str | None
     created_at: datetime
 
 
@@ -219,6 +220,12 @@ async def page(
     return [(effect, attempts.get(effect.id, [])) for effect in found]
 
 
+async def one(tx: Tx, id_: str) -> tuple[Effect, Sequence[Delivery]]:
+    """An effect that exists, with its attempts."""
+    (row,) = await tx.fetch(select(effects).where(_t.id == id_))
+    return _effect(row), (await _deliveries_of(tx, [id_])).get(id_, [])
+
+
 async def find(tx: Tx, endpoint: str, id_: str, *, lock: bool = False) -> Effect | None:
     """An effect of this endpoint; `lock` for a caller that changes it."""
     statement = select(effects).where(_t.id == id_, _t.endpoint == endpoint)
@@ -231,9 +238,9 @@ async def any_of(tx: Tx, endpoint: str) -> bool:
     return bool(await tx.fetch(select(_t.id).where(_t.endpoint == endpoint).limit(1)))
 
 
-async def send_again(tx: Tx, id_: str, now: datetime) -> None:
-    """From the start of the schedule, with the same id and body."""
-    values = {"status": State.PENDING.value, "attempt": 0, "next_at": now, "leased_by": None, "reason": None}
+async def send_again(tx: Tx, id_: str, request: str, now: datetime) -> None:
+    """From the start of the schedule, with the same id and body; `request` is the one that asked for it."""
+    values = {"status": State.PENDING.value, "attempt": 0, "next_at": now, "reason": None, "replay": request}
     await tx.execute(update(effects).where(_t.id == id_).values(**values))
 
 
@@ -246,12 +253,6 @@ async def give_up_all(tx: Tx, endpoint: str, reason: str) -> int:
 # Forgetting
 
 
-async def forget_accounts(tx: Tx, accounts: Collection[str]) -> None:
-    """Delete the effects of erased accounts with their attempts, also what is not delivered yet."""
-    if accounts:
-        await _delete(tx, select(_t.id).where(_t.account.in_(sorted(accounts))))
-
-
 async def settled_before(tx: Tx, moment: datetime, limit: int) -> Sequence[str]:
     """Effects that were made before that moment and are delivered or given up."""
     settled = _t.status.in_([State.DELIVERED.value, State.FAILED.value])
@@ -261,10 +262,6 @@ async def settled_before(tx: Tx, moment: datetime, limit: int) -> Sequence[str]:
 
 async def forget(tx: Tx, ids: Sequence[str]) -> None:
     """Delete effects with their attempts."""
-    await _delete(tx, ids)
-
-
-async def _delete(tx: Tx, ids: Any) -> None:
     await tx.execute(delete(deliveries).where(deliveries.c.effect.in_(ids)))
     await tx.execute(delete(effects).where(_t.id.in_(ids)))
 
@@ -285,7 +282,7 @@ def _effect(row: Row[Any]) -> Effect:
     return Effect(
         id=row.id, endpoint=row.endpoint, type=row.type, account=row.account, run=row.run, step=row.step,
         status=State(row.status), attempt=row.attempt, sends=row.sends, next_at=row.next_at, reason=row.reason,
-        last_error=row.last_error, created_at=row.created_at,
+        last_error=row.last_error, replay=row.replay, created_at=row.created_at,
     )  # fmt: skip
 
 

@@ -95,6 +95,7 @@ def upgrade() -> None:
         sa.Column("details", Json(), nullable=False),
     )
     op.create_index("ix_audit_at", "audit", ["at", "id"])
+    _create_effects()
 
 
 def _create_tasks() -> None:
@@ -126,6 +127,58 @@ def _create_tasks() -> None:
     op.create_index("ix_tasks_owner", "tasks", ["owner", "status", "due_at"])
     op.create_index("ix_tasks_due", "tasks", ["due_at", "id"])
     op.create_index("ix_tasks_run", "tasks", ["run"])
+
+
+def _create_effects() -> None:
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("secrets", Json(), nullable=False),
+        sa.Column("types", Json(), nullable=False),
+        sa.Column("owner", sa.String(128)),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("reason", sa.String(64)),
+        sa.Column("failing_since", Instant()),
+        sa.Column("throttled_until", Instant()),
+        sa.Column("write_id", sa.String(36), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+    )
+    op.create_table(
+        "effects",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("endpoint", sa.String(64), nullable=False),
+        sa.Column("type", sa.String(64), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("account", sa.String(128)),
+        sa.Column("run", sa.String(36)),
+        sa.Column("step", sa.String(64)),
+        sa.Column("traceparent", sa.String(64)),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("sends", sa.Integer(), nullable=False),
+        sa.Column("next_at", Instant(), nullable=False),
+        sa.Column("leased_by", sa.String(160)),
+        sa.Column("reason", sa.String(64)),
+        sa.Column("last_error", sa.Text()),
+        sa.Column("replay", sa.String(36)),
+        sa.Column("created_at", Instant(), nullable=False),
+    )
+    waiting = sa.text("status IN ('pending', 'sending')")
+    op.create_index(
+        "ix_effects_due", "effects", ["endpoint", "next_at", "id"], sqlite_where=waiting, postgresql_where=waiting
+    )
+    op.create_index("ix_effects_endpoint", "effects", ["endpoint", "created_at", "id"])
+    op.create_index("ix_effects_account", "effects", ["account"])
+    op.create_table(
+        "deliveries",
+        sa.Column("effect", sa.String(36), primary_key=True),
+        sa.Column("number", sa.BigInteger(), primary_key=True),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("status_code", sa.Integer()),
+        sa.Column("seconds", sa.Float(53), nullable=False),
+        sa.Column("error", sa.Text()),
+    )
 
 
 def _unique_where(name: str, table: str, columns: list[str], where: str) -> None:

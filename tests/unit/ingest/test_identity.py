@@ -1,0 +1,125 @@
+"""Who is who: the laws that hold however a client cuts its events into requests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csmodels.catalogue import parse_data
+from csmodels.ids import AccountId, EventId, PersonId
+from ingest.domain.drafts import Draft
+from ingest.domain.identity import Known, others_of, resolve, users_of
+
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
+USAGE = parse_data("usage.tracked", {"name": "report"})
+
+
+def draft(number: int, user: str | None, **more: object) -> Draft:
+    made = Draft(number, f"e-{number}", EventId(f"e-{number}"), "usage.tracked", NOW, NOW, False, False, USAGE, user)
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+@dataclass
+class Directory:
+    """What the database does with a plan, in memory."""
+
+    users: dict[str, PersonId] = field(default_factory=dict)
+    people: dict[PersonId, Known] = field(default_factory=dict)
+    waiting: list[tuple[PersonId, str]] = field(default_factory=list)
+    log: dict[str, AccountId] = field(default_factory=dict)
+
+    def take(self, drafts: Sequence[Draft]) -> None:
+        for user in users_of(drafts):
+            person = PersonId(f"person of {user}")
+            if self.users.setdefault(user, person) == person and person not in self.people:
+                self.people[person] = Known(person, None, None, frozenset(), user.startswith("anon:"))
+        named = [user for user in users_of(drafts) | others_of(drafts) if user in self.users]
+        plan = resolve(drafts, {user: self.people[self.users[user]] for user in named})
+        for merge in plan.merges:
+            self.users = {u: merge.into if p == merge.gone else p for u, p in self.users.items()}
+            self.waiting = [(merge.into if p == merge.gone else p, e) for p, e in self.waiting]
+        for user, known in plan.known.items():
+            self.users[user] = known.person
+            self.people[known.person] = known
+        for person in plan.released:
+            account = self.people[person].account
+            assert account is not None
+            self.log |= {event: account for who, event in self.waiting if who == person}
+            self.waiting = [(who, event) for who, event in self.waiting if who != person]
+        for one in plan.placed:
+            if one.account is not None:
+                self.log[one.draft.id] = one.account
+            elif one.draft.type is not None:
+                assert one.person is not None
+                self.waiting.append((one.person, one.draft.id))
+
+
+USERS = st.sampled_from(["u-1", "u-2", "anon:a", "anon:b"])
+ACCOUNTS = st.sampled_from(["x", "y", "z"])
+TIMES = st.integers(0, 5).map(lambda days: NOW - timedelta(days=days))
+KINDS = st.one_of(
+    st.builds(dict),
+    st.builds(dict, account=ACCOUNTS),
+    st.builds(dict, account=ACCOUNTS, moves=st.just(True)),
+    st.builds(dict, absorbs=st.sampled_from([("anon:a",), ("anon:b",)])),
+    st.builds(dict, absorbs=USERS.map(lambda u: (u,)), absorbs_named=st.just(True), type=st.none(), data=st.none()),
+)
+ITEMS = st.lists(st.tuples(USERS, TIMES, KINDS), max_size=12)
+
+
+@given(items=ITEMS, cuts=st.sets(st.integers(1, 11)))
+def test_one_request_or_many_come_to_the_same(
+    items: list[tuple[str, datetime, dict[str, object]]], cuts: set[int]
+) -> None:
+    drafts = [draft(n, user, time=time, **more) for n, (user, time, more) in enumerate(items)]
+    whole, parts = Directory(), Directory()
+
+    whole.take(drafts)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(drafts)), len(drafts)]
+    for start, end in zip(edges, edges[1:], strict=False):
+        parts.take(drafts[start:end])
+
+    assert whole.log == parts.log
+    assert sorted(event for _, event in whole.waiting) == sorted(event for _, event in parts.waiting)
+    shared = whole.users.keys() & parts.users.keys()
+    assert {u: whole.people[whole.users[u]].account for u in shared} == {
+        u: parts.people[parts.users[u]].account for u in shared
+    }
+
+
+@given(items=ITEMS)
+def test_every_event_is_on_one_account_or_waits_and_none_is_lost(
+    items: list[tuple[str, datetime, dict[str, object]]],
+) -> None:
+    drafts = [draft(n, user, time=time, **more) for n, (user, time, more) in enumerate(items)]
+    directory = Directory()
+
+    directory.take(drafts)
+
+    waiting = [event for _, event in directory.waiting]
+    assert sorted([*directory.log, *waiting]) == sorted(one.id for one in drafts if one.type is not None)
+    assert all(directory.people[person].account is None for person, _ in directory.waiting)
+
+
+@given(items=ITEMS)
+def test_what_is_told_again_changes_nothing_more(items: list[tuple[str, datetime, dict[str, object]]]) -> None:
+    drafts = [draft(n, user, time=time, **more) for n, (user, time, more) in enumerate(items) if not more.get("moves")]
+    directory = Directory()
+    directory.take(drafts)
+    users, log = dict(directory.users), dict(directory.log)
+
+    directory.take(drafts)
+
+    assert directory.users == users
+    assert directory.log.keys() == log.keys()
+
+
+def test_an_event_of_somebody_known_where_it_happens_needs_no_write() -> None:
+    known = Known(PersonId("p"), AccountId("x"), NOW, frozenset({AccountId("x")}), False)
+
+    plan = resolve([draft(0, "u-1"), draft(1, "u-1", account="x"), draft(2, None, account="y")], {"u-1": known})
+
+    assert not plan.changes
+    assert [one.account for one in plan.placed] == ["x", "x", "y"]
