@@ -44,6 +44,11 @@ class Process:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._running is not None and self._running.returncode is None
+
+    @property
     def pid(self) -> int:
         assert self._running is not None
         return self._running.pid

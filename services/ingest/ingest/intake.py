@@ -130,8 +130,7 @@ class Intake:
         async with self._unit_of_work() as uow:
             loaded = await identity.ensure(uow, source, fresh, others, now)
             plan = resolve(drafts, loaded.known)
-            await identity.save(uow, source, loaded, plan, now)
-            released = await identity.release(uow, plan.released, now)
+            released = await identity.save(uow, source, loaded, plan, now)
             told = [*merge_events(plan.merges, now), *released]
             uow.publish(CUSTOMER_EVENTS, told, traceparent=current_traceparent())
         self._cache.wrote(source, plan.known, merged=bool(plan.merges))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from cskit.messages import UnitOfWork
+from cskit.messages import UnitOfWork, event_record
 from cskit.observability import bind_traceparent
 from csmodels.envelope import Event as WireEvent
 from csmodels.health import HealthChanged as WireHealthChanged
@@ -56,10 +56,11 @@ _MOMENTS: Final[Mapping[str, Callable[[datetime], tasks.Event]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a ledger needs beside its transaction: where webhooks go, and the zone of those who have no calendar."""
+    """What a ledger needs beside its transaction: where webhooks go, the zone of those without a calendar."""
 
     enqueue: Enqueue
     zone: str
+    wake_timers: Callable[[], None]  # called after a commit that put timers in
 
 
 class Ledger:
@@ -286,8 +287,9 @@ class Ledger:
         work.save_runs(uow.tx, self._changed_runs.values())
         work.save_tasks(uow.tx, self._changed_tasks.values())
         work.add_timers(uow.tx, self._timers)
-        for trace, event in self._events:
-            uow.publish(PLAYBOOK_EVENTS, [event], traceparent=trace)
+        if self._timers:
+            uow.after_commit(self._means.wake_timers)
+        uow.send([event_record(PLAYBOOK_EVENTS, event, traceparent=trace) for trace, event in self._events])
         for trace, endpoint, id_, type_, data, run, step in self._webhooks:
             with bind_traceparent(trace):
                 await self._means.enqueue(uow, endpoint, id_, type_, self._now, data, run, step)

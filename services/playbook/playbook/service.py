@@ -66,7 +66,8 @@ def assemble(platform: Platform, effects: Effects) -> Service:
     units = platform.units_of_work(NAME, PLUMBING)
     clocks = platform.clocks
     playbooks = Playbooks(units, clocks.world)
-    means = Means(effects.enqueue, platform.settings.time_zone)
+    wake_timers = asyncio.Event()
+    means = Means(effects.enqueue, platform.settings.time_zone, wake_timers.set)
     edge = Edge(database, units, playbooks, means, clocks.world)
 
     async def ready() -> Mapping[str, str]:
@@ -93,7 +94,7 @@ def assemble(platform: Platform, effects: Effects) -> Service:
                 topics=[HEALTH_EVENTS, CUSTOMER_EVENTS],
                 handler=PlaybookHandler(playbooks, means, clocks.world),
             ),
-            Timers(database, units, playbooks, means, clocks),
+            Timers(database, units, playbooks, means, clocks, wake_timers),
             *effects.workers,
         ],
         database=database,

@@ -1,8 +1,10 @@
 """Timers: deadlines, reminders, due moments and ends of snoozes, taken when the world clock has reached them."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from cskit.clock import Clocks
 from cskit.db import Database, DatabaseUnavailable
@@ -19,7 +21,7 @@ log = get_logger()
 class Pace:
     """How timers are taken: so many in one transaction, and a look at the table that often (seconds of the wall).
 
-    The look finds what other replicas and consumers have put in; it also bounds how late a timer fires.
+    The look finds what other replicas have put in; what this process put in wakes the worker.
     """
 
     batch: int = 200
@@ -38,6 +40,7 @@ class Timers:
         playbooks: Playbooks,
         means: Means,
         clocks: Clocks,
+        wake: asyncio.Event,
         pace: Pace | None = None,
     ) -> None:
         self._database = database
@@ -45,11 +48,13 @@ class Timers:
         self._playbooks = playbooks
         self._means = means
         self._clocks = clocks
+        self._wake = wake
         self._pace = pace or Pace()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Take what is due, then sleep until the next is due, a look is due, or `stop`."""
+        """Take what is due, then sleep until the next is due, something is put in, a look is due, or `stop`."""
         while not stop.is_set():
+            self._wake.clear()
             try:
                 while not stop.is_set() and await self.fire() == self._pace.batch:
                     pass
@@ -80,13 +85,15 @@ class Timers:
     async def _sleep(self, stop: asyncio.Event) -> None:
         async with self._database.read() as tx:
             due = await work.next_timer(tx)
-        waits = [stop.wait()] if due is None else [stop.wait(), self._clocks.world.sleep_until(due)]
+        waits: list[Coroutine[Any, Any, object]] = [stop.wait(), self._wake.wait()]
+        if due is not None:
+            waits.append(self._clocks.world.sleep_until(due))
         await _first(self._pace.look, *waits)
 
 
-async def _first(seconds: float, *waits: object) -> None:
+async def _first(seconds: float, *waits: Coroutine[Any, Any, object]) -> None:
     """Return when the first of `waits` is done, or after so many seconds of the wall."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[call-overload]
+    tasks = [asyncio.create_task(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:

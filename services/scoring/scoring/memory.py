@@ -13,9 +13,6 @@ class Memory:
         self._size = size
         self._accounts: OrderedDict[str, Account] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self._accounts)
-
     def get(self, id_: str) -> Account | None:
         """The account, if it is here; it counts as seen now."""
         account = self._accounts.get(id_)

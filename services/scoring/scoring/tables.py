@@ -95,7 +95,7 @@ history = Table(
 partitions = Table(
     "partitions",
     metadata,
-    Column("partition", Integer, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("hour", Instant),  # null before the first tick
     Column("at", Instant),  # the latest moment as of which events were scored
     Column("feeds", Json(), nullable=False),  # family -> since, of the families that are stopped

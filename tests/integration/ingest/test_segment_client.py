@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
-from segment.analytics.client import Client
+from segment.analytics import client as segment
+
+Client: Any = segment.Client
 
 
 @pytest.mark.parametrize("gzip", [False, True])

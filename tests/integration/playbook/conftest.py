@@ -3,6 +3,8 @@
 Sending is another part's: here a table keeps what was put in, in the transaction in which it was put.
 """
 
+import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -154,8 +156,6 @@ def erased(account: str = "acme") -> Event:
 
 
 def _event(document: dict[str, Any]) -> Event:
-    import json
-
     event: Event = TYPES[document["type"]].model_validate_json(json.dumps(document))
     return event
 
@@ -184,7 +184,8 @@ async def opened(folder: Path, *, database_url: str | None = None) -> AsyncItera
         service = assemble(platform, Effects(enqueue))
         units = platform.units_of_work("playbook", PLUMBING)
         playbooks = Playbooks(units, world)
-        means = Means(enqueue, settings.time_zone)
+        wake = asyncio.Event()
+        means = Means(enqueue, settings.time_zone, wake.set)
         handler = PlaybookHandler(playbooks, means, world)
         await handler.on_assigned(frozenset())
         app = make_app("playbook", service.routers, keys=platform.keys, clocks=clocks, ready=service.ready)
@@ -193,7 +194,7 @@ async def opened(folder: Path, *, database_url: str | None = None) -> AsyncItera
             base_url="http://playbook",
             headers={"Authorization": f"Bearer {keys['all']}"},
         ) as api:
-            timers_ = Timers(database, units, playbooks, means, clocks)
+            timers_ = Timers(database, units, playbooks, means, clocks, wake)
             yield Stack(platform, service, handler, timers_, world, api, keys)
     finally:
         await platform.close()

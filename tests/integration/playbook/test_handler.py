@@ -9,7 +9,7 @@ from tests.integration.playbook.conftest import NOW, Stack, answer, erased, heal
 
 from cskit.messages import UnitOfWork
 from csmodels.ids import derived_id
-from playbook.tables import PLUMBING, accounts, runs, tasks, timers
+from playbook.tables import PLUMBING, accounts, notes, runs, tasks, timers
 
 RESCUE = "rescue-declining-usage"
 
@@ -105,6 +105,15 @@ async def test_red_again_within_thirty_days_starts_nothing_and_afterwards_it_doe
     assert len(await stack.rows(runs)) == 2
 
 
+async def test_a_task_may_close_and_another_of_its_step_open_in_one_batch(stack: Stack) -> None:
+    await stack.fold(health(1))
+    stack.world.advance(timedelta(days=31))
+
+    await stack.fold(health(2, "green", "red"), health(3))
+
+    assert sorted(task["status"] for task in await stack.rows(tasks)) == ["cancelled", "open"]
+
+
 async def test_a_changed_answer_updates_the_open_task(stack: Stack) -> None:
     await stack.fold(health(1, "yellow", "grey"))
 
@@ -174,15 +183,19 @@ async def test_usage_is_passed_over_without_a_look_at_the_account(stack: Stack) 
 
 
 async def test_an_erased_account_leaves_no_health_no_note_and_no_open_task(stack: Stack) -> None:
+    await stack.fold(health(6, "yellow", "grey"), answer(3))
+    (listen,) = await stack.rows(tasks)
+    body = {"outcome": "reached", "note": "Wants the report back."}
+    assert (await stack.api.post(f"/v1/tasks/{listen['id']}/complete", json=body)).status_code == 200
     await stack.fold(health(7))
-    (task,) = await stack.rows(tasks)
+    assert len(await stack.rows(notes)) == 1
 
     await stack.fold(erased())
 
-    (run,) = await stack.rows(runs)
-    assert (run["state"], run["reason"]) == ("ended", "account_erased")
-    assert (await stack.rows(accounts), (await stack.rows(tasks))[0]["status"]) == ([], "cancelled")
-    assert task["status"] == "open"
+    ended = {run["playbook"]: run["reason"] for run in await stack.rows(runs)}
+    assert ended == {RESCUE: "account_erased", "detractor-follow-up": "completed"}
+    assert sorted(task["status"] for task in await stack.rows(tasks)) == ["cancelled", "completed"]
+    assert await stack.rows(accounts) == await stack.rows(notes) == []
 
 
 async def test_a_run_keeps_the_version_it_started_with(stack: Stack) -> None:

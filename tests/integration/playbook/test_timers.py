@@ -1,10 +1,12 @@
 """What comes due on the world clock."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.integration.playbook.conftest import Stack, health, webhooks
 
+from playbook.handlers import PlaybookHandler
 from playbook.tables import runs, tasks, timers
 from playbook.timers import Pace, Timers
 
@@ -67,7 +69,7 @@ async def test_many_timers_are_taken_in_batches_by_several_replicas_once_each(st
     replicas = [
         Timers(
             stack.service.database, stack.timers._units, stack.timers._playbooks, stack.timers._means,
-            stack.platform.clocks, Pace(batch=7),
+            stack.platform.clocks, asyncio.Event(), Pace(batch=7),
         )
         for _ in range(3)
     ]  # fmt: skip
@@ -96,3 +98,25 @@ async def test_the_worker_sleeps_by_the_world_and_stops_when_it_is_told(stack: S
 
     async with asyncio.timeout(1):
         await working
+
+
+async def test_a_timer_that_is_put_in_and_due_soon_wakes_the_worker_from_a_longer_sleep(stack: Stack) -> None:
+    wake = asyncio.Event()
+    means = replace(stack.timers._means, wake_timers=wake.set)
+    units, playbooks = stack.timers._units, stack.timers._playbooks
+    patient = Timers(stack.service.database, units, playbooks, means, stack.platform.clocks, wake, Pace(look=60.0))
+    handler = PlaybookHandler(playbooks, means, stack.world)
+    stop = asyncio.Event()
+    working = asyncio.create_task(patient.run(stop))
+    await asyncio.sleep(0.2)
+
+    async with units() as uow:
+        await handler.on_batch(stack.messages([health(7)]), uow)
+    await asyncio.sleep(0.2)
+    stack.world.advance(30 * DAY)
+
+    async with asyncio.timeout(5):
+        while await stack.rows(timers):
+            await asyncio.sleep(0.02)
+    stop.set()
+    await working

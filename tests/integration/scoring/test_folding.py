@@ -4,10 +4,6 @@ import random
 from datetime import datetime
 
 import pytest
-from scoring.scorecards import built_in
-from scoring.settings import ScoringSettings
-from scoring.store import folding
-from scoring.tables import PLUMBING, metadata, scorecards
 from sqlalchemy import select
 from tests.integration.scoring.conftest import Fresh
 from tests.integration.scoring.world import (
@@ -33,14 +29,18 @@ from cskit.db import Database
 from cskit.migrate import differences
 from cskit.settings import SettingsError
 from scoring.handlers import ScoringHandler
+from scoring.scorecards import built_in
+from scoring.settings import ScoringSettings
+from scoring.store import folding
+from scoring.tables import PLUMBING, metadata, scorecards
 
 MIDNIGHT = NOON.replace(hour=0) + DAY
 
 
-def story(accounts: list[str], days: int = 3) -> Stream:
+def story(accounts: list[str], days: int = 2) -> Stream:
     """An import, then days of life with hourly ticks: usage, a ticket that ages and is solved, an override."""
     stream = Stream().append(*busy_weeks(accounts))
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     for hours in range(1, days * 24 + 1):
         hour = NOON + hours * HOUR
         for account in accounts:
@@ -118,7 +118,7 @@ async def test_what_is_in_memory_makes_no_difference(fresh: Fresh) -> None:
     assert await forgetful.everything() == expected
 
 
-@pytest.mark.parametrize("every", [1, 7, 10_000])
+@pytest.mark.parametrize("every", [3, 10_000])
 async def test_facts_and_closings_do_not_depend_on_where_batches_are_cut(fresh: Fresh, every: int) -> None:
     stream = story(neighbours(2))
 
@@ -348,7 +348,7 @@ async def test_a_second_zone_is_refused_with_a_sentence(database: Database) -> N
 
     await handler("Asia/Tokyo").on_assigned(frozenset())
 
-    with pytest.raises(SettingsError, match="KIZASHI_TIME_ZONE is UTC, but .* Asia/Tokyo since its first start"):
+    with pytest.raises(SettingsError, match=r"KIZASHI_TIME_ZONE is UTC, but .* Asia/Tokyo since its first start"):
         await handler("UTC").on_assigned(frozenset())
     async with database.read() as tx:
         assert await folding.stored_zone(tx, PLUMBING) == "Asia/Tokyo"

@@ -1,4 +1,4 @@
-"""A small world for the tests of scoring's service half: a log in memory, cut into batches at will, and a real database."""
+"""A small world for the tests of scoring: a log in memory, cut into batches at will, and a real database."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,13 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scoring.account import Account
-from scoring.engine.codec import canonical
-from scoring.handlers import ScoringHandler
-from scoring.scorecards import built_in
-from scoring.settings import ScoringSettings
-from scoring.store import folding
-from scoring.tables import PLUMBING, account_months, history, live, partitions
 from sqlalchemy import select
 
 from cskit.clock import Clocks, FrozenClock, RealClock
@@ -22,6 +15,13 @@ from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS
+from scoring.account import Account
+from scoring.engine.codec import canonical
+from scoring.handlers import ScoringHandler
+from scoring.scorecards import built_in
+from scoring.settings import ScoringSettings
+from scoring.store import folding
+from scoring.tables import PLUMBING, account_months, history, live, partitions
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)  # a Wednesday
 DAY = timedelta(days=1)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,15 +12,15 @@ from hypothesis import strategies as st
 from csmodels.catalogue import parse_data
 from csmodels.ids import AccountId, EventId, PersonId
 from ingest.domain.drafts import Draft
-from ingest.domain.identity import Known, others_of, resolve, users_of
+from ingest.domain.identity import Known, Merge, others_of, resolve, users_of
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 USAGE = parse_data("usage.tracked", {"name": "report"})
 
 
-def draft(number: int, user: str | None, **more: object) -> Draft:
+def draft(number: int, user: str | None, **more: Any) -> Draft:
     made = Draft(number, f"e-{number}", EventId(f"e-{number}"), "usage.tracked", NOW, NOW, False, False, USAGE, user)
-    return replace(made, **more)  # type: ignore[arg-type]
+    return replace(made, **more)
 
 
 @dataclass
@@ -37,21 +39,22 @@ class Directory:
                 self.people[person] = Known(person, None, None, frozenset(), user.startswith("anon:"))
         named = [user for user in users_of(drafts) | others_of(drafts) if user in self.users]
         plan = resolve(drafts, {user: self.people[self.users[user]] for user in named})
-        for merge in plan.merges:
-            self.users = {u: merge.into if p == merge.gone else p for u, p in self.users.items()}
-            self.waiting = [(merge.into if p == merge.gone else p, e) for p, e in self.waiting]
+        for step in plan.steps:
+            if isinstance(step, Merge):
+                self.users = {u: step.into if p == step.gone else p for u, p in self.users.items()}
+                self.waiting = [(step.into if p == step.gone else p, e) for p, e in self.waiting]
+            else:
+                self.log |= {event: step.account for who, event in self.waiting if who == step.person}
+                self.waiting = [(who, event) for who, event in self.waiting if who != step.person]
         for user, known in plan.known.items():
             self.users[user] = known.person
             self.people[known.person] = known
-        for person in plan.released:
-            account = self.people[person].account
-            assert account is not None
-            self.log |= {event: account for who, event in self.waiting if who == person}
-            self.waiting = [(who, event) for who, event in self.waiting if who != person]
         for one in plan.placed:
+            if one.draft.type is None:
+                continue
             if one.account is not None:
                 self.log[one.draft.id] = one.account
-            elif one.draft.type is not None:
+            else:
                 assert one.person is not None
                 self.waiting.append((one.person, one.draft.id))
 
@@ -59,26 +62,25 @@ class Directory:
 USERS = st.sampled_from(["u-1", "u-2", "anon:a", "anon:b"])
 ACCOUNTS = st.sampled_from(["x", "y", "z"])
 TIMES = st.integers(0, 5).map(lambda days: NOW - timedelta(days=days))
-KINDS = st.one_of(
+KINDS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.builds(dict),
     st.builds(dict, account=ACCOUNTS),
     st.builds(dict, account=ACCOUNTS, moves=st.just(True)),
     st.builds(dict, absorbs=st.sampled_from([("anon:a",), ("anon:b",)])),
     st.builds(dict, absorbs=USERS.map(lambda u: (u,)), absorbs_named=st.just(True), type=st.none(), data=st.none()),
 )
+Items = list[tuple[str, datetime, dict[str, Any]]]
 ITEMS = st.lists(st.tuples(USERS, TIMES, KINDS), max_size=12)
 
 
 @given(items=ITEMS, cuts=st.sets(st.integers(1, 11)))
-def test_one_request_or_many_come_to_the_same(
-    items: list[tuple[str, datetime, dict[str, object]]], cuts: set[int]
-) -> None:
+def test_one_request_or_many_come_to_the_same(items: Items, cuts: set[int]) -> None:
     drafts = [draft(n, user, time=time, **more) for n, (user, time, more) in enumerate(items)]
     whole, parts = Directory(), Directory()
 
     whole.take(drafts)
     edges = [0, *sorted(cut for cut in cuts if cut < len(drafts)), len(drafts)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         parts.take(drafts[start:end])
 
     assert whole.log == parts.log
@@ -91,7 +93,7 @@ def test_one_request_or_many_come_to_the_same(
 
 @given(items=ITEMS)
 def test_every_event_is_on_one_account_or_waits_and_none_is_lost(
-    items: list[tuple[str, datetime, dict[str, object]]],
+    items: Items,
 ) -> None:
     drafts = [draft(n, user, time=time, **more) for n, (user, time, more) in enumerate(items)]
     directory = Directory()
@@ -104,7 +106,7 @@ def test_every_event_is_on_one_account_or_waits_and_none_is_lost(
 
 
 @given(items=ITEMS)
-def test_what_is_told_again_changes_nothing_more(items: list[tuple[str, datetime, dict[str, object]]]) -> None:
+def test_what_is_told_again_changes_nothing_more(items: Items) -> None:
     drafts = [draft(n, user, time=time, **more) for n, (user, time, more) in enumerate(items) if not more.get("moves")]
     directory = Directory()
     directory.take(drafts)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from playbook.domain.calendar import Calendar
 
 TOKYO = Calendar("JP", "Asia/Tokyo")
-MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 12, 31), timezones=st.just(UTC))
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+MOMENTS = st.integers(0, 7 * 365 * 24 * 60).map(lambda minutes: FIRST + timedelta(minutes=minutes))
 CALENDARS = st.sampled_from([TOKYO, Calendar("US", "America/New_York"), Calendar("AE", "Asia/Dubai"), Calendar(None, "UTC")])  # fmt: skip  # noqa: E501
 
 

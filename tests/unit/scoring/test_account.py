@@ -1,144 +1,119 @@
-"""What the facts tell beside the measures: profile, override, feeds, retention."""
+"""An account between two cuts: its causes, its evaluations, and the event that leaves."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from tests.unit.scoring.builders import (
-    CARD,
-    DAY,
-    HOUR,
-    NOON,
-    TOKYO,
-    answer,
-    contract,
-    described,
-    event,
-    facts_of,
-    ticket,
-    touch,
-    usage,
-)
+import pytest
+from tests.unit.scoring.builders import ACCOUNT, CARD, DAY, HOUR, NOON, TOKYO, described, event, ticket, usage
 
-from csmodels.catalogue import CustomerEvent
-from csmodels.fields import Family
-from csmodels.internal import FeedResumed, FeedStopped
-from scoring.engine.codec import canonical
-from scoring.engine.facts import KEPT_DAYS
-from scoring.engine.features import assess, override_at
-from scoring.engine.feeds import fold_feed
-from scoring.engine.profile import profile
-from scoring.engine.retention import forgotten, oldest_month
+from scoring.account import Account, Causes, Cut, Rules, Taken, passed, taken
+from scoring.domain.calendar import Month
+from scoring.engine.facts import Facts, MonthFacts
+from scoring.engine.features import months_needed
+from scoring.publishing import health_changed
 
-REF = "ingest/00000000-0000-4000-8000-000000000001"
+UTC = ZoneInfo("UTC")
+RULES = Rules(CARD, UTC, "USD", {})
 
 
-def override(at: datetime, points: float, id_: str = "o1", expires: datetime = NOON + 30 * DAY) -> CustomerEvent:
-    data = {"override": id_, "points": points, "expires_at": expires, "author": "mika", "text_ref": REF}
-    return event("override.set", at, data)
+def unknown(*needed: datetime) -> Account:
+    months: set[Month] = {month for at in needed for month in months_needed(at, UTC)}
+    return Account(Facts(ACCOUNT).loaded({month: MonthFacts() for month in months}))
 
 
-def test_the_profile_is_as_of_its_moment() -> None:
-    events = [
-        described(NOON - 9 * DAY, name="Acme", plan="basic", segment="smb", country="JP", time_zone="Asia/Tokyo"),
-        described(NOON, plan="pro", segment=None),
-        event("owner.changed", NOON - DAY, {"from_": None, "to": "mika"}),
-        contract(NOON - 9 * DAY, "c1", status="active", mrr=Decimal("100.50"), currency="JPY", seats=3),
-        contract(NOON - 9 * DAY, "c2", status="active", mrr=Decimal("50"), ends_on=(NOON + 30 * DAY).date()),
-        contract(NOON - 9 * DAY, "c3", status="trial", mrr=Decimal("7"), currency="JPY"),
-        contract(NOON - 9 * DAY, "c4", status="ended", mrr=Decimal("9"), currency="USD", seats=9),
-        touch(NOON - 2 * DAY, "out"),
-    ]
-    facts = facts_of(events)
-
-    now, before = profile(facts, NOON, UTC, "JPY"), profile(facts, NOON - 5 * DAY, UTC, "JPY")
-
-    assert (now.name, now.plan, now.segment, now.owner, now.country) == ("Acme", "pro", None, "mika", "JP")
-    assert (now.mrr, now.seats, now.renewal_on) == (Decimal("150.50"), 3, (NOON + 30 * DAY).date())
-    assert now.last_contact_at == NOON - 2 * DAY
-    assert (before.plan, before.segment, before.owner, before.last_contact_at) == ("basic", "smb", None, None)
-    assert profile(facts, NOON, UTC, "EUR").mrr is None
+def at(moment: datetime, offset: int = 0) -> Cut:
+    return Cut(4, offset, moment)
 
 
-def test_of_overrides_in_force_the_one_set_last_counts() -> None:
-    events = [
-        override(NOON - 2 * DAY, 5, "o1"),
-        override(NOON - DAY, -4, "o2", expires=NOON + DAY),
-        event("override.ended", NOON + 2 * DAY, {"override": "o1"}),
-    ]
-    slow = facts_of(events[::-1]).slow
-
-    def points(at: datetime) -> float | None:
-        found = override_at(slow, at)
-        return found.points if found else None
-
-    assert [points(NOON + n * DAY) for n in (-3, -2, -1, 0, 1, 2)] == [None, 5, -4, -4, 5, None]
+def seen(*events: object) -> Taken:
+    return taken(unknown(NOON, NOON + 40 * DAY), events, at(NOON), RULES)  # type: ignore[arg-type]
 
 
-def test_an_override_moves_the_score_until_it_expires_by_time_alone() -> None:
-    events = [usage(NOON - n * DAY, n % 5) for n in range(80)] + [described(NOON, seats=10)]
-    plain, moved = facts_of(events, NOON), facts_of([*events, override(NOON, 7, expires=NOON + 3 * HOUR)], NOON)
+def test_causes_keep_the_newest_twenty_events_and_count_the_others() -> None:
+    events = [usage(NOON, id_=f"e{n}") for n in range(50)]
 
-    with_override = assess(moved, NOON, CARD, UTC)
+    causes = Causes().with_events(events[:30]).with_events(events[30:])
 
-    assert with_override.value - assess(plain, NOON, CARD, UTC).value == 7
-    assert with_override.override == "o1"
-    later = NOON + 3 * HOUR
-    assert assess(moved, later, CARD, UTC) == assess(plain, later, CARD, UTC)
+    assert causes.events == tuple(f"e{n}" for n in range(30, 50))
+    assert causes.more == 30
 
 
-def test_a_feed_stays_stopped_since_its_first_stop_until_it_resumes() -> None:
-    def stop(at: datetime) -> FeedStopped:
-        return FeedStopped.model_validate(_control("feed.stopped", {"family": "usage", "since": at}))
+def test_what_moved_the_score_too_little_to_be_published_is_a_cause_of_what_is() -> None:
+    first = seen(described(NOON, seats=400), usage(NOON, id_="u1"))
+    quiet = taken(first.account, [usage(NOON, id_="u2")], at(NOON), RULES)
+    assert quiet.evaluations[0].change is None
 
-    resumed = FeedResumed.model_validate(_control("feed.resumed", {"family": "usage", "at": NOON}))
-    stopped: Mapping[Family, datetime] = fold_feed(fold_feed({}, stop(NOON)), stop(NOON + HOUR))
+    loud = taken(quiet.account, [ticket(NOON, severity=1, status="open", opened_at=NOON - DAY)], at(NOON), RULES)
 
-    assert stopped == {"usage": NOON}
-    assert fold_feed(stopped, resumed) == {}
-
-
-def _control(type_: str, data: dict[str, object]) -> dict[str, object]:
-    model = FeedStopped if type_ == "feed.stopped" else FeedResumed
-    body = model.model_fields["data"].annotation.model_validate(data)  # type: ignore[union-attr]
-    return {"id": type_, "source": "ingest", "time": NOON, "receivedtime": NOON, "data": body}
+    (evaluation,) = loud.evaluations
+    assert evaluation.change is not None
+    assert evaluation.causes.events[0] == "u2"
+    assert len(evaluation.causes.events) == 2
+    assert loud.account.causes == Causes()
 
 
-def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
-    long_ago = NOON - 500 * DAY
-    events = [
-        *(described(long_ago + n * DAY, segment=f"s{n}", seats=20 + n) for n in range(5)),
-        ticket(long_ago, "done", status="solved", opened_at=long_ago, solved_at=long_ago),
-        ticket(long_ago, "open", severity=4, status="open", opened_at=long_ago),
-        contract(long_ago, status="active", seats=30),
-        answer(long_ago, 9),
-        answer(NOON - DAY, 9, "r2"),
-        touch(long_ago),
-        touch(long_ago + DAY),
-        touch(long_ago + 2 * DAY),
-        touch(NOON - 420 * DAY, "out"),
-        override(long_ago, 3, expires=long_ago + DAY),
-        *(usage(NOON - n * DAY, n % 7) for n in range(450)),
-    ]
-    days = [NOON - n * DAY for n in range(0, 280, 7)]
-    facts = facts_of(events, *days)
+def test_an_override_that_expires_is_the_cause_when_time_takes_it_away() -> None:
+    override = {
+        "override": "o1",
+        "points": -9.0,
+        "expires_at": NOON + HOUR,
+        "author": "sam",
+        "text_ref": "ingest/00000000-0000-4000-8000-000000000000",
+    }
+    set_ = seen(usage(NOON), event("override.set", NOON, override))
+    assert set_.evaluations[-1].causes.override == "o1"
 
-    kept = replace(facts, slow=forgotten(facts.slow, NOON))
+    _, (evaluation,) = passed(set_.account, NOON + 2 * HOUR, 4, 9, NOON + 2 * HOUR, RULES)
 
-    assert set(kept.slow.tickets) == {"open"}
-    assert set(kept.slow.answers) == {"r2"}
-    assert len(kept.slow.touches) == 3
-    assert kept.slow.overrides == {}
-    assert len(kept.slow.account["segment"]) == 2
-    assert [assess(kept, at, CARD, UTC).value for at in days] == [assess(facts, at, CARD, UTC).value for at in days]
-    assert forgotten(kept.slow, NOON) == kept.slow
-    assert canonical(kept)["months"] == canonical(facts)["months"]
+    assert evaluation.change is not None
+    assert (evaluation.causes.override, evaluation.causes.time, evaluation.causes.events) == ("o1", True, ())
 
 
-def test_months_are_kept_for_400_days_of_the_zone() -> None:
-    first = datetime(2026, 2, 4, 15, tzinfo=UTC)  # 5 February in Tokyo; 400 days before is 1 January 2025
+def test_an_hour_that_moves_nothing_leaves_the_times_of_what_did() -> None:
+    account = seen(usage(NOON - 2 * HOUR, received=NOON)).account
 
-    assert KEPT_DAYS == 400
-    assert oldest_month(first, TOKYO) == "2025-01"
-    assert oldest_month(first - HOUR, TOKYO) == "2024-12"
+    after, (evaluation,) = passed(account, NOON + HOUR, 4, 9, NOON + HOUR, RULES)
+
+    assert (evaluation.occurred_at, evaluation.received_at) == (NOON - 2 * HOUR, NOON)
+    assert evaluation.change is None
+    assert after.standing is not None
+    assert after.standing.at == NOON + HOUR
+
+
+def test_an_account_scored_as_of_a_later_moment_is_left_alone_by_the_hour() -> None:
+    account = seen(usage(NOON)).account
+
+    assert passed(account, NOON - HOUR, 4, 9, NOON, RULES) == (account, [])
+
+
+def test_an_account_never_scored_is_left_alone_by_the_hour() -> None:
+    assert passed(unknown(), NOON, 4, 9, NOON, RULES)[1] == []
+
+
+def test_the_hour_after_midnight_closes_the_day_in_the_portfolios_zone() -> None:
+    rules = Rules(CARD, TOKYO, "USD", {})
+    account = seen(usage(NOON)).account
+
+    _, evaluations = passed(account, NOON.replace(hour=15), 4, 9, NOON, rules)
+
+    assert [one.kind for one in evaluations] == ["closing", "change"]
+    assert evaluations[0].version is None
+
+
+def test_an_evaluation_that_is_not_published_is_no_event() -> None:
+    first = seen(described(NOON, seats=400), usage(NOON))
+    quiet = taken(first.account, [usage(NOON)], at(NOON), RULES)
+
+    with pytest.raises(ValueError, match="not published"):
+        health_changed(quiet.evaluations[0], NOON)
+
+
+def test_an_erasure_forgets_what_came_before_it_and_keeps_counting() -> None:
+    before = seen(usage(NOON)).account
+
+    done = taken(before, [event("account.erased", NOON, {"account": ACCOUNT}), usage(NOON)], at(NOON), RULES)
+
+    assert done.erased
+    assert done.account.version == before.version + 1
+    data = health_changed(done.evaluations[0], NOON).data
+    assert (data.version, data.previous.version, data.previous.band) == (before.version + 1, 0, "grey")

@@ -253,8 +253,8 @@ def test_a_register_field_is_its_last_writer_and_keeps_its_history(
 
     assert register == fill(data.draw(st.permutations(list(writes))))
     entries = register.get("f", ())
-    days = {n // 4 for n, _ in writes}  # NOON plus six hours is the evening, so a day starts at 2 of 4
-    assert len(entries) <= len(days) + 2
+    days = {(n + 2) // 4 for n, _ in writes}  # the first step is at noon, so each third of four starts a day
+    assert len(entries) <= len(days) + 1
     for n in range(-1, 205):
         end = (NOON + n * timedelta(hours=6)).replace(hour=23)
         last = [value for at, value in sorted(writes) if NOON + at * timedelta(hours=6) <= end]

@@ -32,6 +32,14 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """The person has an account now: what waited for the person so far goes there."""
+
+    person: PersonId
+    account: AccountId
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """A draft with its person, and its account if that is known: without, it waits."""
 
@@ -44,7 +52,7 @@ class Placed:
 class Plan:
     """What the drafts come to. `known` is what to believe of every user afterwards.
 
-    released are the people who have an account now and may have events waiting.
+    steps are to be done in their order to what waits already, before the drafts that wait join it.
     """
 
     placed: Sequence[Placed] = ()
@@ -52,14 +60,18 @@ class Plan:
     links: dict[PersonId, tuple[AccountId, datetime]] = field(default_factory=dict)
     memberships: set[tuple[PersonId, AccountId]] = field(default_factory=set)
     aliases: dict[str, PersonId] = field(default_factory=dict)
-    merges: list[Merge] = field(default_factory=list)
+    steps: list[Merge | Release] = field(default_factory=list)
     people: dict[PersonId, list[tuple[datetime, Mapping[str, object]]]] = field(default_factory=dict)
-    released: set[PersonId] = field(default_factory=set)
+
+    @property
+    def merges(self) -> list[Merge]:
+        """The steps that are merges."""
+        return [step for step in self.steps if isinstance(step, Merge)]
 
     @property
     def changes(self) -> bool:
         """Whether the directory has to be written: not for events of people who are known where they happen."""
-        told = self.links or self.memberships or self.aliases or self.merges or self.people
+        told = self.links or self.memberships or self.aliases or self.steps or self.people
         return bool(told) or any(one.draft.type is not None and one.account is None for one in self.placed)
 
 
@@ -130,7 +142,7 @@ class _Resolver:
 
     def _release(self, person: PersonId, account: AccountId) -> None:
         """What waits for the person goes to the account, here and in the database."""
-        self._plan.released.add(person)
+        self._plan.steps.append(Release(person, account))
         for at in self._waiting.pop(person, ()):
             self._accounts[at] = account
 
@@ -151,17 +163,16 @@ class _Resolver:
         for user, who in self._person_of.items():
             if who == gone:
                 self._person_of[user] = person
-        self._plan.merges.append(Merge(gone, person, other.accounts))
+        self._plan.steps.append(Merge(gone, person, other.accounts))
         self._waiting.setdefault(person, []).extend(self._waiting.pop(gone, ()))
         said = self._plan.people.pop(gone, [])
         if said:
             self._plan.people.setdefault(person, [])[:0] = said
         self._plan.links.pop(gone, None)
-        self._plan.released.discard(gone)
-        if other.account is not None and other.linked_at is not None:
+        home = self._people[person].account
+        if home is not None:
+            self._release(person, home)
+        elif other.account is not None and other.linked_at is not None:
             self._link(person, other.account, other.linked_at, moves=False)
-        account_now = self._people[person].account
-        if account_now is not None:
-            self._release(person, account_now)
         for account in sorted(other.accounts):
             self._join(person, account)

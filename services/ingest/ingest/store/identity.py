@@ -7,6 +7,7 @@ that person wait both hold the person's row, so no event starts to wait unseen.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -17,7 +18,7 @@ from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
 from csmodels.ids import AccountId, PersonId
 from ingest.domain.drafts import Draft
-from ingest.domain.identity import Known, Plan
+from ingest.domain.identity import Known, Plan, Release
 from ingest.domain.times import is_old_news
 from ingest.tables import MEMBERSHIPS, PEOPLE, USERS, WAITING
 
@@ -82,8 +83,8 @@ async def _load(tx: Tx, source: str, users: Sequence[str], *, lock: bool) -> Loa
     )
 
 
-async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: datetime) -> None:
-    """Write what the plan changes, but for the events it releases."""
+async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: datetime) -> list[Event]:
+    """Write what the plan changes; the events that it releases, in the order they came in, person by person."""
     changed: dict[PersonId, PersonRow] = {}
 
     def row_of(person: PersonId) -> PersonRow:
@@ -111,9 +112,17 @@ async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: da
         ],
         ignore=True,
     )
-    for merge in plan.merges:
-        await uow.execute(update(USERS).where(USERS.c.person_id == merge.gone).values(person_id=merge.into))
-        await uow.execute(update(WAITING).where(WAITING.c.person_id == merge.gone).values(person_id=merge.into))
+    released: list[Event] = []
+    for _, steps in groupby(plan.steps, type):  # releases in a row are one question
+        homes: dict[PersonId, AccountId] = {}
+        for step in steps:
+            if isinstance(step, Release):
+                homes[step.person] = step.account
+            else:
+                await uow.execute(update(USERS).where(USERS.c.person_id == step.gone).values(person_id=step.into))
+                await uow.execute(update(WAITING).where(WAITING.c.person_id == step.gone).values(person_id=step.into))
+        if homes:
+            released += await _release(uow, homes, now)
     uow.insert(
         WAITING,
         [
@@ -123,6 +132,7 @@ async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: da
         ],
         ignore=True,
     )
+    return released
 
 
 def _describe(row: PersonRow, time: datetime, fields: Mapping[str, object]) -> None:
@@ -156,17 +166,11 @@ def _waiting(source: str, draft: Draft, person: PersonId) -> dict[str, object]:
     }
 
 
-async def release(uow: UnitOfWork, persons: Collection[PersonId], now: datetime) -> list[Event]:
-    """Take the waiting events of those of the people who have an account, as its events, in the order they came in.
+async def _release(uow: UnitOfWork, account_of: Mapping[PersonId, AccountId], now: datetime) -> list[Event]:
+    """Take the waiting events of these people as events of their accounts.
 
     What has waited for more than three days is backfill: old news when it arrives.
     """
-    if not persons:
-        return []
-    known_now = select(PEOPLE.c.person_id, PEOPLE.c.account).where(
-        PEOPLE.c.person_id.in_(sorted(persons)), PEOPLE.c.account.is_not(None)
-    )
-    account_of = {row.person_id: row.account for row in await uow.fetch(known_now)}
     theirs = WAITING.c.person_id.in_(sorted(account_of))
     rows = await uow.fetch(select(WAITING).where(theirs).order_by(WAITING.c.seq))
     if rows:

@@ -86,7 +86,7 @@ class EffectsWorker:
         self._wake = wake
         self._pace = pace or Pace()
         self._random = random.Random()  # noqa: S311  spreads retries
-        self._flying: dict[asyncio.Task[_Answered], str] = {}  # with their endpoints
+        self._flying: dict[asyncio.Task[_Answered], Taken] = {}
         self._answered: list[_Answered] = []
         self._tidied_at = 0.0
 
@@ -126,8 +126,9 @@ class EffectsWorker:
             taken = await effects.take(uow.tx, room, now, lease, self._owner)
             among = await endpoints.some(uow.tx, {each.endpoint for each in taken})
         del self._answered[: len(settled)]
+        on_their_way = {each.id for each in self._flying.values()}  # the wall jumped: their lease is only renewed
         for each in taken:
-            if each.endpoint in among:  # else it was deleted in between, and the lease lapses
+            if each.endpoint in among and each.id not in on_their_way:  # a deleted endpoint's lease lapses
                 self._send(each, among[each.endpoint])
         return bool(taken)
 
@@ -139,7 +140,7 @@ class EffectsWorker:
 
     def _room(self, due: Sequence[Endpoint]) -> dict[str, int]:
         """How many attempts may begin for each endpoint; those with the fewest on their way come first."""
-        flying = Counter(self._flying.values())
+        flying = Counter(taken.endpoint for taken in self._flying.values())
         left = self._pace.at_once - len(self._flying)
         room: dict[str, int] = {}
         for endpoint in sorted(due, key=lambda each: (flying[each.id], each.id)):
@@ -154,7 +155,7 @@ class EffectsWorker:
 
     def _send(self, taken: Taken, endpoint: Endpoint) -> None:
         task = asyncio.create_task(self._attempt(taken, endpoint), name=f"effect:{taken.id}")
-        self._flying[task] = taken.endpoint
+        self._flying[task] = taken
         task.add_done_callback(lambda _: self._wake.set())
 
     async def _attempt(self, taken: Taken, endpoint: Endpoint) -> _Answered:
@@ -191,7 +192,7 @@ class EffectsWorker:
             return
         troubled = {each.taken.endpoint for each in answered if not each.attempt.ok or each.was_failing}
         among = await endpoints.some(uow.tx, troubled, lock=True)
-        mine = await effects.hold(uow.tx, [each.taken for each in answered], self._owner)
+        mine = await effects.hold(uow.tx, [each.taken.id for each in answered], self._owner)
         changed: dict[str, Endpoint] = {}
         delivered = []
         done = []

@@ -1,7 +1,7 @@
 """What a batch loads and writes: accounts, history, the state of partitions. Bulk statements only."""
 
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from cskit.db.plumbing import Plumbing
 from cskit.seed import kept_value
 from scoring.account import Account, Causes, Evaluation, Standing
 from scoring.domain.calendar import Month
+from scoring.domain.score import Adjustment, Contribution
 from scoring.domain.scorecard import Scorecard, canonical_text
 from scoring.domain.verdict import Verdict
 from scoring.engine.codec import decode_month, decode_slow, encode_month, encode_slow
@@ -26,6 +27,8 @@ _ZONE: Final = "time_zone"
 
 _VERDICT: Final = TypeAdapter(Verdict)
 _CAUSES: Final = TypeAdapter(Causes)
+_CONTRIBUTIONS: Final = TypeAdapter(tuple[Contribution, ...])
+_ADJUSTMENTS: Final = TypeAdapter(tuple[Adjustment, ...])
 _STOPPED: Final[TypeAdapter[dict[Any, datetime]]] = TypeAdapter(dict[str, datetime])
 _URGENCY: Final = {"red": 0.0, "yellow": 1000.0, "grey": 2000.0, "green": 3000.0}
 
@@ -206,10 +209,8 @@ def _live_row(account: Account, last: Evaluation, scored_at: datetime) -> dict[s
         "version": account.version,
         "scorecard": score.scorecard,
         "reference": score.reference,
-        "contributions": [
-            {**asdict(one), "as_of": one.as_of.isoformat() if one.as_of else None} for one in score.contributions
-        ],
-        "adjustments": [asdict(one) for one in score.adjustments],
+        "contributions": _CONTRIBUTIONS.dump_python(score.contributions, mode="json"),
+        "adjustments": _ADJUSTMENTS.dump_python(score.adjustments, mode="json"),
         "override": score.override,
         "verdict": _VERDICT.dump_python(verdict, mode="json"),
         "version_base": account.base,
@@ -246,7 +247,7 @@ def _history_row(evaluation: Evaluation, scored_at: datetime) -> dict[str, Any]:
         "coverage": score.coverage,
         "watch": list(verdict.watch),
         "contributions": {one.measure: one.contribution for one in score.contributions},
-        "adjustments": [asdict(one) for one in score.adjustments],
+        "adjustments": _ADJUSTMENTS.dump_python(score.adjustments, mode="json"),
         "scorecard": score.scorecard,
         "cause": _CAUSES.dump_python(evaluation.causes, mode="json"),
         "occurred_at": evaluation.occurred_at,

@@ -73,7 +73,6 @@ class Taken:
     traceparent: str | None
     attempt: int
     sends: int
-    lease: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +128,11 @@ async def take(tx: Tx, room: Mapping[str, int], now: datetime, lease: datetime, 
         .where(_t.endpoint == endpoint, WAITS, _t.next_at <= now)
         .order_by(_t.next_at, _t.id)
         .limit(most)
+        .with_for_update(skip_locked=True)  # in here, so that two workers do not vie for the same few
         .subquery()
         for endpoint, most in sorted(room.items())
     ]
-    # The outer conditions are those that are looked at again once a row's lock was waited for.
-    free = await tx.fetch(
-        select(_t.id)
-        .where(_t.id.in_(union_all(*(select(each.c.id) for each in due))), WAITS, _t.next_at <= now)
-        .with_for_update(skip_locked=True)
-    )
+    free = await tx.fetch(union_all(*(select(each.c.id) for each in due)))
     if not free:
         return []
     rows = await tx.fetch(
@@ -149,16 +144,15 @@ async def take(tx: Tx, room: Mapping[str, int], now: datetime, lease: datetime, 
     return [_taken(row) for row in rows]
 
 
-async def hold(tx: Tx, taken: Sequence[Taken], worker: str) -> set[str]:
+async def hold(tx: Tx, ids: Collection[str], worker: str) -> set[str]:
     """Lock what this worker took, and answer which of it is still its own."""
-    leases = {each.id: each.lease for each in taken}
     statement = (
-        select(_t.id, _t.next_at)
-        .where(_t.id.in_(sorted(leases)), _t.status == State.SENDING.value, _t.leased_by == worker)
+        select(_t.id)
+        .where(_t.id.in_(sorted(ids)), _t.status == State.SENDING.value, _t.leased_by == worker)
         .order_by(_t.id)
         .with_for_update()
     )
-    return {row.id for row in await tx.fetch(statement) if row.next_at == leases[row.id]}
+    return {row.id for row in await tx.fetch(statement)}
 
 
 async def mark_delivered(tx: Tx, ids: Collection[str]) -> None:
@@ -289,5 +283,5 @@ def _effect(row: Row[Any]) -> Effect:
 def _taken(row: Row[Any]) -> Taken:
     return Taken(
         id=row.id, endpoint=row.endpoint, type=row.type, body=row.body, account=row.account, run=row.run,
-        step=row.step, traceparent=row.traceparent, attempt=row.attempt, sends=row.sends, lease=row.next_at,
+        step=row.step, traceparent=row.traceparent, attempt=row.attempt, sends=row.sends,
     )  # fmt: skip

@@ -88,7 +88,7 @@ def upgrade() -> None:
     op.create_index("ix_history_account_at", "history", ["account", "at"])
     op.create_table(
         "partitions",
-        sa.Column("partition", sa.Integer(), primary_key=True),
+        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("hour", Instant()),
         sa.Column("at", Instant()),
         sa.Column("feeds", Json(), nullable=False),

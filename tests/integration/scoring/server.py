@@ -1,0 +1,167 @@
+"""Scoring as it runs embedded, with ingest's texts as a fake, for the tests of its API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+from tests.integration.scoring.world import NOON
+
+from cskit.auth import KeyFile, Keys, new_key
+from cskit.clock import Clocks, FrozenClock, RealClock
+from cskit.http import make_app
+from cskit.log import NewRecord
+from cskit.messages import event_record
+from cskit.platform import Platform, open_platform
+from cskit.settings import Settings
+from cskit.testing.log import read_all
+from csmodels.envelope import Event
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
+from scoring import api
+from scoring.account import Rules
+from scoring.handlers import ScoringHandler
+from scoring.overrides import GROUP, Overrides
+from scoring.scorecards import built_in
+from scoring.settings import ScoringSettings
+from scoring.store import reading
+from scoring.tables import PLUMBING
+
+NOTE = {"author": "sam", "text_ref": "ingest/00000000-0000-4000-8000-000000000000"}
+
+
+class Texts:
+    """What ingest keeps: texts by id; the same Idempotency-Key gives the same one. `down` refuses."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.actors: list[str] = []
+        self.down = False
+
+    def client(self, actor: str) -> httpx.AsyncClient:
+        def answer(request: httpx.Request) -> httpx.Response:
+            if self.down:
+                raise httpx.ConnectError("refused")
+            number = request.headers["Idempotency-Key"]
+            self.texts[number] = request.content.decode()
+            self.actors.append(actor)
+            return httpx.Response(201, json={"text_ref": f"ingest/{number}"})
+
+        return httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://ingest")
+
+
+@dataclass
+class Running:
+    """Scoring with its workers at work, and a client of its app."""
+
+    platform: Platform
+    client: httpx.AsyncClient
+    world: FrozenClock
+    texts: Texts
+    hold: asyncio.Event
+
+    async def append(self, *events: Event, partition: int | None = None) -> None:
+        """Append events of accounts, or control records of a partition, and wait until they are folded."""
+        records = [
+            event_record(CUSTOMER_EVENTS, one)
+            if partition is None
+            else NewRecord(CUSTOMER_EVENTS, partition, one.key, one.to_bytes())
+            for one in events
+        ]
+        offsets = await self.platform.log.append(records)
+        wanted = {record.partition: offset for record, offset in zip(records, offsets, strict=True)}
+        database = self.platform.database("scoring")
+        async with asyncio.timeout(20):
+            for number, offset in wanted.items():
+                while True:
+                    async with database.read() as tx:
+                        if await reading.next_offset(tx, GROUP, CUSTOMER_EVENTS, number) > offset:
+                            break
+                    await asyncio.sleep(0.01)
+
+    async def get(self, path: str, status: int = 200, **params: Any) -> Any:
+        answer = await self.client.get(path, params=params)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    async def post(self, path: str, body: Any, status: int = 201, key: str | None = None) -> Any:
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = await self.client.post(path, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+class Held:
+    """A handler whose batches wait until they may pass."""
+
+    def __init__(self, handler: ScoringHandler, go: asyncio.Event) -> None:
+        self._handler = handler
+        self._go = go
+        self.on_assigned = handler.on_assigned
+        self.forget = handler.forget
+
+    async def on_batch(self, messages: Any, uow: Any) -> None:
+        await self._go.wait()
+        await self._handler.on_batch(messages, uow)
+
+
+@asynccontextmanager
+async def running(folder: Path, scopes: Sequence[str] = ("read", "write")) -> AsyncIterator[Running]:
+    world = FrozenClock(NOON)
+    clocks = Clocks(world=world, wall=RealClock())
+    file = KeyFile(folder / "keys.json", clocks.wall)
+    text, entry = new_key("sam", scopes, None, None, clocks.wall.now())
+    file.add(entry)
+    platform = open_platform(Settings(data=folder), clocks=clocks, keys=Keys(file))
+    await platform.start()
+    await platform.prepare("scoring")
+    database = platform.database("scoring")
+    settings = ScoringSettings(zone="UTC", currency="USD", fold_within=0.5)
+    handler = ScoringHandler(settings=settings, cards=built_in(), database=database, clocks=clocks)
+    texts, go = Texts(), asyncio.Event()
+    go.set()
+    overrides = Overrides(log=platform.log, ingest=texts.client, database=database, settings=settings, clocks=clocks)
+    rules = Rules(built_in()[0], ZoneInfo("UTC"), "USD", {})
+    routes = api.router(database=database, overrides=overrides, rules=rules, clocks=clocks)
+
+    async def ready() -> dict[str, str]:
+        return {}
+
+    app = make_app("scoring", [routes], keys=platform.keys, clocks=clocks, ready=ready)
+    runner = platform.runner("scoring", PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=Held(handler, go))
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(w.run(stop)) for w in (runner, platform.relay("scoring", PLUMBING))]
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://scoring", auth=(text, "")) as client:
+        try:
+            yield Running(platform, client, world, texts, go)
+        finally:
+            go.set()
+            stop.set()
+            await asyncio.gather(*tasks)
+            await platform.close()
+
+
+def total(health: dict[str, Any]) -> float:
+    """What the parts of a health add up to."""
+    return float(
+        health["reference"]
+        + sum(one["contribution"] for one in health["contributions"])
+        + sum(one["points"] for one in health["adjustments"])
+    )
+
+
+async def published(scoring: Running, account: str) -> list[Any]:
+    """What is on cs.health-events about an account, once the outbox is empty."""
+    async with asyncio.timeout(10):
+        while True:
+            async with scoring.platform.database("scoring").read() as tx:
+                if not await tx.fetch(PLUMBING.outbox.select().limit(1)):
+                    break
+            await asyncio.sleep(0.01)
+    records = await read_all(scoring.platform.log, HEALTH_EVENTS, 10)
+    return [one for r in records if (one := json.loads(r.value or b""))["subject"] == account]

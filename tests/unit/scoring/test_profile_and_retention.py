@@ -1,0 +1,144 @@
+"""What the facts tell beside the measures: profile, override, feeds, retention."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from tests.unit.scoring.builders import (
+    CARD,
+    DAY,
+    HOUR,
+    NOON,
+    TOKYO,
+    answer,
+    contract,
+    described,
+    event,
+    facts_of,
+    ticket,
+    touch,
+    usage,
+)
+
+from csmodels.catalogue import CustomerEvent
+from csmodels.fields import Family
+from csmodels.internal import FeedResumed, FeedStopped
+from scoring.engine.codec import canonical
+from scoring.engine.facts import KEPT_DAYS
+from scoring.engine.features import assess, override_at
+from scoring.engine.feeds import fold_feed
+from scoring.engine.profile import profile
+from scoring.engine.retention import forgotten, oldest_month
+
+REF = "ingest/00000000-0000-4000-8000-000000000001"
+
+
+def override(at: datetime, points: float, id_: str = "o1", expires: datetime = NOON + 30 * DAY) -> CustomerEvent:
+    data = {"override": id_, "points": points, "expires_at": expires, "author": "mika", "text_ref": REF}
+    return event("override.set", at, data)
+
+
+def control(type_: str, data: dict[str, object]) -> dict[str, object]:
+    model = FeedStopped if type_ == "feed.stopped" else FeedResumed
+    body = model.model_fields["data"].annotation.model_validate(data)  # type: ignore[union-attr]
+    return {"id": type_, "source": "ingest", "time": NOON, "receivedtime": NOON, "data": body}
+
+
+def test_the_profile_is_as_of_its_moment() -> None:
+    events = [
+        described(NOON - 9 * DAY, name="Acme", plan="basic", segment="smb", country="JP", time_zone="Asia/Tokyo"),
+        described(NOON, plan="pro", segment=None),
+        event("owner.changed", NOON - DAY, {"from_": None, "to": "mika"}),
+        contract(NOON - 9 * DAY, "c1", status="active", mrr=Decimal("100.50"), currency="JPY", seats=3),
+        contract(NOON - 9 * DAY, "c2", status="active", mrr=Decimal("50"), ends_on=(NOON + 30 * DAY).date()),
+        contract(NOON - 9 * DAY, "c3", status="trial", mrr=Decimal("7"), currency="JPY"),
+        contract(NOON - 9 * DAY, "c4", status="ended", mrr=Decimal("9"), currency="USD", seats=9),
+        touch(NOON - 2 * DAY, "out"),
+    ]
+    facts = facts_of(events)
+
+    now, before = profile(facts, NOON, UTC, "JPY"), profile(facts, NOON - 5 * DAY, UTC, "JPY")
+
+    assert (now.name, now.plan, now.segment, now.owner, now.country) == ("Acme", "pro", None, "mika", "JP")
+    assert (now.mrr, now.seats, now.renewal_on) == (Decimal("150.50"), 3, (NOON + 30 * DAY).date())
+    assert now.last_contact_at == NOON - 2 * DAY
+    assert (before.plan, before.segment, before.owner, before.last_contact_at) == ("basic", "smb", None, None)
+    assert profile(facts, NOON, UTC, "EUR").mrr is None
+
+
+def test_of_overrides_in_force_the_one_set_last_counts() -> None:
+    events = [
+        override(NOON - 2 * DAY, 5, "o1"),
+        override(NOON - DAY, -4, "o2", expires=NOON + DAY),
+        event("override.ended", NOON + 2 * DAY, {"override": "o1"}),
+    ]
+    slow = facts_of(events[::-1]).slow
+
+    def points(at: datetime) -> float | None:
+        found = override_at(slow, at)
+        return found.points if found else None
+
+    assert [points(NOON + n * DAY) for n in (-3, -2, -1, 0, 1, 2)] == [None, 5, -4, -4, 5, None]
+
+
+def test_an_override_moves_the_score_until_it_expires_by_time_alone() -> None:
+    events = [usage(NOON - n * DAY, n % 5) for n in range(80)] + [described(NOON, seats=10)]
+    plain, moved = facts_of(events, NOON), facts_of([*events, override(NOON, 7, expires=NOON + 3 * HOUR)], NOON)
+
+    with_override = assess(moved, NOON, CARD, UTC)
+
+    assert abs(with_override.value - assess(plain, NOON, CARD, UTC).value - 7) < 1e-9
+    assert with_override.override == "o1"
+    later = NOON + 3 * HOUR
+    assert assess(moved, later, CARD, UTC) == assess(plain, later, CARD, UTC)
+
+
+def test_a_feed_stays_stopped_since_its_first_stop_until_it_resumes() -> None:
+    def stop(at: datetime) -> FeedStopped:
+        return FeedStopped.model_validate(control("feed.stopped", {"family": "usage", "since": at}))
+
+    resumed = FeedResumed.model_validate(control("feed.resumed", {"family": "usage", "at": NOON}))
+    stopped: Mapping[Family, datetime] = fold_feed(fold_feed({}, stop(NOON)), stop(NOON + HOUR))
+
+    assert stopped == {"usage": NOON}
+    assert fold_feed(stopped, resumed) == {}
+
+
+def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
+    long_ago = NOON - 500 * DAY
+    events = [
+        *(described(long_ago + n * DAY, segment=f"s{n}", seats=20 + n) for n in range(5)),
+        ticket(long_ago, "done", status="solved", opened_at=long_ago, solved_at=long_ago),
+        ticket(long_ago, "open", severity=4, status="open", opened_at=long_ago),
+        contract(long_ago, status="active", seats=30),
+        answer(long_ago, 9),
+        answer(NOON - DAY, 9, "r2"),
+        touch(long_ago),
+        touch(long_ago + DAY),
+        touch(long_ago + 2 * DAY),
+        touch(NOON - 420 * DAY, "out"),
+        override(long_ago, 3, expires=long_ago + DAY),
+        *(usage(NOON - n * DAY, n % 7) for n in range(450)),
+    ]
+    days = [NOON - n * DAY for n in range(0, 280, 7)]
+    facts = facts_of(events, *days)
+
+    kept = replace(facts, slow=forgotten(facts.slow, NOON))
+
+    assert set(kept.slow.tickets) == {"open"}
+    assert set(kept.slow.answers) == {"r2"}
+    assert len(kept.slow.touches) == 3
+    assert kept.slow.overrides == {}
+    assert len(kept.slow.account["segment"]) == 2
+    assert [assess(kept, at, CARD, UTC).value for at in days] == [assess(facts, at, CARD, UTC).value for at in days]
+    assert forgotten(kept.slow, NOON) == kept.slow
+    assert canonical(kept)["months"] == canonical(facts)["months"]
+
+
+def test_months_are_kept_for_400_days_of_the_zone() -> None:
+    first = datetime(2026, 2, 4, 15, tzinfo=UTC)  # 5 February in Tokyo; 400 days before is 1 January 2025
+
+    assert KEPT_DAYS == 400
+    assert oldest_month(first, TOKYO) == "2025-01"
+    assert oldest_month(first - HOUR, TOKYO) == "2024-12"
