@@ -1,5 +1,6 @@
 # Every target installs what it needs: Python 3.11+, make and a network are enough.
 PYTHON ?= python3
+export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 ARGS ?=
 INPUTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) deploy/bootstrap.py

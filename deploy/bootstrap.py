@@ -1,7 +1,7 @@
 """Make .venv with the locked dependencies, on a machine that has only Python 3.11+ and a network.
 
-Standard library only; also readable by old Pythons, so that they can say what is missing. `bootstrap.py run` installs what
-Kizashi needs to run, `bootstrap.py dev` what its tests and checks need too.
+Standard library only; also readable by old Pythons, so that they can say what is missing. `bootstrap.py run`
+installs what Kizashi needs to run, `bootstrap.py dev` what its tests and checks need too.
 """
 
 import os
@@ -20,7 +20,13 @@ def fail(sentence):
 
 def quiet(command, what):
     """Run a command; show what it printed only if it fails, after a sentence of ours."""
-    env = dict(os.environ, UV_PYTHON_DOWNLOADS="never", UV_NO_PROGRESS="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
+    env = dict(
+        os.environ,
+        UV_PYTHON_DOWNLOADS="never",
+        UV_NO_PROGRESS="1",
+        UV_COMPILE_BYTECODE="1",
+        PIP_DISABLE_PIP_VERSION_CHECK="1",
+    )
     env.pop("VIRTUAL_ENV", None)
     done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:

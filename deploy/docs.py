@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SETTINGS = """# Settings
 
-Environment variables, made from the code by `make docs`. An unknown `KIZASHI_` variable is an error that names the nearest
-right one; `KIZASHI_TEST_*` are for tests and never refused.
+Environment variables, made from the code by `make docs`. An unknown `KIZASHI_` variable is an error that names the
+nearest right one; `KIZASHI_TEST_*` are for tests and never refused.
 
 {table}"""
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fastapi import APIRouter
-from starlette.routing import BaseRoute
 
 from cskit.db import Database
 
@@ -33,6 +32,5 @@ class Service:
     workers: Sequence[Worker]
     database: Database
     ready: Callable[[], Awaitable[Mapping[str, str]]]
-    routes: Sequence[BaseRoute] = ()  # plain Starlette routes: hot paths
     body_limits: Mapping[str, int] = field(default_factory=dict)  # path -> bytes, where 1 MB is not right
     close: Callable[[], Awaitable[None]] | None = None

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from allinone.composition import BUILDERS, service_app
+from allinone.composition import build, service_app
 from allinone.server import bound_socket, serving
 from cskit.platform import open_platform
 from cskit.settings import Settings, TestHooks
@@ -20,7 +20,7 @@ async def service_replica(
     try:
         await platform.prepare(service_name)
         await platform.start()
-        service = BUILDERS[service_name](platform)
+        service = build(service_name, platform)
         stop = asyncio.Event()
         workers = asyncio.create_task(platform.run([service], stop), name="workers")
         try:

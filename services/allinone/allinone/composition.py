@@ -1,44 +1,37 @@
 """Which services there are, and how they are built on a platform."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 from fastapi import FastAPI
 
-import ingest.service
-import ingest.tables
-import playbook.service
-import playbook.tables
-import scoring.service
-import scoring.tables
-import survey.service
-import survey.tables
 from cskit.db.plumbing import Plumbing
 from cskit.errors import Invalid
 from cskit.http import BodyLimits, make_app
 from cskit.platform import Platform
 from cskit.service import Service
 
-Build = Callable[[Platform], Service]
+SERVICES: Final = ("ingest", "scoring", "playbook", "survey")
 
-BUILDERS: Final[Mapping[str, Build]] = {
-    "ingest": ingest.service.build,
-    "scoring": scoring.service.build,
-    "playbook": playbook.service.build,
-    "survey": survey.service.build,
-}
-PLUMBINGS: Final[Mapping[str, Plumbing]] = {
-    "ingest": ingest.tables.PLUMBING,
-    "scoring": scoring.tables.PLUMBING,
-    "playbook": playbook.tables.PLUMBING,
-    "survey": survey.tables.PLUMBING,
-}
-SERVICES: Final = tuple(BUILDERS)
+
+def build(name: str, platform: Platform) -> Service:
+    """Build a service. Its package is imported only now: a replica and most commands need one of them or none."""
+    module: Any = import_module(f"{name}.service")
+    service: Service = module.build(platform)
+    return service
+
+
+def plumbing_of(name: str) -> Plumbing:
+    """The plumbing tables of a service."""
+    module: Any = import_module(f"{name}.tables")
+    tables: Plumbing = module.PLUMBING
+    return tables
 
 
 def known_service(name: str) -> str:
     """The name, if there is such a service. Raises Invalid."""
-    if name not in BUILDERS:
+    if name not in SERVICES:
         raise Invalid("unknown_service", f"There is no service “{name}”. There are: {', '.join(SERVICES)}.")
     return name
 
@@ -52,7 +45,6 @@ def service_app(service: Service, platform: Platform) -> FastAPI:
         clocks=platform.clocks,
         ready=service.ready,
         limits=BodyLimits(paths=service.body_limits),
-        routes=service.routes,
     )
 
 
@@ -65,7 +57,6 @@ def combined_app(services: Sequence[Service], platform: Platform) -> FastAPI:
         clocks=platform.clocks,
         ready=_all_ready(services),
         limits=BodyLimits(paths={path: size for each in services for path, size in each.body_limits.items()}),
-        routes=[route for service in services for route in service.routes],
     )
     for service in services:
         app.mount(f"/{service.name}", service_app(service, platform))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from allinone.composition import BUILDERS, combined_app
+from allinone.composition import SERVICES, build, combined_app
 from allinone.data_folder import RunningServer, announced, locked
 from allinone.server import bound_socket, serving
 from cskit.auth import KeyFile, Keys, new_key
@@ -55,9 +55,9 @@ async def embedded_server(
         platform = open_platform(settings, clocks=clocks, hooks=hooks, keys=keys)
         try:
             await platform.start()
-            for name in BUILDERS:
+            for name in SERVICES:
                 await platform.prepare(name)
-            services = {name: build(platform) for name, build in BUILDERS.items()}
+            services = {name: build(name, platform) for name in SERVICES}
             stop = asyncio.Event()
             workers = asyncio.create_task(platform.run(list(services.values()), stop), name="workers")
             here = RunningServer(url, os.getpid(), operator_key.get_secret_value())
@@ -84,7 +84,7 @@ def _url(host: str, listener: socket.socket) -> str:
 def _completed(settings: Settings, url: str) -> Settings:
     """What the embedded server knows by itself: where it is, and the key its services share."""
     given = settings.model_fields_set
-    known: dict[str, object] = {f"{name}_url": url for name in BUILDERS if f"{name}_url" not in given}
+    known: dict[str, object] = {f"{name}_url": url for name in SERVICES if f"{name}_url" not in given}
     if "public_url" not in given:
         known["public_url"] = url
     if settings.service_key is None:

@@ -2,8 +2,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from csmodels.api import EventItem, EventResult, EventsAnswer, Health, OverrideRequest, Page
 from pydantic import ValidationError
+
+from csmodels.api import EventItem, EventResult, EventsAnswer, Health, OverrideRequest, Page
 
 AT = "2026-03-01T09:00:00Z"
 

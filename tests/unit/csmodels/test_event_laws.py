@@ -3,14 +3,15 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from csmodels import topics
 from csmodels.catalogue import TOPIC_OF, parse, parse_customer_event
 from csmodels.customer import Usage, UsageTracked
 from csmodels.errors import InvalidEvent
 from csmodels.examples import EXAMPLES, message
 from csmodels.ids import AccountId, EventId
-from hypothesis import given
-from hypothesis import strategies as st
 
 WORDS = st.text(st.characters(exclude_characters="@", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=64)
 MOMENTS = st.datetimes(

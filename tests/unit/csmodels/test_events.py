@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+
 from csmodels import catalogue, topics
 from csmodels.catalogue import CLIENT_TYPES, TOPIC_OF, TYPES, parse, parse_customer_event, parse_data
 from csmodels.customer import AccountDescribed, AccountDescription, Contract, ContractChanged, UsageTracked
@@ -12,7 +14,6 @@ from csmodels.examples import EXAMPLES, OTHER, PERSON, PREVIOUS, message
 from csmodels.health import PreviousHealth
 from csmodels.ids import AccountId, EventId, PersonId
 from csmodels.internal import ClockTicked, ContactMerged, Merge, Tick
-from pydantic import ValidationError
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 

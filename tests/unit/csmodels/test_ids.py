@@ -1,7 +1,8 @@
 import pytest
-from csmodels.ids import account_id, derived_id, is_account_id, is_code, is_wire_id, wire_event_id
 from hypothesis import given
 from hypothesis import strategies as st
+
+from csmodels.ids import account_id, derived_id, is_account_id, is_code, is_wire_id, wire_event_id
 
 KEY = b"a secret of this installation"
 

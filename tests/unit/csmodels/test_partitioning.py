@@ -1,9 +1,10 @@
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.partitioner import murmur2 as kafkas_murmur2
-from csmodels.partitioning import murmur2, partition_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from csmodels.partitioning import murmur2, partition_of
 
 
 @given(st.binary(max_size=200))

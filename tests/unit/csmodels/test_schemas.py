@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+
 from csmodels.export import FOLDER, write
 from csmodels.schemas import all_incompatibilities, exported, incompatibilities, rendered
 

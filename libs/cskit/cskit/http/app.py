@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cskit.auth import Keys
@@ -31,13 +31,12 @@ def make_app(
     clocks: Clocks,
     ready: Ready,
     limits: BodyLimits | None = None,
-    routes: Sequence[BaseRoute] = (),
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """The app of service `name`, with /healthz, /readyz, /metrics, /openapi.json and /docs open to all.
 
-    `ready` answers component -> "ok" or a sentence; anything but "ok" makes /readyz 503. `routes`, then plain Starlette
-    routes of the routers (`router.add_route`, for hot paths) are tried first. `app.state` holds `keys` and `clocks`.
+    `ready` answers component -> "ok" or a sentence; anything but "ok" makes /readyz 503. Plain Starlette routes of the
+    routers (`router.add_route`, for hot paths) are tried first. `app.state` holds `keys` and `clocks`.
     """
     app = FastAPI(
         title=f"Kizashi {name}",
@@ -48,9 +47,8 @@ def make_app(
     app.state.keys = keys
     app.state.clocks = clocks
     plain = [route for router in routers for route in router.routes if type(route) is Route]
-    for route in (*plain, *(route for route in routes if type(route) is Route)):
+    for route in plain:
         route.app = _known(route)
-    app.router.routes.extend(routes)
     app.router.routes.extend(plain)  # before the routers, which hold them too but would leave no trace in the scope
     for router in routers:
         app.include_router(router)

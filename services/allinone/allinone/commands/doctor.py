@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from allinone.composition import PLUMBINGS, SERVICES, known_service
+from allinone.composition import SERVICES, known_service, plumbing_of
 from cskit import migrate
 from cskit.db import DatabaseUnavailable
 from cskit.errors import Invalid
@@ -81,7 +81,7 @@ async def _service(platform: Platform, name: str) -> list[Finding]:
 
 
 async def _waiting(platform: Platform, name: str) -> list[Finding]:
-    tables = PLUMBINGS[name]
+    tables = plumbing_of(name)
     async with platform.database(name).read() as tx:
         (outbox,) = await tx.fetch(select(func.count().label("rows")).select_from(tables.outbox))
         open_letters = select(func.count().label("rows")).where(tables.dead_letters.c.replayed_at.is_(None))
@@ -97,7 +97,7 @@ async def _lag(platform: Platform, name: str, topic: str) -> Finding:
     what = f"{name} reading {topic}"
     ids = await platform.log.topic_id(topic)
     begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
-    table = PLUMBINGS[name].consumer_offsets
+    table = plumbing_of(name).consumer_offsets
     async with platform.database(name).read() as tx:
         rows = await tx.fetch(select(table).where(table.c.consumer_group == name, table.c.topic == topic))
     resolve = f"kizashi doctor --resolve {name} {topic} --from earliest|latest|OFFSET"
@@ -120,7 +120,7 @@ async def resolve(settings: Settings, hooks: TestHooks, group: str, topic: str, 
         begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
         offsets = {number: _start(start, begins[number], ends[number]) for number in ends}
         topic_id = str(await platform.log.topic_id(topic))
-        table = PLUMBINGS[group].consumer_offsets
+        table = plumbing_of(group).consumer_offsets
         async with platform.database(group).write() as tx:
             for number, offset in offsets.items():
                 here = (table.c.consumer_group == group, table.c.topic == topic, table.c.partition == number)
