@@ -17,7 +17,7 @@ KILLS = [
     (failpoints.RUNNER_BEFORE_COMMIT, 1),
     (failpoints.RUNNER_BEFORE_COMMIT, 3),
     (failpoints.RUNNER_AFTER_COMMIT, 2),
-    (failpoints.RELAY_BEFORE_SEND, 2),
+    (failpoints.RELAY_BEFORE_SEND, 1),
     (failpoints.RELAY_AFTER_ACK, 1),
     (failpoints.EFFECTS_AFTER_SEND, 1),
 ]

@@ -1,4 +1,4 @@
-"""Named places where a crash test kills the process. Free when off: one comparison with None."""
+"""Named places where a crash test kills or stops the process. Free when off: one comparison with None."""
 
 import os
 import signal
@@ -21,19 +21,20 @@ NAMES: Final = (
 
 
 class _Armed:
-    def __init__(self, name: str, hits: int) -> None:
+    def __init__(self, name: str, hits: int, number: signal.Signals) -> None:
         if name not in NAMES:
             raise ValueError(f"KIZASHI_TEST_FAILPOINT names {name!r}; there are: {', '.join(NAMES)}")
         self.name = name
         self.left = hits
+        self.signal = number
 
 
 def _armed(text: str | None) -> _Armed | None:
-    """`NAME` or `NAME:HITS`: the process is killed at the hit of that number (1: the first)."""
+    """`NAME[:HITS[:stop]]`: killed, or stopped as by SIGSTOP, at the hit of that number (1: the first)."""
     if not text:
         return None
-    name, _, hits = text.partition(":")
-    return _Armed(name, int(hits or "1"))
+    name, hits, how, *_ = [*text.split(":"), "", ""]
+    return _Armed(name, int(hits or "1"), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
 
 
 _ARMED = _armed(os.environ.get("KIZASHI_TEST_FAILPOINT"))
@@ -45,9 +46,9 @@ def armed(name: str) -> bool:
 
 
 def hit(name: str) -> None:
-    """Kill the process with SIGKILL if this failpoint is armed and it is its turn."""
+    """Kill (or stop) this process if this failpoint is armed and it is its turn."""
     if _ARMED is None or _ARMED.name != name:
         return
     _ARMED.left -= 1
     if _ARMED.left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), _ARMED.signal)

@@ -6,5 +6,6 @@ embedded      one process, one port: lock, keys, server, workers
 clustered     one replica of one service
 server        the HTTP server and its signals
 data_folder   the embedded data folder: its lock and server.json
+databases     what is wrong with a database that cannot be opened
 commands/     what the commands do: keys, doctor, dead letters, migrate
 """

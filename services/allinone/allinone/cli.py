@@ -17,14 +17,17 @@ from allinone.commands.calls import Refused, Unreachable
 from allinone.commands.output import complain, say, show, show_json
 from allinone.composition import SERVICES, known_service
 from allinone.data_folder import FolderInUse, FolderUnusable
+from allinone.databases import opening_database
 from allinone.serve import serve_embedded, serve_one
 from allinone.server import PortInUse
 from cskit import migrate as migrations
+from cskit.claims import Fenced, TopicRecreated
 from cskit.db import DatabaseUnavailable
 from cskit.errors import DomainError
 from cskit.log import LogError
 from cskit.observability import configure_logging
 from cskit.platform import SchemaOutdated, check_exists, check_serves_all, check_serves_one, open_platform
+from cskit.runner import Stuck
 from cskit.settings import Settings, SettingsError, TestHooks, read_settings, read_test_hooks
 
 DONE, NO, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
@@ -53,6 +56,12 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(work)
 
 
+@app.callback()
+def _every_command() -> None:
+    """Kizashi: customer success, live."""
+    configure_logging(level="ERROR")  # commands speak for themselves; `serve` logs more
+
+
 @app.command()
 def serve(
     service: Annotated[
@@ -60,7 +69,7 @@ def serve(
     ] = None,
     data: Data = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve everything in one process, or one replica of SERVICE on Kafka and PostgreSQL."""
     configure_logging()
@@ -75,20 +84,24 @@ def serve(
 
 
 @app.command()
-def migrate(service: Annotated[str | None, typer.Argument(help="One service; all if left out.")] = None) -> None:
+def migrate(
+    service: Annotated[str | None, typer.Argument(help="One service; all if left out.")] = None, data: Data = None
+) -> None:
     """Bring the database of a service, or of all, to this version's schema."""
-    settings = _settings()
+    settings = _settings(data)
+    names = SERVICES if service is None else (known_service(service),)
+    check_exists(settings)
 
     async def work() -> None:
         platform = open_platform(settings, hooks=_hooks())
         try:
-            for name in SERVICES if service is None else (known_service(service),):
-                done = await migrations.upgrade(platform.database(name), name)
+            for name in names:
+                with opening_database(name):
+                    done = await migrations.upgrade(platform.database(name), name)
                 say(f"{name}: revision {done.current}")
         finally:
             await platform.close()
 
-    check_exists(settings)
     _run(work())
 
 
@@ -100,7 +113,6 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """What is reachable, lag, migrations, and what to do about it."""
-    configure_logging(level="ERROR")
     settings = _settings(data)
     if resolve is not None:
         if not start:
@@ -175,7 +187,7 @@ def dlq_replay(letters: list[str], data: Data = None, as_json: AsJson = False) -
 
 
 _UNREACHABLE = (Unreachable, LogError, DatabaseUnavailable)
-_NO = (Refused, FolderInUse, FolderUnusable, PortInUse, SchemaOutdated)
+_NO = (Refused, FolderInUse, FolderUnusable, PortInUse, SchemaOutdated, Fenced, Stuck, TopicRecreated)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from allinone.composition import build, service_app
+from allinone.databases import opening_database
 from allinone.server import bound_socket, serving
 from cskit.platform import open_platform
 from cskit.settings import Settings, TestHooks
@@ -18,7 +19,8 @@ async def service_replica(
     listener = bound_socket(host, port)
     platform = open_platform(settings, hooks=hooks)
     try:
-        await platform.prepare(service_name)
+        with opening_database(service_name):
+            await platform.prepare(service_name)
         await platform.start()
         service = build(service_name, platform)
         stop = asyncio.Event()

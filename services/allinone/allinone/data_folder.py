@@ -30,15 +30,22 @@ class RunningServer:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder; made if it is missing. Raises FolderInUse with the other server's pid, FolderUnusable."""
+def usable(folder: Path) -> Iterator[None]:
+    """Raises FolderUnusable where the block cannot make, read or write what is in the folder."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        yield
     except OSError as error:
         raise FolderUnusable(
-            f"The data folder {folder} cannot be used: {error.strerror}. Name one with --data."
+            f"The folder {folder} cannot be used: {error.strerror}. Correct its owner and rights, or name another."
         ) from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder; made if it is missing. Raises FolderInUse with the other server's pid, FolderUnusable."""
+    with usable(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

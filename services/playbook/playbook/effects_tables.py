@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, String, Table, Text, text
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, String, Table, Text, text
 
 from cskit.db import Instant, Json
 from playbook.tables import metadata
@@ -66,6 +66,6 @@ deliveries = Table(
     Column("number", BigInteger, primary_key=True),  # 1 is the first
     Column("at", Instant, nullable=False),
     Column("status_code", Integer),
-    Column("seconds", Float(53), nullable=False),
+    Column("seconds", Double(), nullable=False),
     Column("error", Text),
 )

@@ -65,15 +65,21 @@ def _quoted(name: str) -> str:
 
 
 class Pending:
-    """Bulk writes waiting for the next statement or the commit, in order."""
+    """Bulk writes waiting for the next statement or the commit, in order. Neighbours of one kind become one write."""
 
     def __init__(self) -> None:
-        self._writes: list[BulkWrite] = []
+        self._writes: list[tuple[Table, str, list[Values]]] = []
 
     def add(self, table: Table, rows: Sequence[Values], on_conflict: str) -> None:
-        if rows:
-            self._writes.append(BulkWrite.of(table, rows, on_conflict))
+        if not rows:
+            return
+        if self._writes:
+            last_table, last_conflict, last_rows = self._writes[-1]
+            if last_table is table and last_conflict == on_conflict and last_rows[0].keys() == rows[0].keys():
+                last_rows.extend(rows)
+                return
+        self._writes.append((table, on_conflict, list(rows)))
 
     def take(self) -> list[BulkWrite]:
         taken, self._writes = self._writes, []
-        return taken
+        return [BulkWrite.of(table, rows, on_conflict) for table, on_conflict, rows in taken]

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from allinone.data_folder import running_server
 from cskit.settings import Settings
@@ -19,10 +20,14 @@ class Refused(Exception):
 
 
 @contextmanager
-def server_client(settings: Settings) -> Iterator[httpx.Client]:
-    """A client of the server at KIZASHI_URL with KIZASHI_KEY, else of the one that has the data folder."""
+def server_client(settings: Settings, service: str) -> Iterator[httpx.Client]:
+    """A client of the server at KIZASHI_URL with KIZASHI_KEY, else of the one that has the data folder; clustered of
+    the service's own URL, with the key the services share.
+    """
     if settings.url is not None:
-        url, key = settings.url, settings.key.get_secret_value() if settings.key is not None else ""
+        url, secret = settings.url, settings.key
+    elif settings.clustered:
+        url, secret = settings.url_of(service), settings.key or settings.service_key
     else:
         found = running_server(settings.data)
         if found is None:
@@ -30,8 +35,8 @@ def server_client(settings: Settings) -> Iterator[httpx.Client]:
                 f"No server runs on the data folder {settings.data}. Start one with `kizashi serve`, name its folder "
                 "with KIZASHI_DATA, or name a server with KIZASHI_URL and KIZASHI_KEY."
             )
-        url, key = found.url, found.key
-    headers = {"authorization": f"Bearer {key}"} if key else {}
+        url, secret = found.url, SecretStr(found.key)
+    headers = {"authorization": f"Bearer {secret.get_secret_value()}"} if secret is not None else {}
     with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
         yield client
 
@@ -42,14 +47,13 @@ def call(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
         answer = client.request(method, path, **options)
     except httpx.HTTPError as error:
         raise Unreachable(f"{client.base_url} does not answer: {error}. Is the server running?") from error
-    if answer.is_error:
-        raise Refused(_said(answer))
-    return answer.json()
-
-
-def _said(answer: httpx.Response) -> str:
     try:
         body = answer.json()
-        return str(body.get("message") or body)
     except ValueError:
-        return f"{answer.request.url} answered {answer.status_code}."
+        body = None
+    if answer.is_error:
+        message = body.get("message") if isinstance(body, dict) else None
+        raise Refused(str(message or f"{answer.request.url} answered {answer.status_code}."))
+    if body is None:
+        raise Unreachable(f"{answer.request.url} answered, but not as Kizashi does. Is the URL right?")
+    return body

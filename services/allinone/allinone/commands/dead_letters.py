@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from allinone.commands.calls import call, server_client
 from allinone.composition import SERVICES, known_service
@@ -19,21 +20,29 @@ def list_letters(settings: Settings, service: str | None, limit: int) -> list[di
     """The newest letters of one service, or of all."""
     wanted = SERVICES if service is None else (known_service(service),)
     letters: list[dict[str, Any]] = []
-    with server_client(settings) as client:
-        for name in wanted:
+    for name in wanted:
+        with server_client(settings, name) as client:
             letters += call(client, "GET", f"/v1/dead-letters/{name}", params={"limit": limit})["items"]
     return sorted(letters, key=lambda letter: str(letter["at"]), reverse=True)[:limit]
 
 
 def show_letter(settings: Settings, letter: str) -> dict[str, Any]:
     """One letter, its body as text where it is text."""
-    with server_client(settings) as client:
-        found: dict[str, Any] = call(client, "GET", f"/v1/dead-letters/{service_of(letter)}/{letter}")
+    service = service_of(letter)
+    with server_client(settings, service) as client:
+        found: dict[str, Any] = call(client, "GET", f"/v1/dead-letters/{service}/{quote(letter, safe=':')}")
     body = base64.b64decode(found.pop("body") or "")
     return {**found, "length": len(body), "body": body.decode("utf-8", "backslashreplace")}
 
 
 def replay_letters(settings: Settings, letters: Sequence[str]) -> list[Mapping[str, Any]]:
     """Append the original bytes of each letter once more."""
-    with server_client(settings) as client:
-        return [call(client, "POST", f"/v1/dead-letters/{service_of(each)}/{each}/replay") for each in letters]
+    return [_replay(settings, service_of(each), each) for each in letters]
+
+
+def _replay(settings: Settings, service: str, letter: str) -> Mapping[str, Any]:
+    with server_client(settings, service) as client:
+        replayed: Mapping[str, Any] = call(
+            client, "POST", f"/v1/dead-letters/{service}/{quote(letter, safe=':')}/replay"
+        )
+    return replayed

@@ -1,6 +1,6 @@
 """kizashi doctor: what is reachable, how far each consumer lags, what waits, and what to do about it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from allinone.composition import SERVICES, known_service, plumbing_of
+from allinone.databases import opening_database
 from cskit import migrate
 from cskit.db import DatabaseUnavailable
 from cskit.errors import Invalid
 from cskit.log import LogError
-from cskit.platform import Platform, check_exists, open_platform
+from cskit.platform import Platform, SchemaOutdated, check_exists, open_platform
 from cskit.settings import Settings, SettingsError, TestHooks
 from csmodels import topics
 
@@ -50,8 +51,9 @@ async def examine(settings: Settings, hooks: TestHooks) -> list[dict[str, Any]]:
     """Everything that was looked at, one row each."""
     async with _opened(settings, hooks) as platform:
         findings = await _log(platform)
+        has_log = all(finding.is_well for finding in findings)
         for name in SERVICES:
-            findings += await _service(platform, name)
+            findings += await _service(platform, name, has_log=has_log)
     return [{**asdict(finding), "well": finding.is_well} for finding in findings]
 
 
@@ -64,19 +66,19 @@ async def _log(platform: Platform) -> list[Finding]:
     return [Finding(f"log {topic}", f"{count} records so far") for topic, count in ends.items()]
 
 
-async def _service(platform: Platform, name: str) -> list[Finding]:
+async def _service(platform: Platform, name: str, *, has_log: bool) -> list[Finding]:
     try:
-        database = platform.database(name)
-        found = await migrate.state(database, name)
+        with opening_database(name):
+            found = await migrate.state(platform.database(name), name)
         if not found.is_current:
             have = f"revision {found.current}, this version needs {found.wanted}"
             return [Finding(f"{name} schema", have, f"kizashi migrate {name}")]
         findings = [Finding(f"{name} schema", f"revision {found.current}")]
         findings += await _waiting(platform, name)
-        for topic in READS.get(name, ()):
-            findings.append(await _lag(platform, name, topic))
+        if has_log:
+            findings += [await _lag(platform, name, topic) for topic in READS.get(name, ())]
         return findings
-    except (DatabaseUnavailable, SettingsError, OSError) as error:
+    except (DatabaseUnavailable, SettingsError) as error:
         return [Finding(f"{name} database", str(error), "Start PostgreSQL, or correct KIZASHI_DATABASE_URL.")]
 
 
@@ -119,22 +121,36 @@ async def resolve(settings: Settings, hooks: TestHooks, group: str, topic: str, 
         await platform.start()
         begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
         offsets = {number: _start(start, begins[number], ends[number]) for number in ends}
-        topic_id = str(await platform.log.topic_id(topic))
-        table = plumbing_of(group).consumer_offsets
-        async with platform.database(group).write() as tx:
-            for number, offset in offsets.items():
-                here = (table.c.consumer_group == group, table.c.topic == topic, table.c.partition == number)
-                values = {"topic_id": topic_id, "next_offset": offset, "epoch": table.c.epoch + 1, "owner": "doctor"}
-                await tx.execute(update(table).where(*here).values(**values))
+        with opening_database(group):
+            found = await migrate.state(platform.database(group), group)
+        if not found.is_current:
+            raise SchemaOutdated(
+                f"The database of {group} is not at this version's schema. Run: kizashi migrate {group}"
+            )
+        await _move(platform, group, topic, offsets)
     return [
         {"group": group, "topic": topic, "partition": number, "next": offsets[number]} for number in sorted(offsets)
     ]
 
 
+async def _move(platform: Platform, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+    topic_id = str(await platform.log.topic_id(topic))
+    table = plumbing_of(group).consumer_offsets
+    new = {"consumer_group": group, "topic": topic, "topic_id": topic_id, "epoch": 0, "owner": "doctor"}
+    new["append_clock_ms"] = 0
+    async with platform.database(group).write() as tx:
+        rows = [{**new, "partition": number, "next_offset": offset} for number, offset in offsets.items()]
+        tx.insert(table, rows, ignore=True)  # a group that has not read yet has no rows
+        for number, offset in offsets.items():
+            here = (table.c.consumer_group == group, table.c.topic == topic, table.c.partition == number)
+            values = {"topic_id": topic_id, "next_offset": offset, "epoch": table.c.epoch + 1, "owner": "doctor"}
+            await tx.execute(update(table).where(*here).values(**values))
+
+
 def _start(text: str, begin: int, end: int) -> int:
     if text in ("earliest", "latest"):
         return begin if text == "earliest" else end
-    if not text.isdigit() or not begin <= int(text) <= end:
+    if not text.isdecimal() or not begin <= int(text) <= end:
         raise Invalid(
             "invalid_offset",
             f"“{text}” is none of earliest, latest or an offset from {begin} to {end}.",

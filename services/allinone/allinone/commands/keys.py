@@ -2,27 +2,39 @@
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from allinone.data_folder import usable
 from cskit.auth import KeyFile, new_key
 from cskit.clock import RealClock
 from cskit.errors import Invalid
-from cskit.settings import Settings
+from cskit.platform import check_exists
+from cskit.settings import Settings, SettingsError
 
 
-def _file(settings: Settings) -> KeyFile:
-    path = settings.keys or settings.data / "keys.json"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return KeyFile(Path(path), RealClock())
+def _path(settings: Settings) -> Path:
+    if settings.keys is None and settings.clustered:
+        raise SettingsError("KIZASHI_KAFKA is set, so KIZASHI_KEYS names the key file that all services read.")
+    return settings.keys or settings.data / "keys.json"
+
+
+def _existing(settings: Settings) -> Path:
+    path = _path(settings)
+    if settings.keys is None:
+        check_exists(settings)
+    return path
 
 
 def make_key(settings: Settings, name: str, scopes: Sequence[str], source: str | None, expires: str | None) -> str:
     """Add a key; its text, which nobody can read again."""
     now = RealClock().now()
-    text, entry = new_key(name, scopes, source, now + _days(expires) if expires else None, now)
-    _file(settings).add(entry)
+    path = _path(settings)
+    text, entry = new_key(name, scopes, source, _after(now, expires) if expires else None, now)
+    with usable(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        KeyFile(path, RealClock()).add(entry)
     return text
 
 
@@ -37,18 +49,23 @@ def list_keys(settings: Settings) -> list[dict[str, Any]]:
             "created": entry.created.isoformat(),
             "expires": entry.expires.isoformat() if entry.expires else None,
         }
-        for entry in _file(settings).list()
+        for entry in KeyFile(_existing(settings), RealClock()).list()
     ]
 
 
 def revoke_key(settings: Settings, name_or_id: str) -> int:
     """Remove a key by its id, or all of a name; how many."""
-    return _file(settings).revoke(name_or_id)
+    path = _existing(settings)
+    with usable(path.parent):
+        return KeyFile(path, RealClock()).revoke(name_or_id)
 
 
-def _days(text: str) -> timedelta:
-    match = re.fullmatch(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?)?", text)
+def _after(now: datetime, text: str) -> datetime:
+    match = re.fullmatch(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?)?", text, re.ASCII)
     if match is None or not any(match.groups()):
         raise Invalid("invalid_duration", f"“{text}” is no duration. Write days like P90D.", field="expires")
-    weeks, days, hours = (int(group or 0) for group in match.groups())
-    return timedelta(weeks=weeks, days=days, hours=hours)
+    try:
+        weeks, days, hours = (int(group or 0) for group in match.groups())
+        return now + timedelta(weeks=weeks, days=days, hours=hours)
+    except (OverflowError, ValueError):
+        raise Invalid("invalid_duration", f"“{text}” is beyond the calendar.", field="expires") from None

@@ -308,7 +308,7 @@ def _task(turn: _Turn, one: TaskStep) -> list[Command]:
 def _webhook(run: Run, one: WebhookStep, view: View) -> SendWebhook:
     rendered = {key: placeholders.render(value, view) for key, value in one.data.items()}
     fixed: dict[str, Plain] = {"account": run.account, "playbook": run.playbook, "run": run.id, "step": one.id}
-    return SendWebhook(EffectId(part_id(run, one.id)), one.endpoint, STEP_WEBHOOK, {**fixed, **rendered}, one.id)
+    return SendWebhook(EffectId(part_id(run, one.id)), one.endpoint, STEP_WEBHOOK, {**rendered, **fixed}, one.id)
 
 
 def _leave_if_over(turn: _Turn, event: Event) -> Outcome:

@@ -3,7 +3,9 @@
 A moment is an aware datetime. A day is a calendar day of the zone, however many hours it has.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final, NewType
 
 Month = NewType("Month", str)  # "2026-11"; sorts as time does
@@ -24,13 +26,15 @@ def month_of(day: date) -> Month:
     return Month(f"{day.year:04d}-{day.month:02d}")
 
 
+@lru_cache(maxsize=256)  # a batch asks the same for each of its accounts
 def months_back(day: date, count: int) -> tuple[Month, ...]:
     """The month of the day and the ones before it, `count` in all, oldest first."""
     newest = day.year * 12 + day.month - 1
     return tuple(Month(f"{n // 12:04d}-{n % 12 + 1:02d}") for n in range(newest - count + 1, newest + 1))
 
 
-def window_masks(day: date, days: int, skip: int = 0) -> dict[Month, int]:
+@lru_cache(maxsize=256)
+def window_masks(day: date, days: int, skip: int = 0) -> Mapping[Month, int]:
     """The `days` days that end `skip` days before `day` (inclusive), as a mask of bits per month: bit 0 is the 1st."""
     masks: dict[Month, int] = {}
     last = day - timedelta(days=skip)

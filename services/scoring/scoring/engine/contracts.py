@@ -1,6 +1,6 @@
 """What the registers say of contracts at a moment: which live, the seats, the stage."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, tzinfo
 
 from csmodels.fields import Stage
@@ -28,9 +28,9 @@ def stage(slow: SlowFacts, at: datetime, zone: tzinfo) -> Stage:
     return "churning" if all(_under_notice(contract, at) for contract in running) else "adoption"
 
 
-def seats(slow: SlowFacts, at: datetime, zone: tzinfo) -> int | None:
+def seats(slow: SlowFacts, running: Iterable[Register], at: datetime) -> int | None:
     """The seats of the living contracts, else the account's own; None if none are known (0 is not known either)."""
-    of_contracts = [read(contract, "seats", at) for contract in living(slow, at, zone)]
+    of_contracts = [read(contract, "seats", at) for contract in running]
     total = sum(n for n in of_contracts if isinstance(n, int))
     own = read(slow.account, "seats", at)
     return total or (own if isinstance(own, int) else 0) or None

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
+from itertools import compress
 from types import MappingProxyType
 from typing import Final, get_args
 
@@ -37,12 +39,14 @@ def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped:
     """
     usage_at, tickets_at = _seen("usage", at, stopped), _seen("tickets", at, stopped)
     usage = _Usage.of(facts, usage_at, card, zone)
-    seats = contracts.seats(facts.slow, at, zone)
+    seats = contracts.seats(facts.slow, contracts.living(facts.slow, at, zone), at)
+    # without seats the people known in these days stand in
+    size = seats or count_people(facts, window_masks(usage.day, card.active_share.known_days), usage.same, core=False)
     tickets = open_tickets(facts.slow, tickets_at, card.open_tickets)
     found = {
-        "active_share": _active_share(usage, seats, frozen=usage_at < at),
+        "active_share": _active_share(usage, size, estimate=not seats, frozen=usage_at < at),
         "usage_trend": _usage_trend(usage, card, frozen=usage_at < at),
-        "open_tickets": _open_tickets(facts.slow, tickets, tickets_at, seats or usage.known, card, tickets_at < at),
+        "open_tickets": _open_tickets(facts.slow, tickets, tickets_at, size, card, tickets_at < at),
         "nps": _nps(facts.slow, usage.same, at, card),
         "contact": _contact(facts.slow, at, card),
     }
@@ -83,11 +87,11 @@ def _seen(family: Family, at: datetime, stopped: Stopped) -> datetime:
 class _Usage:
     """What the months say as of a day. None: no usage (of a known person) was seen until then."""
 
+    day: date
     connected: bool
     same: Mapping[str, str]
     history_days: int | None  # since the first core action
     active: int | None
-    known: int
     recent: int
     baseline: int
     idle_business_days: int
@@ -97,17 +101,19 @@ class _Usage:
     def of(cls, facts: Facts, at: datetime, card: Scorecard, zone: tzinfo) -> "_Usage":
         slow, today = facts.slow, local_day(at, zone)
         months = months_back(today, MONTHS_AT_HAND)
+        for month in months:
+            facts.month(month)  # all are there, or none is looked at
         same = roots(slow.merges)
         share, trend = card.active_share, card.usage_trend
         with_people = slow.first_person is not None and slow.first_person <= today
         active_masks = window_masks(today, share.window_days)
         last_core = _last_day(facts, window_masks(today, 89))
         return cls(
+            day=today,
             connected=slow.first_usage is not None and slow.first_usage <= today,
             same=same,
             history_days=(today - slow.first_core).days if slow.first_core and slow.first_core <= today else None,
             active=count_people(facts, active_masks, same, core=True) if with_people else None,
-            known=count_people(facts, window_masks(today, share.known_days), same, core=False),
             recent=_count(facts, window_masks(today, trend.window_days)),
             baseline=_count(facts, window_masks(today, trend.baseline_days, skip=trend.window_days)),
             idle_business_days=_idle(facts, months, today) if with_people else 0,
@@ -116,7 +122,13 @@ class _Usage:
 
 
 def _count(facts: Facts, masks: Mapping[Month, int]) -> int:
-    return sum(n for month, mask in masks.items() for day, n in enumerate(facts.month(month).core) if mask >> day & 1)
+    return sum(sum(compress(facts.month(month).core, _in_mask(mask))) for month, mask in masks.items())
+
+
+@cache
+def _in_mask(mask: int) -> tuple[bool, ...]:
+    """For each day of a month whether the mask has it; windows have few different masks."""
+    return tuple(bool(mask >> day & 1) for day in range(31))
 
 
 def _last_day(facts: Facts, masks: Mapping[Month, int]) -> date | None:
@@ -131,8 +143,9 @@ def _last_day(facts: Facts, masks: Mapping[Month, int]) -> date | None:
 
 def _idle(facts: Facts, months: tuple[Month, ...], today: date) -> int:
     """Whole business days since a person was last active, or was first seen if none ever was."""
-    for month, bits in sorted(active_days(facts, months).items(), reverse=True):
-        until_today = bits & window_masks(today, 124).get(month, 0)
+    masks = window_masks(today, 124)
+    for month in reversed(months):
+        until_today = active_days(facts, month) & masks.get(month, 0)
         if until_today:
             return business_days_between(_date(month, until_today.bit_length() - 1) + ONE_DAY, today)
     first = facts.slow.first_person or today
@@ -149,15 +162,14 @@ def _end_of(day: date | None, at: datetime, zone: tzinfo) -> datetime | None:
     return min(at, datetime.combine(day + ONE_DAY, time.min, tzinfo=zone).astimezone(UTC))
 
 
-def _active_share(usage: _Usage, seats: int | None, *, frozen: bool) -> Measurement:
+def _active_share(usage: _Usage, size: int, *, estimate: bool, frozen: bool) -> Measurement:
     """U1. Not connected until the first usage of a person with an id: people without one count as nobody."""
-    of = seats or usage.known
     if usage.active is None:
         return Measurement("active_share", "not_connected")
-    if not of:
+    if not size:
         # without seats, and nobody seen in 90 days: nobody is active, of however many
         return Measurement("active_share", "fresh", 0.0, usage.as_of, estimate=True, frozen=frozen)
-    return Measurement("active_share", "fresh", usage.active / of, usage.as_of, estimate=not seats, frozen=frozen)
+    return Measurement("active_share", "fresh", usage.active / size, usage.as_of, estimate=estimate, frozen=frozen)
 
 
 def _usage_trend(usage: _Usage, card: Scorecard, *, frozen: bool) -> Measurement:
@@ -175,7 +187,7 @@ def _usage_trend(usage: _Usage, card: Scorecard, *, frozen: bool) -> Measurement
 
 
 def _open_tickets(
-    slow: SlowFacts, tickets: list[OpenTicket], at: datetime, seats: int, card: Scorecard, frozen: bool
+    slow: SlowFacts, tickets: list[OpenTicket], at: datetime, size: int, card: Scorecard, frozen: bool
 ) -> Measurement:
     """S1. Without a ticket ever: by the scorecard a true zero (tickets are a register), or not connected."""
     terms = card.open_tickets
@@ -185,8 +197,8 @@ def _open_tickets(
     load = math.fsum(terms.severity_weights[t.severity - 1] * min(t.sla_ages, terms.age_cap) for t in tickets)
     low, high = terms.seats_clip
     # no seats and nobody seen: an account of unknown size is taken as one of seats_unit
-    size = min(max(seats / terms.seats_unit, low), high) if seats else 1.0
-    return Measurement("open_tickets", "fresh", load / size, as_of, frozen=frozen)
+    units = min(max(size / terms.seats_unit, low), high) if size else 1.0
+    return Measurement("open_tickets", "fresh", load / units, as_of, frozen=frozen)
 
 
 def _nps(slow: SlowFacts, same: Mapping[str, str], at: datetime, card: Scorecard) -> Measurement:
@@ -229,8 +241,9 @@ def _role(slow: SlowFacts, answer: Answer, same: Mapping[str, str], at: datetime
         return answer.role
     if answer.person is None:
         return "other"
-    root = same.get(answer.person, answer.person)
-    known = [contact for person, contact in slow.contacts.items() if same.get(person, person) == root]
+    root = same.get(answer.person)
+    persons = [answer.person] if root is None else [person for person in same if same[person] == root]
+    known = [slow.contacts[person] for person in persons if person in slow.contacts]
     role = read(merged(known), "role", at)
     return role if role in ROLES else "other"
 

@@ -26,20 +26,14 @@ def count_people(facts: Facts, masks: Mapping[Month, int], same: Mapping[str, st
     """How many persons did something (a core action) on the days of the masks."""
     found: set[str] = set()
     for month, mask in masks.items():
-        people = facts.month(month).people
-        if core:
-            found.update(person for person, days in people.items() if days.core & mask)
-        else:
-            found.update(person for person, days in people.items() if days.any & mask)
+        people = facts.month(month).people.items()
+        found.update([person for person, (any_, core_) in people if (core_ if core else any_) & mask])
     return len({same.get(person, person) for person in found}) if same else len(found)
 
 
-def active_days(facts: Facts, months: Iterable[Month]) -> Mapping[Month, int]:
-    """The days of each month on which any person had a core action, as bits."""
-    found: dict[Month, int] = {}
-    for month in months:
-        bits = 0
-        for days in facts.month(month).people.values():
-            bits |= days.core
-        found[month] = bits
-    return found
+def active_days(facts: Facts, month: Month) -> int:
+    """The days of a month on which any person had a core action, as bits."""
+    bits = 0
+    for _, core in facts.month(month).people.values():
+        bits |= core
+    return bits

@@ -1,13 +1,14 @@
 """The account as health.changed carries it and as lists show it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 
 from scoring.domain.calendar import local_day
 from scoring.engine import contracts
-from scoring.engine.facts import Facts, SlowFacts
-from scoring.engine.register import WITHOUT_HISTORY, newest, read
+from scoring.engine.facts import Facts
+from scoring.engine.register import WITHOUT_HISTORY, Register, newest, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
         plan=text("plan"),
         segment=text("segment"),
         owner=text("owner"),
-        mrr=_mrr(slow, at, zone, currency),
-        seats=contracts.seats(slow, at, zone),
+        mrr=_mrr(living, at, currency),
+        seats=contracts.seats(slow, living, at),
         country=text("country"),
         time_zone=text("time_zone"),
         locale=text("locale"),
@@ -57,9 +58,9 @@ def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
     )
 
 
-def _mrr(slow: SlowFacts, at: datetime, zone: tzinfo, currency: str) -> Decimal | None:
+def _mrr(living: Iterable[Register], at: datetime, currency: str) -> Decimal | None:
     total: Decimal | None = None
-    for contract in contracts.living(slow, at, zone):
+    for contract in living:
         price = read(contract, "mrr", at)
         if read(contract, "status", at) == "trial" or not isinstance(price, str):
             continue

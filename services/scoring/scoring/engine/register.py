@@ -67,6 +67,8 @@ def since(register: Register) -> datetime | None:
 
 def merged(registers: list[Register]) -> Register:
     """Several registers that turned out to be one."""
+    if len(registers) == 1:
+        return registers[0]
     union: dict[str, tuple[Entry, ...]] = {}
     for register in registers:
         for field, entries in register.items():

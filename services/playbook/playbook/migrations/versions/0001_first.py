@@ -176,7 +176,7 @@ def _create_effects() -> None:
         sa.Column("number", sa.BigInteger(), primary_key=True),
         sa.Column("at", Instant(), nullable=False),
         sa.Column("status_code", sa.Integer()),
-        sa.Column("seconds", sa.Float(53), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("error", sa.Text()),
     )
 
