@@ -114,8 +114,17 @@ class Process:
         return self.said.read_text(errors="replace")[-length:]
 
 
-async def command(*arguments: str, environment: Mapping[str, str]) -> str:
-    """Run a `kizashi` command to its end; what it printed. AssertionError with what it said if it fails."""
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+async def ended(*arguments: str, environment: Mapping[str, str]) -> Ended:
+    """Run a `kizashi` command to its end, whatever that is."""
     process = await asyncio.create_subprocess_exec(
         KIZASHI,
         *arguments,
@@ -124,5 +133,12 @@ async def command(*arguments: str, environment: Mapping[str, str]) -> str:
         stderr=asyncio.subprocess.PIPE,
     )
     out, err = await process.communicate()
-    assert process.returncode == 0, f"kizashi {' '.join(arguments)} ended with {process.returncode}:\n{err.decode()}"
-    return out.decode()
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def command(*arguments: str, environment: Mapping[str, str]) -> str:
+    """Run a `kizashi` command to its end; what it printed. AssertionError with what it said if it fails."""
+    done = await ended(*arguments, environment=environment)
+    assert done.status == 0, f"kizashi {' '.join(arguments)} ended with {done.status}:\n{done.err}"
+    return done.out

@@ -80,9 +80,28 @@ def configure_logging(*, level: str = "INFO", terminal: bool | None = None) -> N
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[
         structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ends,
     ]))  # fmt: skip
+    handler.addFilter(_Throttle("aiokafka", seconds=30.0))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel("WARNING")
+
+
+class _Throttle(logging.Filter):
+    """Lets the same complaint of one library through once in a while: aiokafka writes dozens a second in an outage."""
+
+    def __init__(self, library: str, seconds: float) -> None:
+        super().__init__()
+        self._library = library
+        self._seconds = seconds
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(self._library):
+            return True
+        if record.created - self._last.get(str(record.msg), 0.0) < self._seconds:
+            return False
+        self._last[str(record.msg)] = record.created
+        return True
 
 
 def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -46,7 +46,7 @@ class Pace:
     per_endpoint: int = 4
     look: float = 0.1
     timeout: float = TIMEOUT
-    lease: float = 2 * TIMEOUT + 20
+    lease: float = TIMEOUT + 15
 
     def __post_init__(self) -> None:
         if self.lease <= self.timeout:
