@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import signal
@@ -49,7 +50,7 @@ def assert_refused(done: Ended, status: int, *words: str) -> None:
     assert "Traceback" not in done.err
     for word in words:
         assert word in done.err, done.err
-    assert done.err.rstrip().endswith((".", "?", "─╯")), done.err  # the last: how typer frames wrong use
+    assert re.search(r"([.?]|Run: kizashi .+|─╯)$", done.err.rstrip()), done.err  # the last: how typer frames wrong use
 
 
 def assert_no_traceback(process: Process) -> None:
@@ -200,17 +201,14 @@ async def test_wrong_use_ends_with_status_2_and_says_what_is_right(tmp_path: Pat
     kafka = {"KIZASHI_KAFKA": "127.0.0.1:9", "KIZASHI_DATABASE_URL": "nonsense"}
     wrong: list[tuple[str, Mapping[str, str], tuple[str, ...]]] = [
         ("keys new shop --scope reed", data, ("reed", "read, write, configure")),
-        ("keys new shop --scope read --expires 90", data, ("90", "P90D")),
         ("keys new shop --scope read --expires P9999999999D", data, ("calendar",)),
         ("keys new shop --scope read", kafka, ("KIZASHI_KEYS",)),
         ("keys list", {"KIZASHI_DATA": str(tmp_path / "none")}, (str(tmp_path / "none"), "--data")),
         ("keys list", {"KIZASHI_DATTA": "x"}, ("KIZASHI_DATTA", "Did you mean KIZASHI_DATA?")),
         ("serve scoring", data, ("KIZASHI_KAFKA",)),
-        ("serve", kafka, ("kizashi serve SERVICE",)),
         ("serve scorin", data, ("scorin", "ingest, scoring, playbook, survey")),
         ("serve --port 99999", data, ("--port", "65535")),
         ("migrate ingest", kafka, ("KIZASHI_INGEST_DATABASE_URL", "postgresql://")),
-        ("dlq show nothing:1", data, ("nothing", "ingest, scoring, playbook, survey")),
         ("doctor --resolve scoring cs.nothing --from latest", data, ("cs.nothing", "cs.customer-events")),
     ]
 
@@ -240,18 +238,19 @@ async def test_what_cannot_be_reached_ends_with_status_3(tmp_path: Path) -> None
 # Ends and beginnings
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-async def test_a_server_that_is_told_to_stop_ends_well_within_seconds(tmp_path: Path, number: signal.Signals) -> None:
+async def test_a_server_ends_in_good_order_on_ctrl_c_and_on_sigterm_and_starts_again(tmp_path: Path) -> None:
     process = new_process(tmp_path)
-    await process.start()
-    await process.ready()
-    assert (tmp_path / "my data" / "server.json").exists()
 
-    process.signal(number)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        await process.start()
+        await process.ready()
+        assert (tmp_path / "my data" / "server.json").exists()
 
-    assert await process.ended(5) == 0, process.tail()
+        process.signal(number)
+
+        assert await process.ended(8) == 0, process.tail()
+        assert not (tmp_path / "my data" / "server.json").exists()
     assert_no_traceback(process)
-    assert not (tmp_path / "my data" / "server.json").exists()
 
 
 async def test_a_killed_server_leaves_a_lock_that_the_next_start_ignores(tmp_path: Path) -> None:
@@ -320,8 +319,8 @@ async def resolve(environment: Mapping[str, str], start: str) -> list[dict[str, 
 
 @pytest.mark.postgres
 async def test_migrate_brings_one_service_or_all_to_the_schema_without_which_they_do_not_start() -> None:
-    if (reason := missing_engines()) is not None and DATABASE in reason:
-        pytest.skip(reason)
+    if not os.environ.get(DATABASE):
+        pytest.skip(f"{DATABASE} not set")
     async with fresh_database() as url:
         environment = {"KIZASHI_KAFKA": "127.0.0.1:9", "KIZASHI_DATABASE_URL": url}
 
@@ -331,7 +330,8 @@ async def test_migrate_brings_one_service_or_all_to_the_schema_without_which_the
         assert (await findings(environment, 1))["survey schema"]["well"]
         every = await command("migrate", environment=environment)
         assert [line.split(":")[0] for line in every.splitlines()] == list(SERVICES)
-        assert all((await findings(environment, 1))[f"{name} schema"]["well"] for name in SERVICES)  # 1: no Kafka
+        found = await findings(environment, 1)  # 1: there is no Kafka
+        assert all(found[f"{name} schema"]["well"] for name in SERVICES)
 
 
 # Dead letters

@@ -62,9 +62,9 @@ _SLOW: Final = msgspec.msgpack.Decoder(_Slow)
 def encode_month(month: MonthFacts) -> bytes:
     """A month as bytes; equal months give equal bytes."""
     ids = sorted(month.people)
-    number = {person: n for n, person in enumerate(ids)}
+    number = {person: n for n, person in enumerate(ids)}.__getitem__
     wire = _Month(
-        people=b"".join(bytes.fromhex(person.replace("-", "")) for person in ids),
+        people=bytes.fromhex("".join(ids).replace("-", "")),
         any=[month.people[person].any for person in ids],
         core=[month.people[person].core for person in ids],
         events=_sparse(month.events),
@@ -73,7 +73,7 @@ def encode_month(month: MonthFacts) -> bytes:
             _Name(
                 name,
                 _sparse(feature.counts),
-                [[day, *(number[person] for person in feature.people[day])] for day in sorted(feature.people)],
+                [[day, *map(number, persons)] for day, persons in sorted(feature.people.items())],
             )
             for name, feature in sorted(month.names.items())
         ],
@@ -170,7 +170,11 @@ def _register(writers: Writers) -> Register:
 
 
 def _sparse(counts: tuple[int, ...]) -> Sparse:
-    return [n for day, count in enumerate(counts) if count for n in (day, count)]
+    sparse: Sparse = []
+    for day, count in enumerate(counts):
+        if count:
+            sparse += (day, count)
+    return sparse
 
 
 def _dense(sparse: Sparse) -> tuple[int, ...]:
