@@ -25,6 +25,7 @@ def quiet(command, what):
         UV_PYTHON_DOWNLOADS="never",
         UV_NO_PROGRESS="1",
         UV_COMPILE_BYTECODE="1",
+        UV_SYSTEM_CERTS="1",
         PIP_DISABLE_PIP_VERSION_CHECK="1",
     )
     env.pop("VIRTUAL_ENV", None)

@@ -13,7 +13,7 @@ import httpx
 
 from allinone.commands.keys import make_key
 from allinone.embedded import Embedded, embedded_server
-from cskit.clock import Clock, Clocks, RealClock, ScaledClock
+from cskit.clock import Clocks, RealClock, ScaledClock
 from cskit.log import Log, Partition, Record
 from cskit.service import Worker
 from cskit.settings import Settings, read_settings
@@ -23,12 +23,36 @@ HOUR = timedelta(hours=1)
 T = TypeVar("T")
 
 
+class WorldClock:
+    """Stands still at `origin` until it is started; then so many hours pass in a second."""
+
+    def __init__(self, hours_a_second: float, origin: datetime) -> None:
+        self.scale = hours_a_second * 3600
+        self._origin = origin
+        self._running: ScaledClock | None = None
+        self._started = asyncio.Event()
+
+    def start(self) -> None:
+        self._running = ScaledClock(self.scale, self._origin, RealClock())
+        self._started.set()
+
+    def now(self) -> datetime:
+        return self._origin if self._running is None else self._running.now()
+
+    async def sleep_until(self, moment: datetime) -> None:
+        """As Clock.sleep_until."""
+        if moment > self._origin:
+            await self._started.wait()
+            assert self._running is not None
+            await self._running.sleep_until(moment)
+
+
 @dataclass(frozen=True)
 class World:
     """A server that runs in its own time, and an HTTP client of it with an admin key."""
 
     server: Embedded
-    clock: Clock
+    clock: WorldClock
     client: httpx.AsyncClient
     settings: Settings
 
@@ -62,22 +86,15 @@ def folder_settings(folder: Path, **variables: str) -> Settings:
 
 
 @asynccontextmanager
-async def running(settings: Settings, world: Clock) -> AsyncIterator[World]:
+async def running(settings: Settings, clock: WorldClock) -> AsyncIterator[World]:
     """A server with this clock of the world and the real clock of the wall."""
     headers = {"authorization": f"Bearer {make_key(settings, 'test', ['admin'], None, None)}"}
-    clocks = Clocks(world=world, wall=RealClock())
+    clocks = Clocks(world=clock, wall=RealClock())
     async with (
         embedded_server(settings, host="127.0.0.1", port=0, clocks=clocks) as server,
         httpx.AsyncClient(base_url=server.url, headers=headers, timeout=30, trust_env=False) as client,
     ):
-        yield World(server, world, client, settings)
-
-
-@asynccontextmanager
-async def fast(settings: Settings, *, hours_a_second: float, origin: datetime) -> AsyncIterator[World]:
-    """A server in a world that begins at `origin` and runs so many hours in a second."""
-    async with running(settings, ScaledClock(hours_a_second * 3600, origin, RealClock())) as world:
-        yield world
+        yield World(server, clock, client, settings)
 
 
 class Holdable:

@@ -51,6 +51,7 @@ class ScoringHandler:
         self._database = database
         self._clocks = clocks
         self._memory = Memory(settings.in_memory)
+        self._states: dict[int, PartitionState] = {}
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         """Make sure that days are counted in the zone they always were. SettingsError if not."""
@@ -61,6 +62,7 @@ class ScoringHandler:
     def forget(self) -> None:
         """See Handler.forget."""
         self._memory.clear()
+        self._states.clear()
 
     async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
         """Score what the batch touches at each of its cuts, and everything at each hour that passes in it.
@@ -70,7 +72,9 @@ class ScoringHandler:
         batches = {
             number: list(part) for number, part in groupby(sorted(messages, key=_place), key=lambda m: m.partition)
         }
-        states = await store.load_states(uow.tx, batches, self._first)
+        if new := batches.keys() - self._states.keys():
+            self._states.update(await store.load_states(uow.tx, new, self._first))
+        states = self._states
         plans = {number: plan(states[number], part, self._cards) for number, part in batches.items()}
         work = await self._load(uow, self._wanted(plans.values()))
         partition_of: dict[str, int] = {message.event.subject: message.partition for message in messages}
@@ -90,9 +94,9 @@ class ScoringHandler:
                     kept=planned.state.scorecard,
                 )
         await fold.write()
-        store.write_states(
-            uow.tx, [each.state for each in plans.values() if each.state != states[each.state.partition]]
-        )
+        changed = {number: each.state for number, each in plans.items() if each.state != states[number]}
+        store.write_states(uow.tx, list(changed.values()))
+        states.update(changed)
         self._memory.put(self._trimmed(account) for account in fold.work.values())
 
     async def _tick(self, fold: "_Fold", state: PartitionState, tick: Tick, rules: Rules) -> None:
@@ -101,9 +105,10 @@ class ScoringHandler:
         fold.passes([id_ for id_ in fold.work if fold.partition_of[id_] == partition], tick, rules)
         months = self._months(state, tick)
         lot = max(1, _EVALUATIONS_AT_ONCE // len(tick.hours))
-        after = ""
-        while ids := await store.accounts_of(fold.uow.tx, partition, after, lot):
-            after = ids[-1]
+        after: str | None = ""
+        while after is not None:
+            ids = await store.accounts_of(fold.uow.tx, partition, after, lot)
+            after = ids[-1] if len(ids) == lot else None
             others = await self._load(fold.uow, {id_: months for id_ in ids if id_ not in fold.work})
             apart = _Fold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at)
             apart.passes(list(others), tick, rules)
@@ -159,6 +164,8 @@ class ScoringHandler:
         if account.standing is None:
             return account
         needed = months_needed(account.standing.at, self._zone)
+        if account.facts.months.keys() <= needed:
+            return account
         kept = {month: facts for month, facts in account.facts.months.items() if month in needed}
         return replace(account, facts=Facts(account.id, account.facts.slow, kept))
 
@@ -201,7 +208,6 @@ class _Fold:
         """Write everything, and put what is published into the outbox."""
         await store.write(self.uow.tx, self._changes, self.scored_at)
         self.uow.send(self._records)
-        await self.uow.tx.flush()
         self._changes, self._records = store.Changes(), []
 
     def _fold(self, id_: str, done: Taken) -> None:

@@ -91,7 +91,7 @@ def decode_month(raw: bytes) -> MonthFacts:
         events=_dense(wire.events),
         core=_dense(wire.core_events),
         names={
-            n.name: Feature(_dense(n.counts), {row[0]: tuple(ids[p] for p in row[1:]) for row in n.people})
+            n.name: Feature(_dense(n.counts), {row[0]: tuple([ids[p] for p in row[1:]]) for row in n.people})
             for n in wire.names
         },
         signals={(kind, topic): _dense(counts) for kind, topic, counts in wire.signals},
