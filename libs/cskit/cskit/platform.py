@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import httpx
 from fastapi import APIRouter
@@ -184,14 +185,22 @@ def check_exists(settings: Settings) -> None:
         )
 
 
+def key_file(settings: Settings) -> Path:
+    """Where the API keys are. SettingsError if all replicas are to share a file and none is named."""
+    if settings.keys is not None:
+        return settings.keys
+    if settings.clustered:
+        raise SettingsError("KIZASHI_KEYS is needed with KIZASHI_KAFKA: name the key file that every replica reads.")
+    return settings.data / "keys.json"
+
+
 def open_platform(
     settings: Settings, *, clocks: Clocks | None = None, hooks: TestHooks | None = None, keys: Keys | None = None
 ) -> Platform:
     """The platform that the settings name; nothing is connected yet. Embedded needs its data folder to exist."""
     clocks = clocks or Clocks.real()
     if keys is None:
-        path = settings.keys or (None if settings.clustered else settings.data / "keys.json")
-        keys = Keys(KeyFile(path, clocks.wall) if path is not None else None, settings.service_key)
+        keys = Keys(KeyFile(key_file(settings), clocks.wall), settings.service_key)
     hooks = hooks or TestHooks()
     log = _open_log(settings, clocks)
     if hooks.topic_prefix:

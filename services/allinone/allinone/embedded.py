@@ -7,7 +7,6 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -16,7 +15,7 @@ from allinone.data_folder import RunningServer, announced, locked
 from allinone.server import bound_socket, serving
 from cskit.auth import KeyFile, Keys, new_key
 from cskit.clock import Clocks
-from cskit.platform import Platform, open_platform
+from cskit.platform import Platform, key_file, open_platform
 from cskit.service import Service
 from cskit.settings import Settings, TestHooks
 
@@ -48,9 +47,7 @@ async def embedded_server(
         url = _url(host, listener)
         settings = _completed(settings, url)
         operator_key = SecretStr(f"kz_operator_{secrets.token_urlsafe(24)}")
-        keys = Keys(
-            KeyFile(settings.keys or settings.data / "keys.json", clocks.wall), settings.service_key, operator_key
-        )
+        keys = Keys(KeyFile(key_file(settings), clocks.wall), settings.service_key, operator_key)
         first_key = _first_key(settings, keys, clocks)
         platform = open_platform(settings, clocks=clocks, hooks=hooks, keys=keys)
         try:
@@ -93,8 +90,7 @@ def _completed(settings: Settings, url: str) -> Settings:
 
 
 def _first_key(settings: Settings, keys: Keys, clocks: Clocks) -> str | None:
-    path: Path = settings.keys or settings.data / "keys.json"
-    if path.exists() or keys.file is None:
+    if keys.file is None or key_file(settings).exists():
         return None
     text, entry = new_key("first", FIRST_KEY_SCOPES, None, None, clocks.wall.now())
     keys.file.add(entry)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
+from itertools import dropwhile
 from typing import Literal, cast
 
 from csmodels.catalogue import CustomerEvent
 from csmodels.envelope import Event
 from csmodels.health import MAX_CAUSE_EVENTS
-from csmodels.internal import AccountErased, OverrideEnded, OverrideSet
+from csmodels.internal import AccountErased, OverrideEnded, OverrideSet, PersonErased
 from scoring.domain.calendar import Month, closing_moment
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
@@ -18,6 +19,7 @@ from scoring.engine.features import assess
 from scoring.engine.feeds import Stopped
 from scoring.engine.fold import fold_all
 from scoring.engine.profile import Profile, profile
+from scoring.engine.retention import forgotten
 
 Kind = Literal["backfill", "change", "closing"]  # of a row of history; so they sort within one moment
 
@@ -138,12 +140,15 @@ class Taken:
 def taken(account: Account, events: Sequence[Event], cut: Cut, rules: Rules) -> Taken:
     """Fold an account's events (in offset order) and score it: backfill first and on its own, then what is live.
 
-    The months that the events touch and the cut needs are loaded. An erasure forgets all that came before it.
+    The months that the events touch and the cut needs are loaded. An erasure forgets all that came before it. Of an
+    account that nothing is known of nobody can be erased: that alone does not make it one.
     """
     erased = max((n for n, event in enumerate(events) if isinstance(event, AccountErased)), default=None)
     if erased is not None:
         gone = fold_all(account.facts, [cast("AccountErased", events[erased])], rules.card, rules.zone)
         account, events = Account(gone.facts, base=account.version), events[erased + 1 :]
+    if account.standing is None:
+        events = list(dropwhile(lambda event: isinstance(event, PersonErased), events))
     months: frozenset[Month] = frozenset()
     slow = False
     evaluations = []
@@ -171,7 +176,7 @@ def passed(
     account: Account, hour: datetime, partition: int, offset: int, received_at: datetime, rules: Rules
 ) -> tuple[Account, list[Evaluation]]:
     """The account after an hour that a record at `offset` told of: the closing of the day that ended in it, if one
-    did, then the score as of the hour.
+    did, then the score as of the hour. At a closing the slow facts lose what is too old to be seen.
 
     An account that was scored as of a later moment keeps that moment. The closing decides on dwell and is recorded; a
     change is published as of the hour only, so that what already happened on the new day never goes back and forth.
@@ -184,6 +189,7 @@ def passed(
     if closing is not None:
         account, evaluation = _closed(account, standing, Cut(partition, offset, closing), rules)
         done.append(evaluation)
+        account = _without_the_old(account, closing)
     elif standing.at > hour:
         return account, []
     at = max(hour, standing.at)
@@ -212,6 +218,11 @@ def _closed(account: Account, standing: Standing, cut: Cut, rules: Rules) -> tup
     )
 
 
+def _without_the_old(account: Account, closing: datetime) -> Account:
+    slow = forgotten(account.facts.slow, closing)
+    return account if slow == account.facts.slow else replace(account, facts=replace(account.facts, slow=slow))
+
+
 def _evaluated(
     account: Account,
     cut: Cut,
@@ -230,9 +241,10 @@ def _evaluated(
     if by_time and before is not None and before.value == score.value and change is None:
         occurred_at, received_at = before.occurred_at, before.received_at  # time passed and moved nothing
     causes = _with_rest(account.causes, before, score, rules.card, by_time=by_time, changed=change is not None)
-    after = replace(
-        account,
+    after = Account(
+        account.facts,
         verdict=verdict,
+        base=account.base,
         standing=Standing(cut.at, score.value, score.scorecard, score.override, occurred_at, received_at),
         causes=Causes() if change else causes,
     )

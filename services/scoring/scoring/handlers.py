@@ -198,11 +198,14 @@ class _Fold:
     def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
         """Let the hours of a tick pass for these accounts."""
         for id_ in ids:
+            slow = self.work[id_].facts.slow
             for hour in tick.hours:
                 account, evaluations = passed(
                     self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules
                 )
                 self._judged(account, evaluations, None)
+            if self.work[id_].facts.slow is not slow:
+                self._changes.slow[id_] = self.work[id_].facts.slow
 
     async def write(self) -> None:
         """Write everything, and put what is published into the outbox."""

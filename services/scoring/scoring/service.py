@@ -37,11 +37,7 @@ def build(platform: Platform) -> Service:
     async def ready() -> Mapping[str, str]:
         async with database.read() as tx:
             zone = await stored_zone(tx, PLUMBING)
-        return {
-            "database": "ok",
-            "time_zone": (zone and other_zone(zone, settings)) or "ok",
-            "partitions": "ok" if runner.owned else "none is owned yet",
-        }
+        return {"database": "ok", "time_zone": (zone and other_zone(zone, settings)) or "ok"}
 
     return Service(
         name=NAME,

@@ -21,13 +21,14 @@ class Refused(Exception):
 
 @contextmanager
 def server_client(settings: Settings, service: str) -> Iterator[httpx.Client]:
-    """A client of the server at KIZASHI_URL with KIZASHI_KEY, else of the one that has the data folder; clustered of
-    the service's own URL, with the key the services share.
+    """A client of the server at KIZASHI_URL with KIZASHI_KEY; else at the service's own URL with that key or the one
+    that services share; else of the server that has the data folder.
     """
+    own: str | None = getattr(settings, f"{service}_url")
     if settings.url is not None:
         url, secret = settings.url, settings.key
-    elif settings.clustered:
-        url, secret = settings.url_of(service), settings.key or settings.service_key
+    elif own is not None:
+        url, secret = own, settings.key or settings.service_key
     else:
         found = running_server(settings.data)
         if found is None:

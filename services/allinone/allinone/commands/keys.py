@@ -10,18 +10,12 @@ from allinone.data_folder import usable
 from cskit.auth import KeyFile, new_key
 from cskit.clock import RealClock
 from cskit.errors import Invalid
-from cskit.platform import check_exists
-from cskit.settings import Settings, SettingsError
-
-
-def _path(settings: Settings) -> Path:
-    if settings.keys is None and settings.clustered:
-        raise SettingsError("KIZASHI_KAFKA is set, so KIZASHI_KEYS names the key file that all services read.")
-    return settings.keys or settings.data / "keys.json"
+from cskit.platform import check_exists, key_file
+from cskit.settings import Settings
 
 
 def _existing(settings: Settings) -> Path:
-    path = _path(settings)
+    path = key_file(settings)
     if settings.keys is None:
         check_exists(settings)
     return path
@@ -30,7 +24,7 @@ def _existing(settings: Settings) -> Path:
 def make_key(settings: Settings, name: str, scopes: Sequence[str], source: str | None, expires: str | None) -> str:
     """Add a key; its text, which nobody can read again."""
     now = RealClock().now()
-    path = _path(settings)
+    path = key_file(settings)
     text, entry = new_key(name, scopes, source, _after(now, expires) if expires else None, now)
     with usable(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

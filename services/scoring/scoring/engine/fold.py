@@ -104,9 +104,12 @@ def fold_all(facts: Facts, events: Iterable[CustomerEvent], card: Scorecard, zon
 
 def _kept_day(event: Event, zone: tzinfo) -> date | None:
     """The event's day, unless it was over 400 days ago when the event was taken."""
-    oldest = local_day(event.receivedtime, zone) - timedelta(days=KEPT_DAYS)
     day = local_day(event.time, zone)
-    return day if day >= oldest else None
+    return day if _is_kept(day, event, zone) else None
+
+
+def _is_kept(day: date, event: Event, zone: tzinfo) -> bool:
+    return day >= local_day(event.receivedtime, zone) - timedelta(days=KEPT_DAYS)
 
 
 # Months
@@ -126,21 +129,21 @@ def _usage(facts: Facts, event: customer.UsageTracked, card: Scorecard, zone: tz
     if seen_earlier:
         first_usage, first_core, first_person = firsts
         slow = structs.replace(slow, first_usage=first_usage, first_core=first_core, first_person=first_person)
-    if _kept_day(event, zone) is None:
+    if not _is_kept(day, event, zone):
         return Folded(replace(facts, slow=slow), slow=seen_earlier)
     key = month_of(day)
     month = facts.month(key)
     people = month.people
     if person:
         bit = 1 << (day.day - 1)
-        days = people.get(person, Days())
-        people = {**people, person: Days(days.any | bit, days.core | bit if core else days.core)}
-    month = replace(
-        month,
+        any_, core_ = people.get(person, Days())
+        people = {**people, person: Days(any_ | bit, core_ | bit if core else core_)}
+    month = MonthFacts(
         people=people,
         events=_add(month.events, day, count),
         core=_add(month.core, day, count) if core else month.core,
         names=_count_name(month.names, name, day, count, person, card.actions.key_features),
+        signals=month.signals,
     )
     return Folded(Facts(facts.account, slow, {**facts.months, key: month}), frozenset({key}), slow=seen_earlier)
 

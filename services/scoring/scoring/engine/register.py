@@ -54,10 +54,12 @@ def read(register: Register, field: str, at: datetime) -> Value:
 
 def last(register: Register, field: str, at: datetime) -> Entry | None:
     """The entry that holds for the field at a moment; None if it was never set until then."""
-    for entry in reversed(register.get(field, ())):
-        if entry.stamp.time <= at:
-            return entry
-    return None
+    entries = register.get(field)
+    if not entries:
+        return None
+    if entries[-1].stamp.time <= at:  # nearly always, for a moment of today
+        return entries[-1]
+    return next((entry for entry in reversed(entries) if entry.stamp.time <= at), None)
 
 
 def since(register: Register) -> datetime | None:
