@@ -12,7 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from cskit.db import Database
-from cskit.db.plumbing import plumbing
+from cskit.first_plumbing import create_plumbing
+
+__all__ = ["SchemaState", "create_plumbing", "differences", "run_env", "state", "upgrade"]
 
 _VERSION_TABLE = "schema_version"
 
@@ -64,13 +66,6 @@ def run_env() -> None:
     connection = context.config.attributes["connection"]
     context.configure(connection=connection, version_table=_VERSION_TABLE, transactional_ddl=False)
     context.run_migrations()
-
-
-def create_plumbing(op: Any) -> None:
-    """The plumbing tables as of their first version; a later change is a migration of each service."""
-    metadata = MetaData()
-    plumbing(metadata)
-    metadata.create_all(op.get_bind(), checkfirst=False)
 
 
 def differences(connection: Connection, metadata: MetaData) -> list[str]:

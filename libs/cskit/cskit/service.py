@@ -33,4 +33,6 @@ class Service:
     database: Database
     ready: Callable[[], Awaitable[Mapping[str, str]]]
     body_limits: Mapping[str, int] = field(default_factory=dict)  # path -> bytes, where 1 MB is not right
+    # awaited once, when the schema is there and before anything is served; raises what must keep it from starting
+    start: Callable[[], Awaitable[None]] | None = None
     close: Callable[[], Awaitable[None]] | None = None
