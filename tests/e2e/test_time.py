@@ -21,29 +21,33 @@ import standardwebhooks
 from sqlalchemy import select
 from structlog.testing import capture_logs
 from tests.chaos.trials import append_at
+from tests.running.histories import DAY, PEOPLE, history_of_use, text, ticket, used
 from tests.running.receiver import Receiver, receiving
 from tests.running.worlds import (
     HOUR,
     Holdable,
     World,
     WorldClock,
+    events_of,
     folder_settings,
+    import_history,
+    next_offsets,
     read_topic,
     running,
-    text,
     until,
+    until_folded,
+    until_told,
 )
 
 from allinone import composition
 from cskit.db import Database
 from cskit.log import NewRecord, Record
 from cskit.platform import Platform
-from cskit.runner import read_offsets
 from cskit.service import Service
 from cskit.settings import TestHooks
 from cskit.supervise import run_workers
 from cskit.webhooks import sign
-from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS, PARTITIONS, PLAYBOOK_EVENTS
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS, PLAYBOOK_EVENTS
 from playbook import tables as playbook_tables
 from scoring import tables as scoring_tables
 from scoring.handlers import ScoringHandler
@@ -52,11 +56,9 @@ from scoring.settings import ScoringSettings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
-MONDAY = datetime(2031, 3, 3, 14, tzinfo=UTC)  # 23:00 in Tokyo
-DAY = timedelta(days=1)
+MONDAY = datetime(2031, 3, 3, 6, tzinfo=UTC)  # 15:00 in Tokyo
 TOKYO = ZoneInfo("Asia/Tokyo")
 HOURS_A_SECOND = 20.0
-PEOPLE = [f"user-{n}" for n in range(4)]
 
 
 @pytest.fixture(autouse=True)
@@ -65,35 +67,6 @@ def no_worker_fails() -> Iterator[None]:
     with capture_logs() as said:
         yield
     assert [entry for entry in said if entry["log_level"] in ("error", "critical")] == []
-
-
-def event(id_: str, type_: str, account: str, at: datetime, data: Mapping[str, Any], **more: str) -> dict[str, Any]:
-    return {"id": id_, "type": type_, "account": account, "time": text(at), "data": data, **more}
-
-
-def used(account: str, at: datetime, user: str) -> dict[str, Any]:
-    id_ = f"{account}-{user}-{at.timestamp()}"
-    return event(id_, "usage.tracked", account, at, {"name": "report.created"}, user=user)
-
-
-def history_of_use(account: str, now: datetime, until_days: Sequence[int] = (4, 4, 4, 4)) -> list[dict[str, Any]]:
-    """Four people of four seats who used the product daily since sixty days, each until so many days ago: old news."""
-    described = event(f"{account}-is", "account.described", account, now - 61 * DAY, {"seats": 4, "owner": "hana"})
-    uses = [
-        used(account, now - day * DAY, user)
-        for user, last in zip(PEOPLE, until_days, strict=True)
-        for day in range(60, last - 1, -1)
-    ]
-    return [described, *uses]
-
-
-def ticket(id_: str, account: str, at: datetime, **fields: object) -> dict[str, Any]:
-    return event(f"{id_}-{at.timestamp()}", "ticket.changed", account, at, {"ticket": id_, **fields})
-
-
-async def import_history(world: World, events: Sequence[dict[str, Any]]) -> None:
-    for start in range(0, len(events), 500):
-        await world.tell(events[start : start + 500])
 
 
 async def known_health(world: World, account: str) -> dict[str, Any]:
@@ -111,7 +84,8 @@ def adds_up(
     score: float, contributions: Iterable[float], adjustments: Iterable[Mapping[str, Any]], reference: float = 75
 ) -> bool:
     """Whether the reasons of a score are all of it."""
-    return abs(reference + sum(contributions) + sum(each["points"] for each in adjustments) - score) < 1e-9
+    parts = [*contributions, *(each["points"] for each in adjustments)]
+    return bool(abs(reference + sum(parts) - score) < 1e-9)
 
 
 def moment(text_: str) -> datetime:
@@ -122,23 +96,9 @@ def appended(record: Record) -> datetime:
     return datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
 
 
-async def events_of(world: World, topic: str, account: str) -> list[tuple[Record, dict[str, Any]]]:
-    """What a topic of the log holds of an account, with the records."""
-    found = [(record, json.loads(record.value or b"")) for record in await read_topic(world.server.platform.log, topic)]
-    return [(record, each) for record, each in found if each["subject"] == account]
-
-
 # Two days with scoring held
 
 ACCOUNTS = ("steady", "quiet", "drifting", "alarmed", "fading", "corrected")
-BANDS = {
-    "alarmed": ["green", "red", "green"],  # a severity 1 ticket grows old, and is solved
-    "corrected": ["red", "green", "green"],  # an import shows that they were there all the time
-    "drifting": ["green", "yellow", "yellow"],  # a small crossing counts at the second closing in a row
-    "newcomer": ["green"],  # an import during the third day
-    "quiet": ["green", "green", "green"],
-    "steady": ["green", "green", "green"],
-}
 Closings = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -149,20 +109,20 @@ def before_the_two_days(now: datetime) -> list[dict[str, Any]]:
 
 
 def the_two_days(begin: datetime) -> list[tuple[datetime, list[dict[str, Any]]]]:
-    """What happens when, from an hour before a day of the portfolio ends until two days later."""
+    """What happens when: the days of the portfolio end after 9, 33 and 57 hours."""
 
     def at(hours: float) -> datetime:
         return begin + hours * HOUR
 
-    drift = {"severity": 4, "status": "open", "opened_at": text(begin - 108 * HOUR)}
+    drift = {"severity": 4, "status": "open", "opened_at": text(begin - 100 * HOUR)}
     told = [
         (at(0.2), [ticket("new", "drifting", at(0.2), **drift)]),
-        (at(3), [used("quiet", at(0.5), PEOPLE[0])]),  # heard of only when its day is closed
-        (at(5), [ticket("T-1", "alarmed", at(5), severity=1, status="open")]),
+        (at(2), [ticket("T-1", "alarmed", at(2), severity=1, status="open")]),
+        (at(11), [used("quiet", at(8), PEOPLE[0])]),  # heard of only when its day is closed
         (at(20), history_of_use("corrected", begin - 3 * DAY)),
-        (at(30), [ticket("T-1", "alarmed", at(30), status="solved")]),
-        (at(32), history_of_use("newcomer", begin - 3 * DAY)),
-        *((at(hour), [used("steady", at(hour), PEOPLE[hour % 4])]) for hour in range(2, 50, 5)),
+        (at(35), history_of_use("newcomer", begin - 3 * DAY)),
+        (at(36), [ticket("T-1", "alarmed", at(36), status="solved")]),
+        *((at(hour), [used("steady", at(hour), PEOPLE[hour % 4])]) for hour in range(1, 56, 5)),
     ]
     return sorted(told, key=lambda each: each[0])
 
@@ -177,33 +137,6 @@ async def closings(database: Database, first: datetime, last: datetime) -> Closi
     async with database.read() as tx:
         rows = await tx.fetch(wanted.order_by(table.c.account, table.c.at))
     return {account: [dict(row._mapping) for row in mine] for account, mine in groupby(rows, lambda row: row.account)}
-
-
-async def next_offsets(database: Database, group: str = "scoring") -> Mapping[int, int]:
-    """Where a group reads on, by partition."""
-    offsets = await read_offsets(database, scoring_tables.PLUMBING, group)
-    return {partition.number: offset for partition, offset in offsets.items()}
-
-
-async def until_folded(database: Database, ends: Mapping[int, int], group: str = "scoring") -> None:
-    async def look() -> bool | None:
-        found = await next_offsets(database, group)
-        return True if all(found.get(number, 0) >= end for number, end in ends.items()) else None
-
-    await until(f"{group} has folded it all", look)
-
-
-async def until_told(world: World, hour: datetime) -> Mapping[int, int]:
-    """The ends of the partitions once each of them was told of this hour, or of a later one."""
-
-    async def look() -> Mapping[int, int] | None:
-        records = await read_topic(world.server.platform.log, CUSTOMER_EVENTS)
-        events = [(record.partition, json.loads(record.value or b"")) for record in records]
-        ticks = [(number, each["data"]["hour"]) for number, each in events if each["type"] == "clock.ticked"]
-        told = {number for number, text_ in ticks if datetime.fromisoformat(text_) >= hour}
-        return await world.server.platform.log.end_offsets(CUSTOMER_EVENTS) if len(told) == PARTITIONS else None
-
-    return await until(f"the tick of {hour}", look)
 
 
 @pytest.fixture
@@ -268,7 +201,7 @@ async def test_two_days_with_scoring_held_end_in_the_same_daily_closings(
 ) -> None:
     settings = folder_settings(tmp_path / "held", KIZASHI_TIME_ZONE="Asia/Tokyo")
     async with (
-        running(settings, WorldClock(HOURS_A_SECOND, MONDAY)) as world,
+        running(settings, WorldClock(HOURS_A_SECOND / 2, MONDAY)) as world,  # two scorings share it
         undisturbed(world, tmp_path / "undisturbed") as reference,
     ):
         (worker,) = scoring_worker
@@ -278,7 +211,7 @@ async def test_two_days_with_scoring_held_end_in_the_same_daily_closings(
 
         await worker.hold()
         at_hold = await next_offsets(held)
-        begin, last = MONDAY, MONDAY + 49 * HOUR  # midnight in Tokyo, for the third time
+        begin, last = MONDAY, MONDAY + 57 * HOUR  # midnight in Tokyo, for the third time
         world.clock.start()
         for at, events in the_two_days(begin):
             await world.clock.sleep_until(at)
@@ -299,14 +232,18 @@ async def test_two_days_with_scoring_held_end_in_the_same_daily_closings(
         end = world.now
     copied = await closings_of_a_copy(tmp_path / "copy", log, end, (begin, last))
 
+    assert found == expected
+    assert copied == expected
     bands = {account: [row["band"] for row in rows] for account, rows in expected.items()}
-    assert {account: bands[account] for account in BANDS} == BANDS
+    assert bands["steady"] == bands["quiet"] == ["green", "green", "green"]
+    assert bands["alarmed"][1:] == ["red", "green"]  # a severity 1 ticket grows old, and is solved
+    assert bands["corrected"] == ["red", "green", "green"]  # an import shows that they were there all the time
+    assert (bands["drifting"][0], bands["drifting"][-1]) == ("green", "yellow")  # a small crossing, twice in a row
+    assert bands["newcomer"] == ["green"]
     midnights = [last - days * DAY - timedelta(microseconds=1) for days in (2, 1, 0)]
     assert [row["at"] for row in expected["alarmed"]] == midnights
     assert len({row["score"] for row in expected["fading"]}) == 3
-    assert found == expected
-    assert copied == expected
-    known = [row["score"] for row in shown["items"] if datetime.fromisoformat(row["at"]) in midnights]
+    known = [row["score"] for row in shown["items"] if moment(row["at"]) in midnights]
     assert known == [row["score"] for row in expected["drifting"]]
 
 
@@ -396,7 +333,7 @@ async def test_a_task_is_reminded_of_one_business_day_before_it_is_due_and_then_
     remind, due = datetime(2031, 3, 20, 17, tzinfo=TOKYO), datetime(2031, 3, 24, 17, tzinfo=TOKYO)
     async with (
         receiving() as receiver,
-        running(folder_settings(tmp_path), WorldClock(HOURS_A_SECOND, wednesday)) as world,
+        running(folder_settings(tmp_path), WorldClock(3 * HOURS_A_SECOND, wednesday)) as world,
     ):
         await prepare_playbooks(world, receiver)
         await turn_red(world, "akagi")

@@ -1,11 +1,12 @@
 """A whole Kizashi in this process, in a world whose clock runs fast. Deadlines here are of the wall."""
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +15,13 @@ import httpx
 from allinone.commands.keys import make_key
 from allinone.embedded import Embedded, embedded_server
 from cskit.clock import Clocks, RealClock, ScaledClock
+from cskit.db import Database
 from cskit.log import Log, Partition, Record
+from cskit.runner import read_offsets
 from cskit.service import Worker
 from cskit.settings import Settings, read_settings
+from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS, PARTITIONS
+from scoring.tables import PLUMBING
 
 SECONDS = 60.0
 HOUR = timedelta(hours=1)
@@ -181,5 +186,48 @@ class _FromTheBeginning:
         return None
 
 
-def text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+async def import_history(world: World, events: Sequence[dict[str, Any]]) -> None:
+    """Hand many events to ingest, some hundred at a time."""
+    for start in range(0, len(events), 500):
+        await world.tell(events[start : start + 500])
+
+
+async def events_of(world: World, topic: str, account: str) -> list[tuple[Record, dict[str, Any]]]:
+    """What a topic of the log holds of an account, with the records."""
+    found = [(record, json.loads(record.value or b"")) for record in await read_topic(world.server.platform.log, topic)]
+    return [(record, each) for record, each in found if each["subject"] == account]
+
+
+async def until_told(world: World, hour: datetime) -> Mapping[int, int]:
+    """The ends of cs.customer-events once each of its partitions was told of this hour, or of a later one."""
+    log = world.server.platform.log
+    await world.clock.sleep_until(hour)
+
+    async def look() -> Mapping[int, int] | None:
+        control = [each for each in await read_topic(log, CUSTOMER_EVENTS) if each.key == CONTROL_KEY.encode()]
+        told = {record.partition for record in control if _hour(record) >= hour}
+        return await log.end_offsets(CUSTOMER_EVENTS) if len(told) == PARTITIONS else None
+
+    return await until(f"the tick of {hour}", look)
+
+
+def _hour(record: Record) -> datetime:
+    event = json.loads(record.value or b"")
+    assert event["type"] == "clock.ticked", event  # nothing else is controlled here
+    return datetime.fromisoformat(event["data"]["hour"])
+
+
+async def next_offsets(database: Database, group: str = "scoring") -> Mapping[int, int]:
+    """Where a group that folds into scoring's tables reads on, by partition."""
+    offsets = await read_offsets(database, PLUMBING, group)
+    return {partition.number: offset for partition, offset in offsets.items()}
+
+
+async def until_folded(database: Database, ends: Mapping[int, int], group: str = "scoring") -> None:
+    """Return once such a group has folded every partition up to these ends."""
+
+    async def look() -> bool | None:
+        found = await next_offsets(database, group)
+        return True if all(found.get(number, 0) >= end for number, end in ends.items()) else None
+
+    await until(f"{group} has folded it all", look)

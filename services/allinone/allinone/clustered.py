@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from allinone.composition import build, service_app
+from allinone.composition import build, service_app, started
 from allinone.databases import opening_database
 from allinone.server import bound_socket, serving
 from cskit.platform import open_platform
@@ -23,16 +23,15 @@ async def service_replica(
             await platform.prepare(service_name)
         await platform.start()
         service = build(service_name, platform)
-        stop = asyncio.Event()
-        workers = asyncio.create_task(platform.run([service], stop), name="workers")
-        try:
-            async with serving(service_app(service, platform), listener):
-                yield workers
-        finally:
-            stop.set()
-            await asyncio.wait((workers,))
-            if service.close is not None:
-                await service.close()
+        async with started([service]):
+            stop = asyncio.Event()
+            workers = asyncio.create_task(platform.run([service], stop), name="workers")
+            try:
+                async with serving(service_app(service, platform), listener):
+                    yield workers
+            finally:
+                stop.set()
+                await asyncio.wait((workers,))
     finally:
         listener.close()
         await platform.close()

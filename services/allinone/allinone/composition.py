@@ -1,6 +1,7 @@
 """Which services there are, and how they are built on a platform."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any, Final
 
@@ -34,6 +35,20 @@ def known_service(name: str) -> str:
     if name not in SERVICES:
         raise Invalid("unknown_service", f"There is no service “{name}”. There are: {', '.join(SERVICES)}.")
     return name
+
+
+@asynccontextmanager
+async def started(services: Collection[Service]) -> AsyncIterator[None]:
+    """Services that may serve inside the block; they are closed after it, also if one of them refuses to start."""
+    try:
+        for service in services:
+            if service.start is not None:
+                await service.start()
+        yield
+    finally:
+        for service in services:
+            if service.close is not None:
+                await service.close()
 
 
 def service_app(service: Service, platform: Platform) -> FastAPI:

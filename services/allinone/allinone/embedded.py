@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from allinone.composition import SERVICES, build, combined_app
+from allinone.composition import SERVICES, build, combined_app, started
 from allinone.data_folder import RunningServer, announced, locked
 from allinone.server import bound_socket, serving
 from cskit.auth import KeyFile, Keys, new_key
@@ -39,7 +39,7 @@ async def embedded_server(
 ) -> AsyncIterator[Embedded]:
     """Serve all services inside the block, then stop in good order: requests, consumers, relays, files.
 
-    Raises FolderInUse, FolderUnusable, PortInUse.
+    Raises FolderInUse, FolderUnusable, PortInUse, SettingsError.
     """
     clocks = clocks or Clocks.real()
     with locked(settings.data):
@@ -55,19 +55,17 @@ async def embedded_server(
             for name in SERVICES:
                 await platform.prepare(name)
             services = {name: build(name, platform) for name in SERVICES}
-            stop = asyncio.Event()
-            workers = asyncio.create_task(platform.run(list(services.values()), stop), name="workers")
-            here = RunningServer(url, os.getpid(), operator_key.get_secret_value())
-            try:
-                async with serving(combined_app(list(services.values()), platform), listener):
-                    with announced(settings.data, here):
-                        yield Embedded(url, platform, services, first_key, workers)
-            finally:
-                stop.set()
-                await workers
-                for service in services.values():
-                    if service.close is not None:
-                        await service.close()
+            async with started(services.values()):
+                stop = asyncio.Event()
+                workers = asyncio.create_task(platform.run(list(services.values()), stop), name="workers")
+                here = RunningServer(url, os.getpid(), operator_key.get_secret_value())
+                try:
+                    async with serving(combined_app(list(services.values()), platform), listener):
+                        with announced(settings.data, here):
+                            yield Embedded(url, platform, services, first_key, workers)
+                finally:
+                    stop.set()
+                    await workers
         finally:
             listener.close()
             await platform.close()

@@ -7,7 +7,7 @@ from cskit.service import Service
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring import api
 from scoring.account import Rules
-from scoring.handlers import ScoringHandler, other_zone
+from scoring.handlers import ScoringHandler, check_zone, other_zone
 from scoring.overrides import GROUP, Overrides
 from scoring.scorecards import built_in
 from scoring.settings import ScoringSettings
@@ -34,6 +34,9 @@ def build(platform: Platform) -> Service:
     )
     rules = Rules(cards[0], settings.tzinfo, settings.currency, {})
 
+    async def start() -> None:
+        await check_zone(database, settings)
+
     async def ready() -> Mapping[str, str]:
         async with database.read() as tx:
             zone = await stored_zone(tx, PLUMBING)
@@ -48,4 +51,5 @@ def build(platform: Platform) -> Service:
         workers=[runner, platform.relay(NAME, PLUMBING)],
         database=database,
         ready=ready,
+        start=start,
     )

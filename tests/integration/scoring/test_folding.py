@@ -328,6 +328,33 @@ async def test_months_older_than_facts_are_kept_for_are_dropped_at_a_closing(dat
     assert set((await scoring.accounts())["acme"].facts.months) == {"2026-07"}
 
 
+async def test_what_is_too_old_is_dropped_from_the_slow_facts_at_a_closing(fresh: Fresh) -> None:
+    calls = [event("touch.recorded", "acme", NOON - n * DAY, {"kind": "call", "direction": "in"}) for n in (9, 8, 1)]
+    batches = [calls, [tick(NOON + HOUR)], [tick(NOON + 395 * DAY)], [usage("acme", NOON + 396 * DAY)]]
+    stream = Stream().append(*(one for batch in batches for one in batch))
+
+    remembering = await Scoring(await fresh()).take(*stream.cut(1))
+    forgetful = await Scoring(await fresh()).take(*stream.cut(1), forgetful=True)
+    whole = await Scoring(await fresh()).take(stream.messages)
+
+    for scoring in (remembering, forgetful, whole):
+        touches = (await scoring.accounts())["acme"].facts.slow.touches.values()
+        assert sorted((NOON - one.stamp.time).days for one in touches) == [1, 9]
+
+
+async def test_an_erased_person_of_an_erased_account_makes_no_ghost_of_it(database: Database) -> None:
+    stream = Stream().append(
+        *busy_weeks(["acme"]),
+        event("account.erased", "acme", NOON + SECOND, {"account": "acme"}),
+        event("person.erased", "acme", NOON + 2 * SECOND, {"person": PERSON.format(1)}),
+    )
+
+    scoring = await Scoring(database).take(stream.messages[:-1], stream.messages[-1:])
+
+    everything = await scoring.everything()
+    assert (everything["facts"], everything["live"], everything["history"]) == ({}, [], [])
+
+
 async def test_partitions_of_one_batch_do_not_mix(fresh: Fresh) -> None:
     here, there = Stream("acme"), Stream("bolt")
     assert here.partition != there.partition

@@ -4,11 +4,24 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.unit.scoring.builders import ACCOUNT, CARD, DAY, HOUR, NOON, TOKYO, described, event, ticket, usage
+from tests.unit.scoring.builders import (
+    ACCOUNT,
+    CARD,
+    DAY,
+    HOUR,
+    NOON,
+    TOKYO,
+    described,
+    event,
+    person,
+    ticket,
+    touch,
+    usage,
+)
 
 from scoring.account import Account, Causes, Cut, Rules, Taken, passed, taken
 from scoring.domain.calendar import Month
-from scoring.engine.facts import Facts, MonthFacts
+from scoring.engine.facts import Facts, MonthFacts, SlowFacts
 from scoring.engine.features import months_needed
 from scoring.publishing import health_changed
 
@@ -117,3 +130,32 @@ def test_an_erasure_forgets_what_came_before_it_and_keeps_counting() -> None:
     assert done.account.version == before.version + 1
     data = health_changed(done.evaluations[0], NOON).data
     assert (data.version, data.previous.version, data.previous.band) == (before.version + 1, 0, "grey")
+
+
+def test_an_erased_person_of_an_account_that_is_not_known_makes_no_account() -> None:
+    alone = event("person.erased", NOON, {"person": person(1)})
+    gone = event("account.erased", NOON, {"account": ACCOUNT})
+
+    for events in ([alone], [alone, alone], [usage(NOON), gone, alone]):
+        done = seen(*events)
+        assert done.evaluations == ()
+        assert done.account.standing is None
+        assert done.account.facts.slow == SlowFacts()
+    after = seen(alone, described(NOON, seats=4)).account.facts.slow
+    assert after.erased == frozenset()  # as if the two had come in batches of their own
+    assert seen(described(NOON, seats=4), alone).account.facts.slow.erased == {person(1)}
+
+
+def test_a_closing_forgets_what_is_too_old_to_be_seen() -> None:
+    old = [touch(NOON - n * DAY) for n in (402, 401, 400, 399)]
+    account = seen(*old).account
+    midnight = NOON + 12 * HOUR
+    assert len(account.facts.slow.touches) == 4
+
+    hour, _ = passed(account, NOON + HOUR, 4, 1, NOON + HOUR, RULES)
+    closing, evaluations = passed(hour, midnight, 4, 2, midnight, RULES)
+
+    assert hour.facts.slow is account.facts.slow
+    days = sorted((NOON - one.stamp.time).days for one in closing.facts.slow.touches.values())
+    assert days == [399, 402]  # the first and the newest of a direction stay
+    assert [one.kind for one in evaluations] == ["closing", "change"]

@@ -34,8 +34,8 @@ def months_needed(at: datetime, zone: tzinfo, stopped: Stopped = NONE_STOPPED) -
 def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped: Stopped = NONE_STOPPED) -> Features:
     """What is known at a moment. Usage has a resolution of a day: `at` stands for its whole day in the zone.
 
-    The measures and the cap of a stopped feed are those of the moment in which it stopped. Raises MonthNotLoaded unless
-    months_needed(at, zone, stopped) are loaded.
+    The measures and the cap of a stopped feed are those of the moment in which it stopped. Raises MonthNotLoaded if a
+    month is missing that it reads; months_needed(at, zone, stopped) are enough.
     """
     usage_at, tickets_at = _seen("usage", at, stopped), _seen("tickets", at, stopped)
     usage = _Usage.of(facts, usage_at, card, zone)
@@ -101,8 +101,6 @@ class _Usage:
     def of(cls, facts: Facts, at: datetime, card: Scorecard, zone: tzinfo) -> "_Usage":
         slow, today = facts.slow, local_day(at, zone)
         months = months_back(today, MONTHS_AT_HAND)
-        for month in months:
-            facts.month(month)  # all are there, or none is looked at
         same = roots(slow.merges)
         share, trend = card.active_share, card.usage_trend
         with_people = slow.first_person is not None and slow.first_person <= today
