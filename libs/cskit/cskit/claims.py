@@ -72,8 +72,10 @@ class Claims:
     async def claim_again(self, tx: Tx, claims: Mapping[Partition, Claim]) -> dict[Partition, Claim]:
         """Take over once more what is still this worker's, after a transaction of unknown end. Raises Fenced."""
         rows = await tx.fetch(self._locked(sorted(claims)))
+        owners = {Partition(row.topic, row.partition): row.owner for row in rows}
         for now in map(_claim, rows):
-            if now.epoch != claims[now.partition].epoch:
+            lost = now.epoch != claims[now.partition].epoch
+            if lost and owners[now.partition] != self._owner:  # a claim of mine may have committed without my knowing
                 raise Fenced(
                     f"{now.partition.topic}:{now.partition.number} of group {self._group} was claimed by another worker"
                 )

@@ -13,6 +13,7 @@ from sqlalchemy import Row, delete, select, update
 
 from cskit.db import Tx
 from cskit.db.plumbing import Plumbing
+from cskit.headers import packed, unpacked
 from cskit.log import NewRecord, Record
 from cskit.messages import UnitOfWork
 from csmodels.partitioning import partition_of
@@ -52,7 +53,7 @@ def put_aside(uow: UnitOfWork, plumbing: Plumbing, letters: Sequence[DeadLetter]
                 "offset": letter.record.offset,
                 "key": letter.record.key,
                 "value": letter.record.value,
-                "headers": [[name, value.decode("latin-1")] for name, value in letter.record.headers],
+                "headers": packed(letter.record.headers),
                 "code": letter.code,
                 "reason": letter.reason,
                 "at": letter.at,
@@ -109,8 +110,7 @@ async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datet
     )
     rows = await uow.tx.fetch(statement)
     for row in rows:
-        headers = tuple((name, value.encode("latin-1")) for name, value in row.headers)
-        uow.send([NewRecord(row.topic, row.partition, row.key, row.value or b"", headers)])
+        uow.send([NewRecord(row.topic, row.partition, row.key, row.value or b"", unpacked(row.headers))])
     return bool(rows)
 
 

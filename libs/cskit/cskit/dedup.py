@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import xxhash
 from sqlalchemy import ColumnElement, Table, and_, delete, select
 
+from cskit.claims import Claim
 from cskit.db import Tx
 from cskit.log import Partition
 
@@ -65,9 +66,10 @@ class Dedup:
                 seen.days.setdefault(row.hour // DAY_HOURS, set()).update(_unpacked(row.ids))
                 seen.rows[row.hour] = seen.rows.get(row.hour, 0) + 1
 
-    def forget(self) -> None:
-        """Drop everything from memory."""
-        self._seen.clear()
+    def drop(self, partitions: Iterable[Partition]) -> None:
+        """Free the memory of partitions that are no longer this worker's."""
+        for partition in partitions:
+            self._seen.pop(partition, None)
 
     def is_new(self, partition: Partition, append_clock_ms: int, source: str, event_id: str, taken: Taken) -> bool:
         """Whether this event was not seen within the horizon; if so it is noted in `taken`."""
@@ -76,13 +78,16 @@ class Dedup:
         added = taken.new.setdefault(partition, {})
         if any(value in ids for day, ids in self._seen[partition].days.items() if day >= oldest):
             return False
-        if any(value in ids for ids in added.values()):
+        if any(value in ids for hour, ids in added.items() if hour // DAY_HOURS >= oldest):
             return False
         added.setdefault(append_clock_ms // HOUR_MS, set()).add(value)
         return True
 
-    async def write(self, tx: Tx, taken: Taken, next_offsets: Mapping[Partition, int]) -> None:
-        """Write what a batch took, one row per partition and hour; an hour of too many rows becomes one row."""
+    async def write(self, tx: Tx, taken: Taken, claims: Mapping[Partition, Claim]) -> None:
+        """Write what a batch took, one row per partition and hour; an hour of too many rows becomes one row.
+
+        claims are the partitions' as they will be after the batch.
+        """
         rows = []
         for partition, hours in taken.new.items():
             for hour, ids in hours.items():
@@ -95,7 +100,8 @@ class Dedup:
                         "topic": partition.topic,
                         "partition": partition.number,
                         "hour": hour,
-                        "next_offset": next_offsets[partition],
+                        "epoch": claims[partition].epoch,
+                        "next_offset": claims[partition].next_offset,
                         "ids": array("Q", sorted(ids)).tobytes(),
                     }
                 )

@@ -26,6 +26,7 @@ def create_plumbing(op: Any) -> None:
         sa.Column("topic", sa.String(128), primary_key=True),
         sa.Column("partition", sa.Integer, primary_key=True),
         sa.Column("hour", sa.BigInteger, primary_key=True),
+        sa.Column("epoch", sa.BigInteger, primary_key=True),
         sa.Column("next_offset", sa.BigInteger, primary_key=True),
         sa.Column("ids", sa.LargeBinary, nullable=False),
     )

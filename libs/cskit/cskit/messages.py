@@ -10,8 +10,10 @@ from sqlalchemy import Executable, Row, Table
 
 from cskit.db import Tx, Values
 from cskit.db.plumbing import Plumbing
+from cskit.headers import packed
 from cskit.log import NewRecord, Partition
 from cskit.log.base import Headers
+from cskit.observability import is_traceparent
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from csmodels.topics import CONTROL_KEY
@@ -32,8 +34,9 @@ class Message(Generic[E_co]):
 
     @property
     def traceparent(self) -> str | None:
-        """The W3C traceparent the record carried, if any."""
-        return next((value.decode("ascii", "replace") for name, value in self.headers if name == "traceparent"), None)
+        """The W3C traceparent the record carried, if it is one."""
+        carried = (value.decode("ascii", "replace") for name, value in self.headers if name == "traceparent")
+        return next((text for text in carried if is_traceparent(text)), None)
 
 
 class InvalidMessage(Exception):
@@ -101,7 +104,7 @@ class UnitOfWork:
                     "partition": record.partition,
                     "key": record.key,
                     "value": record.value,
-                    "headers": [[name, value.decode("latin-1")] for name, value in record.headers],
+                    "headers": packed(record.headers),
                 }
                 for record in records
             ],

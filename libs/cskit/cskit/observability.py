@@ -136,9 +136,14 @@ def new_traceparent() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
+def is_traceparent(text: str) -> bool:
+    """Whether this is a valid W3C traceparent."""
+    return _TRACEPARENT.fullmatch(text) is not None
+
+
 def child_of(header: str | None) -> str:
     """A traceparent in the same trace with a span of its own; of a new trace if `header` is absent or invalid."""
-    if header is None or not _TRACEPARENT.fullmatch(header):
+    if header is None or not is_traceparent(header):
         return new_traceparent()
     return f"00-{header[3:35]}-{secrets.token_hex(8)}-{header[53:55]}"
 

@@ -6,7 +6,8 @@ Rows are deleted by id, never by `id <= last`: a sequence is not commit order.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +19,7 @@ from cskit.clock import Clocks
 from cskit.db import Database, DatabaseUnavailable, Tx
 from cskit.db.plumbing import Plumbing
 from cskit.dead_letters import TOO_LARGE, DeadLetter, forget_old, put_aside
+from cskit.headers import unpacked
 from cskit.log import Log, LogError, MessageTooLarge, NewRecord, Partition, Record
 from cskit.messages import UnitOfWork
 from cskit.observability import RELAY_ROWS, RELAY_SECONDS, get_logger
@@ -26,7 +28,9 @@ log = get_logger()
 
 _LEASE: Final = timedelta(seconds=15)
 _ROWS: Final = 2_000
+_ROWS_A_SHARD: Final = 200  # where more wait than one lot holds
 _BACKOFF: Final = 1.0
+_FINISH_WITHIN: Final = 10.0
 _TIDY_EVERY: Final = 3_600.0
 
 
@@ -78,13 +82,12 @@ class Relay:
 
     async def _finish(self) -> None:
         try:
-            while await self._send():
-                pass
-            await self._release()
-        except (
-            LogError,
-            DatabaseUnavailable,
-        ) as error:  # the rows stay; the next start, or another replica, sends them
+            async with asyncio.timeout(_FINISH_WITHIN):
+                while await self._send():
+                    pass
+                await self._release()
+        except (LogError, DatabaseUnavailable, TimeoutError) as error:
+            # the rows stay: the next start, or another replica, sends them
             log.warning("relay.unsent", service=self._service, reason=str(error))
 
     async def _send(self) -> int:
@@ -97,22 +100,47 @@ class Relay:
         mine = await self._claim([Partition(row.topic, row.partition) for row in shards])
         if not mine:
             return 0
-        async with self._database.read() as tx:
-            shard = tuple_(outbox.c.topic, outbox.c.partition)
-            statement = select(outbox).where(shard.in_([tuple(each) for each in mine])).order_by(outbox.c.id)
-            rows = await tx.fetch(statement.limit(_ROWS))
+        rows = await self._rows(mine)
         if not rows:
             return 0
         with RELAY_SECONDS.labels(self._service).time():
             failpoints.hit(failpoints.RELAY_BEFORE_SEND)
-            try:
-                await self._log.append([_record(row) for row in rows])
-            except MessageTooLarge as error:
-                await self._put_aside(rows[error.index], str(error))
-                return 1
+            results = await asyncio.gather(*(self._append(shard) for shard in rows.values()), return_exceptions=True)
             failpoints.hit(failpoints.RELAY_AFTER_ACK)
-            await self._sent(rows)
-        return len(rows)
+            await self._sent([row for sent in results if not isinstance(sent, BaseException) for row in sent])
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            raise failures[0]  # what the other partitions took is deleted; this one's rows stay in their places
+        return sum(len(shard) for shard in rows.values())
+
+    async def _rows(self, shards: Sequence[Partition]) -> Mapping[Partition, Sequence[Row[Any]]]:
+        """The oldest rows of these shards, each shard's in order; a shard that cannot be sent leaves room to others."""
+        outbox = self._plumbing.outbox
+        found: dict[Partition, list[Row[Any]]] = defaultdict(list)
+        async with self._database.read() as tx:
+            among = tuple_(outbox.c.topic, outbox.c.partition)
+            statement = select(outbox).where(among.in_([tuple(each) for each in shards])).order_by(outbox.c.id)
+            lot = await tx.fetch(statement.limit(_ROWS))
+            if len(lot) == _ROWS:
+                lot = [
+                    row
+                    for shard in shards
+                    for row in await tx.fetch(
+                        select(outbox).where(among == tuple_(*shard)).order_by(outbox.c.id).limit(_ROWS_A_SHARD)
+                    )
+                ]
+        for row in lot:
+            found[Partition(row.topic, row.partition)].append(row)
+        return found
+
+    async def _append(self, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+        """Append one shard's rows; those that the log has. A row it can never take is put aside."""
+        try:
+            await self._log.append([_record(row) for row in rows])
+        except MessageTooLarge as error:
+            await self._put_aside(rows[error.index], str(error))
+            return []
+        return rows
 
     async def _claim(self, shards: Sequence[Partition]) -> list[Partition]:
         """Those of the shards that this relay owns, after claiming what is free or about to lapse."""
@@ -147,6 +175,8 @@ class Relay:
 
     async def _sent(self, rows: Sequence[Row[Any]]) -> None:
         """Delete what the log has, for the shards that are still this relay's; the others' owner will repeat it."""
+        if not rows:
+            return
         outbox = self._plumbing.outbox
         async with self._database.write() as tx:
             held = await self._held(tx, {Partition(row.topic, row.partition) for row in rows})
@@ -169,7 +199,7 @@ class Relay:
 
     async def _put_aside(self, row: Row[Any], reason: str) -> None:
         """A row that the log can never take is a defect of that row: it must not hold up the others."""
-        record = Record(row.topic, row.partition, row.id, 0, row.key, row.value, _headers(row))
+        record = Record(row.topic, row.partition, row.id, 0, row.key, row.value, unpacked(row.headers))
         letter = DeadLetter(f"outbox:{self._service}", record, TOO_LARGE, reason, self._clocks.world.now())
         async with self._database.write() as tx:
             put_aside(UnitOfWork(tx, self._plumbing), self._plumbing, [letter])
@@ -195,9 +225,5 @@ class Relay:
             await forget_old(tx, self._plumbing, self._clocks.world.now())
 
 
-def _headers(row: Row[Any]) -> tuple[tuple[str, bytes], ...]:
-    return tuple((name, value.encode("latin-1")) for name, value in row.headers)
-
-
 def _record(row: Row[Any]) -> NewRecord:
-    return NewRecord(row.topic, row.partition, row.key, row.value, _headers(row))
+    return NewRecord(row.topic, row.partition, row.key, row.value, unpacked(row.headers))

@@ -156,7 +156,9 @@ class Platform:
         end.
         """
         workers = [worker for service in services for worker in service.workers]
-        await run_workers(workers, stop, rebuild=not self.settings.clustered)
+        relays = [worker for worker in workers if isinstance(worker, Relay)]
+        others = [worker for worker in workers if not isinstance(worker, Relay)]
+        await run_workers(others, stop, last=relays, rebuild=not self.settings.clustered)
 
     async def close(self) -> None:
         """Close the log, then the databases. Safe to call twice."""
@@ -200,7 +202,8 @@ def open_platform(
     """The platform that the settings name; nothing is connected yet. Embedded needs its data folder to exist."""
     clocks = clocks or Clocks.real()
     if keys is None:
-        keys = Keys(KeyFile(key_file(settings), clocks.wall), settings.service_key)
+        named = settings.keys is not None or not settings.clustered  # without a file the service key alone opens doors
+        keys = Keys(KeyFile(key_file(settings), clocks.wall) if named else None, settings.service_key)
     hooks = hooks or TestHooks()
     log = _open_log(settings, clocks)
     if hooks.topic_prefix:

@@ -33,6 +33,7 @@ from cskit.observability import (
     RUNNER_RETRIES,
     get_logger,
 )
+from cskit.progress import BeatingTx, Progress
 from cskit.seed import deployment_seed
 from cskit.settings import TestHooks
 from csmodels.catalogue import parse
@@ -48,6 +49,11 @@ _COMMIT_EVERY = 2.0  # seconds between commits to the log's own group, which onl
 _WATCH_EVERY = 5.0
 _STUCK_AFTER = 30.0
 _RETRY_DATABASE = 1.0
+_TRIES = 5
+
+
+class _Stopped(Exception):
+    """A stop was asked for while waiting for the database or for a handler's retry."""
 
 
 class Stuck(Exception):
@@ -97,9 +103,10 @@ class Runner:
         self._claims = Claims(plumbing.consumer_offsets, group, owner, fenced=not self._hooks.unfenced)
         self._dedup: Dedup | None = None
         self._owned: dict[Partition, Claim] = {}
-        self._consumer: Consumer | None = None
+        self._stop = asyncio.Event()
+        self._broken_off = 0  # transactions in a row that the database broke off at one place
         self._in_hand = asyncio.Lock()  # a rebalance waits for the batch in hand
-        self._progress_at = 0.0
+        self._progress = Progress()
         self._committed_at = 0.0
 
     @property
@@ -112,13 +119,13 @@ class Runner:
 
         Raises Fenced, Stuck, TopicRecreated, OffsetOutOfRange, LogError, and whatever the handler raised.
         """
-        self._handler.forget()
-        self._owned.clear()
+        self._stop = stop
+        self._let_go(frozenset(self._owned))
         if self._dedup is None:
             seed = await deployment_seed(self._database, self._plumbing)
             self._dedup = Dedup(self._plumbing.fingerprints, self._group, seed)
-        consumer = self._consumer = self._log.consumer(self._group, self._topics)
-        self._progressed()
+        consumer = self._log.consumer(self._group, self._topics)
+        self._progress.beat()
         loop = asyncio.create_task(self._consume(consumer, stop), name=self.name)
         watch = asyncio.create_task(self._watch(), name=f"{self.name}:watchdog")
         try:
@@ -130,7 +137,10 @@ class Runner:
             await asyncio.gather(loop, watch, return_exceptions=True)
             await self._leave(consumer)
         for task in ended:
-            task.result()
+            try:
+                task.result()
+            except _Stopped:
+                return
 
     async def _consume(self, consumer: Consumer, stop: asyncio.Event) -> None:
         await consumer.start(self)
@@ -138,6 +148,7 @@ class Runner:
             polled = await consumer.poll(max_records=self._max_records, timeout=_POLL_SECONDS)
             if not polled:
                 continue
+            self._progress.beat()
             failpoints.hit(failpoints.RUNNER_AFTER_POLL)
             async with self._in_hand:
                 batch = self._cut(consumer, polled)
@@ -158,9 +169,16 @@ class Runner:
     async def on_revoked(self, partitions: frozenset[Partition]) -> None:
         """Wait for the batch in hand, then let go."""
         async with self._in_hand:
-            for partition in partitions:
-                self._owned.pop(partition, None)
-            self._handler.forget()
+            self._let_go(partitions)
+
+    def _let_go(self, partitions: frozenset[Partition]) -> None:
+        """Forget what was known of partitions that are no longer this worker's."""
+        for partition in partitions & self._owned.keys():
+            del self._owned[partition]
+            RUNNER_LAG.remove(self._group, partition.topic, str(partition.number))
+        if self._dedup is not None:
+            self._dedup.drop(partitions)
+        self._handler.forget()
 
     async def _claim(self, partitions: frozenset[Partition]) -> None:
         topic_ids = {topic: await self._log.topic_id(topic) for topic in {each.topic for each in partitions}}
@@ -174,15 +192,15 @@ class Runner:
                 async with self._database.write() as tx:
                     claims = await claiming(tx)
                     await self._dedup.load(tx, [(each.partition, each.append_clock_ms) for each in claims.values()])
+                self._handler.forget()
+                await self._handler.on_assigned(self.owned | claims.keys())
                 break
             except DatabaseUnavailable as error:
                 await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
         self._owned.update(claims)
-        self._handler.forget()
-        await self._handler.on_assigned(self.owned)
         for partition in claims:
             RUNNER_CLAIMS.labels(self._group, partition.topic).inc()
-        self._progressed()
+        self._progress.beat()
         log.info("runner.claimed", group=self._group, partitions=len(claims), owned=len(self._owned))
 
     # One batch
@@ -218,6 +236,9 @@ class Runner:
                 self._handler.forget()
                 await self._wait(error.after, "runner.retry", error)
             except DatabaseUnavailable as error:
+                self._broken_off += 1
+                if self._broken_off >= _TRIES:  # the database answers in between, but never takes this batch
+                    raise Stuck(f"group {self._group}: the database broke off the same batch {_TRIES} times") from error
                 await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
                 held = dict(self._owned)
                 await self._take(partial(self._claims.claim_again, claims=held))
@@ -231,24 +252,25 @@ class Runner:
     async def _attempt(self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]]) -> None:
         assert self._dedup is not None
         reading = self._read(batch, refused)
-        async with self._database.write() as tx:
+        async with self._database.write() as transaction:
+            tx = BeatingTx(transaction, self._progress)
             await self._claims.hold(tx, [self._owned[partition] for partition in sorted(batch)])
             uow = UnitOfWork(tx, self._plumbing)
             if reading.messages:
                 await self._handler.on_batch(reading.messages, uow)
             put_aside(uow, self._plumbing, reading.letters)
-            next_offsets = {claim.partition: claim.next_offset for claim in reading.claims}
-            await self._dedup.write(tx, reading.taken, next_offsets)
+            await self._dedup.write(tx, reading.taken, {claim.partition: claim for claim in reading.claims})
             self._claims.move(tx, reading.claims)
             if failpoints.armed(failpoints.RUNNER_BEFORE_COMMIT):
                 await tx.flush()
                 failpoints.hit(failpoints.RUNNER_BEFORE_COMMIT)
         failpoints.hit(failpoints.RUNNER_AFTER_COMMIT)
+        self._broken_off = 0
         self._dedup.applied(reading.taken)
         self._owned.update({claim.partition: claim for claim in reading.claims})
         self._wake_relay.set()
         uow.committed()
-        self._progressed()
+        self._progress.beat()
         self._count(batch, reading)
 
     def _read(self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]]) -> _Reading:
@@ -298,14 +320,17 @@ class Runner:
 
     # Keeping an eye on it
 
-    def _progressed(self) -> None:
-        self._progress_at = asyncio.get_running_loop().time()
-
     async def _wait(self, seconds: float, event: str, error: Exception) -> None:
+        """Wait with a reason, which is no stall. Raises _Stopped if a stop is asked for meanwhile."""
         log.warning(event, group=self._group, reason=str(error), seconds=seconds)
-        self._progressed()
-        await asyncio.sleep(seconds)
-        self._progressed()
+        self._progress.beat()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            self._progress.beat()
+        else:
+            raise _Stopped
 
     async def _tell(self, consumer: Consumer) -> None:
         now = asyncio.get_running_loop().time()
@@ -322,7 +347,9 @@ class Runner:
             except LogError as error:
                 log.warning("runner.lag_unknown", group=self._group, reason=str(error))
                 continue
-            idle = asyncio.get_running_loop().time() - self._progress_at
+            if not lag:
+                self._progress.beat()
+            idle = self._progress.idle()
             if lag and idle > _STUCK_AFTER and self._hooks.cut is None:
                 raise Stuck(f"group {self._group} has {lag} records to read and handled none for {idle:.0f} s")
 
@@ -341,9 +368,7 @@ class Runner:
         if self._owned:
             await consumer.commit({claim.partition: claim.next_offset for claim in self._owned.values()})
         await consumer.stop()
-        self._consumer = None
-        self._owned.clear()
-        self._handler.forget()
+        self._let_go(frozenset(self._owned))
 
 
 def _parsed(record: Record) -> tuple[Event | None, tuple[str, str] | None]:

@@ -1,6 +1,4 @@
-"""Keeping workers running: embedded rebuilds one that failed, alone; clustered ends the process and lets it be
-restarted.
-"""
+"""Keeping workers running: embedded rebuilds one that failed, alone; clustered ends the process, to be restarted."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,19 +11,50 @@ log = get_logger()
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
 _CALM_AFTER = 60.0  # seconds of work after which a failure counts as the first again
+_FINISH_WITHIN = 20.0  # seconds a worker has for what is in hand; then it is cancelled
 
 
-async def run_workers(workers: Sequence[Worker], stop: asyncio.Event, *, rebuild: bool) -> None:
-    """Run all workers until `stop`. A failure is logged; without `rebuild` it stops the others and is raised."""
-    tasks = [asyncio.create_task(_kept(each, stop, rebuild=rebuild), name=each.name) for each in workers]
+class EndedEarly(Exception):
+    """A worker returned although nobody asked it to stop."""
+
+
+async def run_workers(
+    workers: Sequence[Worker], stop: asyncio.Event, *, last: Sequence[Worker] = (), rebuild: bool
+) -> None:
+    """Run all workers until `stop`; those of `last` go on until the others have ended (they send what those leave).
+
+    A failure is logged; without `rebuild` it stops everything and is raised. A worker that does not end in time is
+    cancelled, so that one that hangs cannot keep a broken process alive.
+    """
+    end_last = asyncio.Event()
+    first_tasks = [asyncio.create_task(_kept(each, stop, rebuild=rebuild), name=each.name) for each in workers]
+    last_tasks = [asyncio.create_task(_kept(each, end_last, rebuild=rebuild), name=each.name) for each in last]
+    asked = asyncio.create_task(stop.wait())
     try:
-        await asyncio.gather(*tasks)
+        await asyncio.wait((asked, *first_tasks, *last_tasks), return_when=asyncio.FIRST_COMPLETED)
     finally:
+        asked.cancel()
         stop.set()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-        for task, result in zip(tasks, ended, strict=True):
-            if isinstance(result, Exception):
-                log.error("worker.ended", worker=task.get_name(), reason=f"{type(result).__name__}: {result}")
+        await _finish(first_tasks)
+        end_last.set()
+        await _finish(last_tasks)
+    for task in (*first_tasks, *last_tasks):
+        if not task.cancelled():
+            task.result()
+
+
+async def _finish(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=_FINISH_WITHIN)
+    for task in late:
+        log.error("worker.does_not_end", worker=task.get_name(), seconds=_FINISH_WITHIN)
+        task.cancel()
+    if late:
+        await asyncio.wait(late, timeout=_FINISH_WITHIN)
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()):
+            log.error("worker.ended", worker=task.get_name(), reason=f"{type(error).__name__}: {error}")
 
 
 async def _kept(worker: Worker, stop: asyncio.Event, *, rebuild: bool) -> None:
@@ -35,9 +64,10 @@ async def _kept(worker: Worker, stop: asyncio.Event, *, rebuild: bool) -> None:
         started = clock()
         try:
             await worker.run(stop)
+            if not stop.is_set():
+                raise EndedEarly(f"{worker.name} ended although nobody asked it to")
         except Exception as error:
             if not rebuild:
-                stop.set()
                 raise
             wait = _FIRST_WAIT if clock() - started > _CALM_AFTER else min(wait * 2, _LONGEST_WAIT)
             log.error("worker.failed", worker=worker.name, again_in=wait, exc_info=error)

@@ -21,7 +21,7 @@ from scoring.engine.fold import fold_all
 from scoring.engine.profile import Profile, profile
 from scoring.engine.retention import forgotten
 
-Kind = Literal["backfill", "change", "closing"]  # of a row of history; so they sort within one moment
+Kind = Literal["ageing", "backfill", "change", "closing"]  # of a row of history; so they sort within one moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,8 @@ class Taken:
 def taken(account: Account, events: Sequence[Event], cut: Cut, rules: Rules) -> Taken:
     """Fold an account's events (in offset order) and score it: backfill first and on its own, then what is live.
 
+    Before backfill comes what is due without it, such as a cap that time has brought since the last hour: published
+    with the backfill it would count as old, and the next hour would find nothing left to tell.
     The months that the events touch and the cut needs are loaded. An erasure forgets all that came before it. Of an
     account that nothing is known of nobody can be erased: that alone does not make it one.
     """
@@ -151,10 +153,15 @@ def taken(account: Account, events: Sequence[Event], cut: Cut, rules: Rules) -> 
         events = list(dropwhile(lambda event: isinstance(event, PersonErased), events))
     months: frozenset[Month] = frozenset()
     slow = False
-    evaluations = []
+    evaluations: list[Evaluation] = []
     for backfill in (True, False):
         some = [event for event in events if event.backfill is backfill]
         if some:
+            if backfill and account.standing is not None:
+                account, due = _evaluated(
+                    account, cut, rules, "ageing", occurred_at=cut.at, received_at=cut.at, by_time=True
+                )
+                evaluations += [due] if due.change else []
             folded = fold_all(account.facts, cast("Sequence[CustomerEvent]", some), rules.card, rules.zone)
             months, slow = months | folded.months, slow or folded.slow
             account, evaluation = scored(replace(account, facts=folded.facts), cut, rules, some, backfill=backfill)
@@ -234,10 +241,12 @@ def _evaluated(
     by_time: bool = False,
 ) -> tuple[Account, Evaluation]:
     score = assess(account.facts, cut.at, rules.card, rules.zone, rules.stopped)
-    verdict, change = judge(
-        account.verdict, score, moment=cut.at, closing=False, backfill=kind == "backfill", card=rules.card
-    )
     before = account.standing
+    # `taken` has scored the account at this very cut without the backfill: if that moved nothing, dwell stays as it was
+    moved_late = kind == "backfill" and (before is None or before.value != score.value)
+    verdict, change = judge(
+        account.verdict, score, moment=cut.at, closing=False, backfill=moved_late, card=rules.card
+    )
     if by_time and before is not None and before.value == score.value and change is None:
         occurred_at, received_at = before.occurred_at, before.received_at  # time passed and moved nothing
     causes = _with_rest(account.causes, before, score, rules.card, by_time=by_time, changed=change is not None)

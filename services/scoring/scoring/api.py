@@ -1,12 +1,12 @@
 """The HTTP edge: accounts, their health and history, overrides, scorecards."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from sqlalchemy import Row
 
-from cskit.auth import CONFIGURE, READ, WRITE, Principal
+from cskit.auth import READ, WRITE, Principal
 from cskit.clock import Clocks
 from cskit.db import Database, Tx
 from cskit.errors import Invalid, NotFound
@@ -22,6 +22,8 @@ from scoring.store import folding, reading
 from scoring.store.reading import Filter, Sort
 
 _CHANGE_OVER: Final = timedelta(days=7)
+_LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
+_LAST_OFFSET: Final = 2**63 - 1
 
 Text = Annotated[str | None, Query(max_length=128)]
 
@@ -129,7 +131,7 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
         return item
 
     @routes.get("/v1/scorecards")
-    async def list_scorecards(_: Annotated[Principal, requires(CONFIGURE)]) -> Page[ScorecardVersion]:
+    async def list_scorecards(_: Annotated[Principal, requires(READ)]) -> Page[ScorecardVersion]:
         """All versions of scorecards, by name and version."""
         async with database.read() as tx:
             rows = await reading.scorecard_versions(tx)
@@ -166,11 +168,12 @@ def _span(
 ) -> tuple[datetime, datetime]:
     """From when until when facts are asked of: at most the days they are kept, by default the newest thirty."""
     end = min(last or live.at, live.at)
-    start = max(first or end - timedelta(days=30), live.at - timedelta(days=KEPT_DAYS))
+    oldest = live.at - timedelta(days=KEPT_DAYS)
+    start = max(first or max(end, oldest) - timedelta(days=30), oldest)
     if cursor:
         match decode_cursor(cursor):
-            case (str() as at,):
-                start = _moment(at) + timedelta(microseconds=1)
+            case (str() as at,) if (place := _moment(at)) < _LAST_MOMENT:
+                start = max(start, place + timedelta(microseconds=1))
             case _:
                 raise _bad_cursor()
     return start, end
@@ -198,7 +201,7 @@ def _list_place(cursor: str, sort: Sort) -> tuple[float, str]:
 
 def _history_place(cursor: str) -> tuple[int, datetime, str]:
     match decode_cursor(cursor):
-        case (int() as offset, str() as at, str() as kind):
+        case (int() as offset, str() as at, str() as kind) if 0 <= offset <= _LAST_OFFSET:
             return offset, _moment(at), kind
     raise _bad_cursor()
 
@@ -206,11 +209,11 @@ def _history_place(cursor: str) -> tuple[int, datetime, str]:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            raise _bad_cursor()
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # no moment, or none of the years 1 to 9999 in UTC
         raise _bad_cursor() from None
-    if moment.tzinfo is None:
-        raise _bad_cursor()
-    return moment
 
 
 def _bad_cursor() -> Invalid:

@@ -1,11 +1,11 @@
 """The message edge: cs.customer-events becomes scores, history and cs.health-events."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
+from time import monotonic
 from typing import Final
 
 from cskit.clock import Clocks
@@ -32,7 +32,8 @@ from scoring.tables import PLUMBING
 
 log = get_logger()
 
-_EVALUATIONS_AT_ONCE: Final = 1_000  # of accounts nobody touched: then they are written, and others get their turn
+_EVALUATIONS_AT_ONCE: Final = 1_000  # of accounts nobody touched: then they are written
+_SILENCE: Final = 0.2  # seconds of work without a statement; then others get their turn, too
 
 
 class ScoringHandler:
@@ -82,7 +83,7 @@ class ScoringHandler:
         for planned in plans.values():
             for segment in planned.segments:
                 rules = self._rules(segment.state)
-                fold.take(segment, rules)
+                await fold.take(segment, rules)
                 if segment.tick is not None:
                     await self._tick(fold, segment.state, segment.tick, rules)
             for event in planned.unknown:
@@ -102,7 +103,7 @@ class ScoringHandler:
     async def _tick(self, fold: "_Fold", state: PartitionState, tick: Tick, rules: Rules) -> None:
         """Let the hours pass for all accounts of a partition: those at hand, then the others in lots."""
         partition = state.partition
-        fold.passes([id_ for id_ in fold.work if fold.partition_of[id_] == partition], tick, rules)
+        await fold.passes([id_ for id_ in fold.work if fold.partition_of[id_] == partition], tick, rules)
         months = self._months(state, tick)
         lot = max(1, _EVALUATIONS_AT_ONCE // len(tick.hours))
         after: str | None = ""
@@ -111,10 +112,9 @@ class ScoringHandler:
             after = ids[-1] if len(ids) == lot else None
             others = await self._load(fold.uow, {id_: months for id_ in ids if id_ not in fold.work})
             apart = _Fold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at)
-            apart.passes(list(others), tick, rules)
+            await apart.passes(list(others), tick, rules)
             await apart.write()
             self._memory.refresh(self._trimmed(account) for account in apart.work.values())
-            await asyncio.sleep(0)  # let the process answer others
         if any(closing_moment(hour, self._zone) for hour in tick.hours):
             oldest = local_day(tick.hours[-1], self._zone) - timedelta(days=KEPT_DAYS)
             await store.drop_months(fold.uow.tx, partition, month_of(oldest))
@@ -182,8 +182,9 @@ class _Fold:
         self.scored_at = scored_at
         self._changes = store.Changes()
         self._records: list[NewRecord] = []
+        self._spoke = monotonic()
 
-    def take(self, segment: Segment, rules: Rules) -> None:
+    async def take(self, segment: Segment, rules: Rules) -> None:
         """Fold the events of a segment and score the accounts they touch."""
         if segment.cut is None:
             return
@@ -194,8 +195,9 @@ class _Fold:
             done = taken(self.work[id_], [message.event for message in messages], segment.cut, rules)
             self._fold(id_, done)
             self._judged(done.account, done.evaluations, messages[-1].traceparent)
+            await self._speak()
 
-    def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
+    async def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
         """Let the hours of a tick pass for these accounts."""
         for id_ in ids:
             slow = self.work[id_].facts.slow
@@ -204,6 +206,7 @@ class _Fold:
                     self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules
                 )
                 self._judged(account, evaluations, None)
+                await self._speak()
             if self.work[id_].facts.slow is not slow:
                 self._changes.slow[id_] = self.work[id_].facts.slow
 
@@ -212,6 +215,17 @@ class _Fold:
         await store.write(self.uow.tx, self._changes, self.scored_at)
         self.uow.send(self._records)
         self._changes, self._records = store.Changes(), []
+
+    async def _speak(self) -> None:
+        """Send the database a statement if there was none for a while; it changes nothing of what is written.
+
+        The row of the offset is locked all the time that accounts are scored. PostgreSQL ends a transaction that is
+        idle for five seconds (so that a stopped zombie cannot hold that lock), and the runner's watchdog takes one
+        without statements for stuck: a backlog of hours may take minutes. While it waits, the process answers others.
+        """
+        if monotonic() - self._spoke >= _SILENCE:
+            await store.speak(self.uow.tx)
+            self._spoke = monotonic()
 
     def _fold(self, id_: str, done: Taken) -> None:
         facts = done.account.facts

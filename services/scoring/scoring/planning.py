@@ -57,7 +57,7 @@ class Plan:
 
 
 def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mapping[str, Scorecard]) -> Plan:
-    """Cut a partition's messages (offsets ascend) at each clock.ticked and at the end.
+    """Cut a partition's messages (offsets ascend) at each clock.ticked, where the scorecard changes, and at the end.
 
     An hour that was evaluated already is ignored; the hours between it and a new one are all evaluated; before the
     first tick of a partition there is nothing to catch up. cards are the known scorecards by name ("id@version").
@@ -89,6 +89,8 @@ def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mappi
             case ScorecardApplied() as event:
                 name = f"{event.data.scorecard}@{event.data.version}"
                 if name in cards and cards[name].sha256 == event.data.sha256:
+                    if waiting and name != state.scorecard:
+                        cut(None)  # what came before is folded under the scorecard before
                     state = replace(state, scorecard=name)
                 else:
                     unknown.append(event)

@@ -73,7 +73,7 @@ history = Table(
     Column("partition", Integer, primary_key=True),
     Column("offset", BigInteger, primary_key=True),
     Column("at", Instant, primary_key=True),
-    Column("kind", String(8), primary_key=True),  # backfill, change, closing: their order at one moment
+    Column("kind", String(8), primary_key=True),  # ageing, backfill, change, closing: their order
     Column("version", BigInteger),  # null for a day's last row
     Column("score", Double, nullable=False),
     Column("band", String(8), nullable=False),

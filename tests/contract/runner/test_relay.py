@@ -170,3 +170,31 @@ async def test_a_message_carries_its_trace_through_the_outbox(stack: Stack) -> N
         await stack.until(1)
 
     assert found == [trace]
+
+
+class OneBadPartition:
+    """A log that never takes partition 5."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
+        if any(record.partition == 5 for record in records):
+            raise LogError("partition 5 has no leader")
+        return await self._log.append(records)
+
+
+async def test_a_partition_that_takes_nothing_holds_up_only_its_own_rows(stack: Stack) -> None:
+    relay = stack.relay()
+    relay._log = OneBadPartition(stack.log)  # type: ignore[assignment]
+    await send(stack, [NewRecord(PLAYBOOK_EVENTS, number, b"k", b"{}") for number in (5, 1, 5, 2)])
+
+    async with running(relay):
+        deadline = time.monotonic() + 40
+        while await waiting(stack) > 2:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+
+    ends = await stack.log.end_offsets(PLAYBOOK_EVENTS)
+    assert (ends[1], ends[2], ends[5]) == (1, 1, 0)
+    assert await waiting(stack) == 2

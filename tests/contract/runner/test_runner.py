@@ -9,8 +9,10 @@ from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, runn
 
 from cskit import dead_letters
 from cskit.claims import Fenced, TopicRecreated
+from cskit.headers import unpacked
+from cskit.log import NewRecord
 from cskit.messages import InvalidMessage, Message, Retry, UnitOfWork
-from cskit.runner import read_offsets
+from cskit.runner import Stuck, read_offsets
 from cskit.settings import TestHooks
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
@@ -233,3 +235,65 @@ async def test_a_second_worker_of_the_group_takes_over_what_the_first_left(stack
     await stack.append([usage("akagi", f"e{n}") for n in range(20, 30)])
     async with running(stack.runner(Noting(), owner="two")):
         assert await stack.until(30) == [f"e{n}" for n in range(30)]
+
+
+async def test_a_foreign_header_of_any_bytes_is_put_aside_with_its_record(stack: Stack) -> None:
+    strange = (("x", b"\x00\xff"), ("traceparent", "00-é".encode()))
+    await stack.log.append([NewRecord(CUSTOMER_EVENTS, HERE, b"akagi", b"no json", strange)])
+    await stack.append(many(1))
+
+    async with running(stack.runner(Noting())):
+        assert await stack.until(1) == ["e0"]
+
+    async with stack.database.read() as tx:
+        (letter,) = await dead_letters.listed(tx, PLUMBING, before=None, limit=5)
+        found = await dead_letters.found(tx, PLUMBING, letter.id)
+    assert found is not None
+    assert unpacked(found.headers) == strange
+
+
+async def test_a_stop_is_heard_while_a_batch_waits_for_its_retry(stack: Stack) -> None:
+    asked = asyncio.Event()
+
+    def never(_: Sequence[Message[Event]]) -> None:
+        asked.set()
+        raise Retry(3_600, "not today")
+
+    await stack.append(many(1))
+
+    async with running(stack.runner(Noting(before=never))):
+        await asyncio.wait_for(asked.wait(), 40)  # and `running` stops it within 30 s
+
+    assert await stack.seen() == []
+
+
+async def test_a_batch_that_takes_long_but_goes_on_is_not_stuck(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cskit.runner._STUCK_AFTER", 0.3)
+    monkeypatch.setattr("cskit.runner._WATCH_EVERY", 0.05)
+    await stack.append(many(3))
+
+    async with running(stack.runner(Slow(steps=12))):
+        assert await stack.until(3) == ["e0", "e1", "e2"]
+
+
+async def test_a_batch_that_does_not_go_on_ends_the_consumer(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cskit.runner._STUCK_AFTER", 0.3)
+    monkeypatch.setattr("cskit.runner._WATCH_EVERY", 0.05)
+    await stack.append(many(3))
+
+    with pytest.raises(Stuck):
+        await asyncio.wait_for(stack.runner(Noting(gate=asyncio.Event())).run(asyncio.Event()), 40)
+
+
+class Slow(Noting):
+    """A handler whose batch takes longer than the watchdog waits, a statement at a time."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._steps = steps
+
+    async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
+        for _ in range(self._steps):
+            await uow.fetch(select(func.count()).select_from(SEEN))
+            await asyncio.sleep(0.05)
+        await super().on_batch(messages, uow)

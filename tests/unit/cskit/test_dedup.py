@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import MetaData, func, select
 
+from cskit.claims import Claim
 from cskit.db import Database
 from cskit.db.plumbing import plumbing
 from cskit.db.sqlite import SqliteDatabase
@@ -37,7 +39,7 @@ async def take(dedup: Dedup, database: Database, clock_ms: int, ids: list[str], 
     taken = Taken()
     new = [dedup.is_new(HERE, clock_ms, "app", each, taken) for each in ids]
     async with database.write() as tx:
-        await dedup.write(tx, taken, {HERE: offset})
+        await dedup.write(tx, taken, {HERE: Claim(HERE, UUID(int=0), 1, offset, clock_ms)})
     dedup.applied(taken)
     return new
 
@@ -103,3 +105,33 @@ async def test_what_is_beyond_the_horizon_is_deleted_at_the_next_claim(database:
 def test_the_same_id_of_another_source_or_under_another_seed_has_another_fingerprint() -> None:
     assert len({fingerprint("app", "1", 7), fingerprint("crm", "1", 7), fingerprint("app", "1", 8)}) == 3
     assert fingerprint("ab", "c", 7) != fingerprint("a", "bc", 7)
+
+
+async def test_what_counts_as_a_repeat_does_not_depend_on_where_a_batch_was_cut(database: Database) -> None:
+    days = [("a", 0), ("x", 1), ("a", 9)]
+    one_by_one = await loaded(database)
+    single = [
+        (await take(one_by_one, database, day * DAY_MS, [name], offset))[0]
+        for offset, (name, day) in enumerate(days, 1)
+    ]
+
+    taken = Taken()
+    fresh = Dedup(TABLE, "another", seed=7)
+    async with database.write() as tx:
+        await fresh.load(tx, [(HERE, 0)])
+    at_once = [fresh.is_new(HERE, day * DAY_MS, "app", name, taken) for name, day in days]
+
+    assert single == at_once == [True, True, True]
+
+
+async def test_reading_again_after_an_operator_set_the_offset_back_is_no_conflict(database: Database) -> None:
+    day = 100 * DAY_MS
+    await take(await loaded(database), database, day, ["a"], 5)
+    again = await loaded(database, day)
+    taken = Taken()
+    assert again.is_new(HERE, day, "app", "b", taken)
+
+    async with database.write() as tx:
+        await again.write(tx, taken, {HERE: Claim(HERE, UUID(int=0), 2, 5, day)})
+
+    assert await rows(database) == 2

@@ -1,5 +1,6 @@
 """An account between two cuts: its causes, its evaluations, and the event that leaves."""
 
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -159,3 +160,45 @@ def test_a_closing_forgets_what_is_too_old_to_be_seen() -> None:
     days = sorted((NOON - one.stamp.time).days for one in closing.facts.slow.touches.values())
     assert days == [399, 402]  # the first and the newest of a direction stay
     assert [one.kind for one in evaluations] == ["closing", "change"]
+
+
+def test_what_time_alone_changed_is_told_before_what_comes_late() -> None:
+    open_ = ticket(NOON, severity=1, status="open", opened_at=NOON)
+    account = seen(*(usage(NOON - n * DAY, n % 3) for n in range(20)), open_).account
+    late = usage(NOON - 5 * DAY, received=NOON + DAY, backfill=True)
+
+    by_time, backfill = taken(account, [late], at(NOON + DAY, 7), RULES).evaluations
+
+    assert (by_time.kind, backfill.kind) == ("ageing", "backfill")
+    assert by_time.kind < backfill.kind  # so their rows stand in order
+    assert (by_time.change is not None, by_time.causes.time, by_time.causes.events) == (True, True, ())
+    assert (by_time.occurred_at, by_time.received_at) == (NOON + DAY, NOON + DAY)
+    assert health_changed(by_time, NOON).data.backfill is False
+    assert by_time.version == account.version + 1
+    assert late.id in backfill.causes.events
+
+
+def test_late_events_before_anything_else_has_happened_are_told_alone() -> None:
+    account = seen(usage(NOON)).account
+    late = usage(NOON - 5 * DAY, received=NOON, backfill=True)
+
+    assert [one.kind for one in taken(account, [late], at(NOON), RULES).evaluations] == ["backfill"]
+    assert [one.kind for one in seen(late).evaluations] == ["backfill"]
+
+
+def test_late_events_skip_dwell_only_if_they_moved_the_score() -> None:
+    weeks = [usage(NOON - n * DAY, n % 4) for n in range(80)]
+    account = seen(*weeks, described(NOON, seats=4)).account
+    score = account.standing
+    assert score is not None
+    # the score lies just above a boundary that the band has not crossed yet
+    card = replace(CARD, green=score.value - 0.5)
+    yellow = replace(account, verdict=replace(account.verdict, band="yellow"))
+    rules = replace(RULES, card=card)
+
+    idle = taken(yellow, [usage(NOON, backfill=True)], at(NOON), rules).evaluations[-1]
+    moving = taken(yellow, [touch(NOON, backfill=True)], at(NOON), rules).evaluations[-1]
+
+    assert (idle.score.value, idle.verdict.band) == (score.value, "yellow")
+    assert score.value < moving.score.value < card.green + card.dwell.margin
+    assert moving.verdict.band == "green"

@@ -59,3 +59,11 @@ def test_tokyo_closes_its_day_at_15_oclock_utc() -> None:
         2026, 7, 1, 14, 59, 59, 999999, tzinfo=UTC
     )
     assert closing_moment(datetime(2026, 7, 1, 14, tzinfo=UTC), TOKYO) is None
+
+
+def test_the_ends_of_time_have_a_day_in_every_zone() -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+    for zone in (ZoneInfo("America/New_York"), TOKYO):
+        assert local_day(first, zone) == date.min
+        assert local_day(last, zone) == date.max

@@ -97,3 +97,18 @@ def test_every_hour_after_the_first_is_evaluated_once_and_in_order(ticks: list[i
     first = NOON + ticks[0] * HOUR
     last = max(NOON + hours * HOUR for hours in ticks)
     assert evaluated == [first + n * ONE_HOUR for n in range(int((last - first) / ONE_HOUR) + 1)]
+
+
+def test_events_before_a_scorecard_is_applied_are_folded_under_the_one_before() -> None:
+    applied = control(
+        "scorecard.applied", NOON, {"scorecard": CARD.id, "version": CARD.version, "sha256": CARD.sha256}
+    )
+    stream = Stream().append(usage("acme", NOON), applied, applied, usage("acme", NOON + SECOND))
+
+    changed = plan(PartitionState(4, "another@1"), stream.messages, CARDS).segments
+    unchanged = plan(NEW, stream.messages, CARDS).segments
+
+    assert [(len(one.events), one.state.scorecard) for one in changed] == [(1, "another@1"), (1, CARD.name)]
+    assert changed[0].cut is not None
+    assert (changed[0].cut.offset, changed[0].tick) == (0, None)
+    assert [len(one.events) for one in unchanged] == [2]

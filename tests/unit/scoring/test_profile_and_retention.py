@@ -112,7 +112,7 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
         ticket(long_ago, "done", status="solved", opened_at=long_ago, solved_at=long_ago),
         ticket(long_ago, "open", severity=4, status="open", opened_at=long_ago),
         contract(long_ago, status="active", seats=30),
-        answer(long_ago, 9),
+        answer(NOON - 900 * DAY, 9),
         answer(NOON - DAY, 9, "r2"),
         touch(long_ago),
         touch(long_ago + DAY),
@@ -142,3 +142,38 @@ def test_months_are_kept_for_400_days_of_the_zone() -> None:
     assert KEPT_DAYS == 400
     assert oldest_month(first, TOKYO) == "2025-01"
     assert oldest_month(first - HOUR, TOKYO) == "2024-12"
+
+
+def test_an_override_that_was_taken_back_stays_so_after_400_days() -> None:
+    events = [
+        override(NOON - 420 * DAY, 5, "o1", expires=NOON + 30 * DAY),
+        event("override.ended", NOON - 410 * DAY, {"override": "o1"}),
+    ]
+    slow = facts_of(events).slow
+
+    kept = forgotten(slow, NOON)
+
+    assert override_at(slow, NOON) is None
+    assert override_at(kept, NOON) is None
+    assert forgotten(kept, NOON + 31 * DAY + KEPT_DAYS * DAY).ended == {}
+
+
+def test_answers_are_kept_as_long_as_a_score_of_the_last_400_days_sees_them() -> None:
+    events = [usage(NOON - n * DAY, n % 7) for n in range(390, 500)]
+    facts = facts_of([*events, answer(NOON - 500 * DAY, 9), answer(NOON - 901 * DAY, 1, "r2")], NOON - 399 * DAY)
+    at = NOON - 399 * DAY
+
+    kept = replace(facts, slow=forgotten(facts.slow, NOON))
+
+    assert assess(kept, at, CARD, UTC) == assess(facts, at, CARD, UTC)
+    assert next(one for one in assess(kept, at, CARD, UTC).contributions if one.measure == "nps").status == "fresh"
+    assert set(kept.slow.answers) == {"r1"}
+
+
+def test_sums_of_contracts_stay_within_what_the_wire_can_say() -> None:
+    most = {"status": "active", "seats": 2**31 - 1, "mrr": Decimal("999999999999999.999999")}
+    facts = facts_of([contract(NOON, id_, **most) for id_ in ("c1", "c2")])
+
+    found = profile(facts, NOON, UTC, "JPY")
+
+    assert (found.seats, found.mrr) == (most["seats"], most["mrr"])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Dialect, Table
+from sqlalchemy import Column, Dialect, String, Table
 
 from cskit.db.base import Values
 
@@ -41,6 +41,11 @@ class BulkWrite:
             values = [row[name] for row in self.rows]
             result.append(values if process is None else [process(value) for value in values])
         return result
+
+    def kind(self, name: str, dialect: Dialect) -> str:
+        """The column's type for a cast; texts without their length, so that one too long is refused and not cut."""
+        kind = self.column(name).type
+        return "TEXT" if isinstance(kind, String) else kind.compile(dialect)
 
     def conflict_clause(self) -> str:
         """The end of the statement; the same words in both dialects."""

@@ -53,6 +53,7 @@ def plumbing(metadata: MetaData) -> Plumbing:
             Column("topic", String(128), primary_key=True),
             Column("partition", Integer, primary_key=True),
             Column("hour", BigInteger, primary_key=True),
+            Column("epoch", BigInteger, primary_key=True),  # of the claim: within one, offsets only grow
             Column("next_offset", BigInteger, primary_key=True),
             Column("ids", LargeBinary, nullable=False),
         ),

@@ -1,15 +1,15 @@
 """PostgreSQL through SQLAlchemy and asyncpg: one schema of its own per service, bulk writes by unnest."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from asyncpg import exceptions as pg
 from sqlalchemy import Connection, Executable, Row, Table, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction, create_async_engine
 from sqlalchemy.schema import CreateSchema
 
 from cskit.db.base import DatabaseUnavailable, Values
@@ -18,6 +18,7 @@ from cskit.db.bulk import Pending
 T = TypeVar("T")
 _ZOMBIE_MS = 5_000  # a worker that was stopped inside a transaction loses its locks after this
 _MIGRATION_LOCK = 0x6B697A61736869  # "kizashi"
+_STATEMENT_SECONDS = 60.0  # a server that went silent is given up after this
 _BREAKS_OFF = (
     pg.PostgresConnectionError,
     pg.IdleInTransactionSessionTimeoutError,
@@ -25,7 +26,7 @@ _BREAKS_OFF = (
     pg.TransactionRollbackError,
     pg.InterfaceError,
     pg.TooManyConnectionsError,
-    ConnectionError,
+    PoolTimeout,
     OSError,
     TimeoutError,
 )
@@ -42,6 +43,18 @@ def _unavailable(error: BaseException) -> bool:
     return False
 
 
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """DatabaseUnavailable for what a broken connection or server raises; around our own calls, never the caller's."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout, OSError, pg.PostgresError, pg.InterfaceError) as error:
+        if _unavailable(error):
+            said = error.orig if isinstance(error, DBAPIError) else error
+            raise DatabaseUnavailable(f"PostgreSQL broke off or cannot be reached: {type(said).__name__}") from error
+        raise
+
+
 class PostgresTx:
     """A transaction on one connection."""
 
@@ -51,11 +64,13 @@ class PostgresTx:
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
         await self.flush()
-        return (await self._connection.execute(statement, values)).all()
+        with _mapped():
+            return (await self._connection.execute(statement, values)).all()
 
     async def execute(self, statement: Executable, values: Values | None = None) -> int:
         await self.flush()
-        return (await self._connection.execute(statement, values)).rowcount
+        with _mapped():
+            return (await self._connection.execute(statement, values)).rowcount
 
     def insert(self, table: Table, rows: Sequence[Values], *, ignore: bool = False) -> None:
         self._pending.add(table, rows, "ignore" if ignore else "raise")
@@ -68,16 +83,24 @@ class PostgresTx:
         if not writes:
             return
         dialect = self._connection.dialect
-        raw = await self._connection.get_raw_connection()
-        driver: Any = raw.driver_connection
-        await self._connection.exec_driver_sql(
-            "SELECT 1"
-        )  # SQLAlchemy's asyncpg adapter begins with the first statement
-        for write in writes:
-            types = [write.column(name).type.compile(dialect) for name in write.columns]
-            arrays = ", ".join(f"CAST(${n} AS {kind}[])" for n, kind in enumerate(types, 1))
-            sql = f"{write.head()} SELECT * FROM unnest({arrays}){write.conflict_clause()}"
-            await driver.execute(sql, *write.bound(dialect))
+        with _mapped():
+            raw = await self._connection.get_raw_connection()
+            driver: Any = raw.driver_connection
+            await self._connection.exec_driver_sql("SELECT 1")  # SQLAlchemy's adapter begins with the first statement
+            for write in writes:
+                kinds = [write.kind(name, dialect) for name in write.columns]
+                arrays = ", ".join(f"CAST(${n} AS {kind}[])" for n, kind in enumerate(kinds, 1))
+                sql = f"{write.head()} SELECT * FROM unnest({arrays}){write.conflict_clause()}"
+                await driver.execute(sql, *write.bound(dialect))
+
+
+async def _rolled_back(transaction: AsyncTransaction) -> None:
+    """Roll back what can be; a connection that is gone has been rolled back by the server."""
+    try:
+        await transaction.rollback()
+    except (DBAPIError, OSError, pg.PostgresError, pg.InterfaceError) as error:
+        if not _unavailable(error):
+            raise
 
 
 class PostgresDatabase:
@@ -90,8 +113,10 @@ class PostgresDatabase:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged, and parameters are people's data
             connect_args={
                 "timeout": 10,
+                "command_timeout": _STATEMENT_SECONDS,
                 "server_settings": {
                     "search_path": schema,
                     "idle_in_transaction_session_timeout": str(_ZOMBIE_MS),
@@ -110,17 +135,19 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _transaction(self, *, reading: bool) -> AsyncIterator[PostgresTx]:
         engine = self._reading if reading else self._engine
-        try:
-            async with engine.connect() as connection, connection.begin():
-                tx = PostgresTx(connection)
+        async with AsyncExitStack() as stack:
+            with _mapped():
+                connection = await stack.enter_async_context(engine.connect())
+                transaction = await connection.begin()
+            tx = PostgresTx(connection)
+            try:
                 yield tx
                 await tx.flush()
-        except asyncio.CancelledError:
-            raise
-        except (DBAPIError, OSError, pg.PostgresError, pg.InterfaceError) as error:
-            if _unavailable(error):
-                raise DatabaseUnavailable(f"PostgreSQL broke off or cannot be reached: {error}") from error
-            raise
+                with _mapped():
+                    await transaction.commit()
+            except BaseException:
+                await _rolled_back(transaction)
+                raise
 
     async def migrate(self, work: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:

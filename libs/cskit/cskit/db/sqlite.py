@@ -45,7 +45,7 @@ def _engine(path: Path, *, writer: bool) -> Engine:
             connection.execute("PRAGMA query_only=ON")
         return connection
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -62,16 +62,26 @@ class _Worker:
         self.engine = _engine(path, writer=writer)
 
     async def call(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        """Run `work` in the thread. Raises DatabaseUnavailable where the file is locked or the disk refuses."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (OperationalError, sqlite3.OperationalError) as error:
+            if "locked" in str(error) or "disk" in str(error):
+                raise DatabaseUnavailable(f"SQLite cannot write: {getattr(error, 'orig', error)}") from error
+            raise
 
     async def finish(self, work: Callable[[], None]) -> None:
         """Run `work` to its end even if the caller is cancelled meanwhile."""
         running = asyncio.ensure_future(self.call(work))
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await running
-            raise
+        cancelled: asyncio.CancelledError | None = None
+        while not running.done():
+            try:
+                await asyncio.shield(running)
+            except asyncio.CancelledError as error:  # perhaps more than once: the work goes on all the same
+                cancelled = error
+        running.result()
+        if cancelled is not None:
+            raise cancelled
 
     async def close(self) -> None:
         await self.call(self.engine.dispose)
@@ -144,12 +154,7 @@ class SqliteTx:
                 cursor.close()
             return work(self._connection)
 
-        try:
-            return await self._worker.call(call)
-        except (OperationalError, sqlite3.OperationalError) as error:
-            if "locked" in str(error) or "disk" in str(error):
-                raise DatabaseUnavailable(str(error)) from error
-            raise
+        return await self._worker.call(call)
 
 
 class SqliteDatabase:

@@ -12,8 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
+from cskit.db import DatabaseUnavailable
 from cskit.errors import JSON, DomainError, NotFound, Unauthorized, Unavailable
+from cskit.log import LogError
 
+_UNAVAILABLE = Unavailable(
+    "storage_unavailable", "The database or the log does not answer at the moment. Nothing was changed; try again."
+)
 CHALLENGE = 'Bearer realm="kizashi", Basic realm="kizashi", charset="UTF-8"'
 REQUEST_ID = "kizashi.request_id"  # where the edge leaves the request's id in the scope
 
@@ -54,7 +59,7 @@ def problem_response(error: DomainError, scope: Scope, headers: Mapping[str, str
 def handle_problems(app: FastAPI) -> None:
     """Render every error of `app`, of FastAPI's routes and of plain Starlette routes, as a problem."""
 
-    for kind in (DomainError, RequestValidationError, HTTPException):
+    for kind in (DomainError, RequestValidationError, HTTPException, DatabaseUnavailable, LogError):
         app.add_exception_handler(kind, _render)
 
 
@@ -64,6 +69,8 @@ async def _render(request: Request, error: Exception) -> Response:
             return problem_response(error, request.scope)
         case RequestValidationError():
             return problem_response(of_validation(error.errors()), request.scope)
+        case DatabaseUnavailable() | LogError():
+            return problem_response(_UNAVAILABLE, request.scope)
         case HTTPException():
             return problem_response(_of_http(error, request), request.scope, error.headers)
         case _:

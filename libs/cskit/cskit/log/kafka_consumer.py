@@ -209,11 +209,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
                 text = f"topic {partition.topic} carries its writers' time: set message.timestamp.type=LogAppendTime"
                 raise self._fail(LogError(f"group {self._group}: {text}"))
         return {
-            Partition(*p): [
-                Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records
-            ]
-            for p, records in fetched.items()
-            if p in self._readable
+            Partition(*p): [_record(each) for each in records] for p, records in fetched.items() if p in self._readable
         }
 
     async def _watch(self, first: Mapping[str, UUID]) -> None:
@@ -279,3 +275,9 @@ async def _leave(kafka: Any, group: str) -> None:
 
 def _kafka(partition: Partition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.number)
+
+
+def _record(r: Any) -> Record:
+    """Kafka allows a header without a value; here it is an empty one."""
+    headers = tuple((name, value or b"") for name, value in r.headers)
+    return Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, headers)

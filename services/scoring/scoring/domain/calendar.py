@@ -4,7 +4,7 @@ A moment is an aware datetime. A day is a calendar day of the zone, however many
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, NewType
 
@@ -17,8 +17,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def local_day(at: datetime, zone: tzinfo) -> date:
-    """The zone's day in which the moment lies."""
-    return at.astimezone(zone).date()
+    """The zone's day in which the moment lies; the first or last day of all if it has none there any more."""
+    try:
+        return at.astimezone(zone).date()
+    except OverflowError:  # within a day of the ends of the years 1 to 9999
+        return date.min if at.year == MINYEAR else date.max
 
 
 def month_of(day: date) -> Month:

@@ -11,6 +11,7 @@ from scoring.domain.curve import Curve
 from scoring.domain.document import InvalidDocument, Section
 from scoring.domain.measures import MeasureId
 from scoring.domain.scorecard import (
+    LONGEST_NPS_WINDOW,
     ActiveShare,
     Caps,
     Contact,
@@ -138,7 +139,7 @@ def _nps(section: Section) -> Nps:
     roles: tuple[Role, ...] = get_args(Role)
     weights = section.section("role_weights")
     nps = Nps(
-        window_days=section.whole("window_days", 1, 400),
+        window_days=section.whole("window_days", 1, LONGEST_NPS_WINDOW),
         half_life_days=section.number("half_life_days", 0, above=0),
         role_weights={role: weights.number(role, 0) for role in roles},
         pseudo_answers=section.number("pseudo_answers", 0),

@@ -14,6 +14,7 @@ from scoring.domain.measures import CapId, MeasureId
 
 TouchClass = Literal["high", "mid", "low"]
 SEVERITIES: Final = (1, 2, 3, 4)
+LONGEST_NPS_WINDOW: Final = 400  # days that a scorecard may look back on answers: so long they are kept for it
 
 
 @dataclass(frozen=True)

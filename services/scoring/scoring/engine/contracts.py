@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, tzinfo
+from typing import Final
 
 from csmodels.fields import Stage
 from scoring.domain.calendar import local_day
 from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Register, Value, read, since
+
+MAX_SEATS: Final = 2**31 - 1  # what the wire and the tables can say (csmodels Size); sums of contracts stop there
 
 
 def living(slow: SlowFacts, at: datetime, zone: tzinfo) -> list[Register]:
@@ -29,9 +32,11 @@ def stage(slow: SlowFacts, at: datetime, zone: tzinfo) -> Stage:
 
 
 def seats(slow: SlowFacts, running: Iterable[Register], at: datetime) -> int | None:
-    """The seats of the living contracts, else the account's own; None if none are known (0 is not known either)."""
+    """The seats of the living contracts, else the account's own, at most MAX_SEATS; None if none are known (0 is not
+    known either).
+    """
     of_contracts = [read(contract, "seats", at) for contract in running]
-    total = sum(n for n in of_contracts if isinstance(n, int))
+    total = min(sum(n for n in of_contracts if isinstance(n, int)), MAX_SEATS)
     own = read(slow.account, "seats", at)
     return total or (own if isinstance(own, int) else 0) or None
 

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
+from typing import Final
 
 from scoring.domain.calendar import local_day
 from scoring.engine import contracts
 from scoring.engine.facts import Facts
 from scoring.engine.register import WITHOUT_HISTORY, Register, newest, read
+
+MAX_MRR: Final = Decimal("999999999999999.999999")  # what the wire can say (csmodels PositiveMoney); sums stop there
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +69,5 @@ def _mrr(living: Iterable[Register], at: datetime, currency: str) -> Decimal | N
             continue
         if read(contract, "currency", at) not in (None, currency):
             return None
-        total = (total or Decimal(0)) + Decimal(price)
+        total = min((total or Decimal(0)) + Decimal(price), MAX_MRR)
     return total

@@ -7,6 +7,7 @@ from typing import TypeVar
 from msgspec import structs
 
 from scoring.domain.calendar import Month, local_day, month_of
+from scoring.domain.scorecard import LONGEST_NPS_WINDOW
 from scoring.engine.contracts import moment
 from scoring.engine.facts import KEPT_DAYS, EventKey, Handover, Note, SlowFacts, Touch, Voice
 from scoring.engine.register import Register, forget, newest
@@ -24,9 +25,12 @@ def forgotten(slow: SlowFacts, at: datetime) -> SlowFacts:
     """The slow part without what no moment of the last 400 days can see; equal if there is nothing to forget.
 
     The first and the newest touch of each direction stay: contact is told by them, however long ago. Contracts,
-    invoices and milestones stay, too; tickets go when they were done before.
+    invoices and milestones stay, too; tickets go when they were done before. Answers stay for as long as a score of
+    these days may look back on them; that an override was ended, as long as the override.
     """
     before = at - timedelta(days=KEPT_DAYS)
+    heard_before = before - timedelta(days=LONGEST_NPS_WINDOW)
+    overrides = {id_: override for id_, override in slow.overrides.items() if override.expires_at > before}
     touches = [
         keep(same, key=lambda touch: touch.stamp)
         for same in ([t for t in slow.touches.values() if t.direction == d] for d in ("in", "out", "both"))
@@ -40,13 +44,13 @@ def forgotten(slow: SlowFacts, at: datetime) -> SlowFacts:
         contracts={id_: forget(contract, before) for id_, contract in slow.contracts.items()},
         tickets={id_: forget(ticket, before) for id_, ticket in slow.tickets.items() if not _done(ticket, before)},
         invoices={id_: forget(invoice, before) for id_, invoice in slow.invoices.items()},
-        answers={id_: given for id_, given in slow.answers.items() if given[-1].stamp.time > before},
+        answers={id_: given for id_, given in slow.answers.items() if given[-1].stamp.time > heard_before},
         touches={key: touch for key, touch in slow.touches.items() if touch.stamp.time > before or touch in touches},
         notes=_recent(slow.notes, before),
         voices=_recent(slow.voices, before),
         handovers=_recent(slow.handovers, before),
-        overrides={id_: override for id_, override in slow.overrides.items() if override.expires_at > before},
-        ended={id_: stamp for id_, stamp in slow.ended.items() if stamp.time > before},
+        overrides=overrides,
+        ended={id_: stamp for id_, stamp in slow.ended.items() if id_ in overrides or stamp.time > before},
     )
 
 

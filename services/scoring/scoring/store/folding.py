@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, literal, select
 
 from cskit.db import Database, Tx
 from cskit.db.plumbing import Plumbing
@@ -21,7 +21,9 @@ from scoring.engine.facts import Facts, MonthFacts, SlowFacts
 from scoring.planning import PartitionState
 from scoring.tables import account_months, account_slow, erased_accounts, history, live, partitions, scorecards
 
-AT_ONCE: Final = 500  # ids in one statement
+T = TypeVar("T")
+
+AT_ONCE: Final = 500  # ids or rows in one statement
 
 _ZONE: Final = "time_zone"
 
@@ -111,6 +113,11 @@ def write_states(tx: Tx, states: Sequence[PartitionState]) -> None:
     )
 
 
+async def speak(tx: Tx) -> None:
+    """Send what is collected, and a statement in any case: it tells the database that the transaction is at work."""
+    await tx.fetch(select(literal(1)))
+
+
 # Accounts
 
 
@@ -163,13 +170,19 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
             await tx.execute(delete(table).where(table.c.account.in_(ids)))
     reached = [{"account": id_, "version": version} for id_, version in changes.erased.items() if version]
     tx.upsert(erased_accounts, reached)
-    tx.upsert(
-        account_months,
-        [{"account": id_, "month": month, "body": encode_month(m)} for (id_, month), m in changes.months.items()],
-    )
-    tx.upsert(account_slow, [{"account": id_, "body": encode_slow(slow)} for id_, slow in changes.slow.items()])
-    tx.upsert(live, [_live_row(account, last, scored_at) for account, last in changes.live.values()])
-    tx.insert(history, [_history_row(evaluation, scored_at) for evaluation in changes.history])
+    for number, months in enumerate(_lots(list(changes.months.items()))):
+        await _flush_before(tx, number)
+        rows = [{"account": id_, "month": month, "body": encode_month(m)} for (id_, month), m in months]
+        tx.upsert(account_months, rows)
+    for number, slow in enumerate(_lots(list(changes.slow.items()))):
+        await _flush_before(tx, number)
+        tx.upsert(account_slow, [{"account": id_, "body": encode_slow(facts)} for id_, facts in slow])
+    for number, lives in enumerate(_lots(list(changes.live.values()))):
+        await _flush_before(tx, number)
+        tx.upsert(live, [_live_row(account, last, scored_at) for account, last in lives])
+    for number, evaluations in enumerate(_lots(changes.history)):
+        await _flush_before(tx, number)
+        tx.insert(history, [_history_row(evaluation, scored_at) for evaluation in evaluations])
 
 
 async def drop_months(tx: Tx, partition: int, before: Month) -> None:
@@ -256,5 +269,11 @@ def _history_row(evaluation: Evaluation, scored_at: datetime) -> dict[str, Any]:
     }
 
 
-def _lots(ids: Sequence[str]) -> list[Sequence[str]]:
-    return [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
+async def _flush_before(tx: Tx, number: int) -> None:
+    """Send a lot before the next one is encoded, so that the transaction is never idle for long (see speak)."""
+    if number:
+        await tx.flush()
+
+
+def _lots(values: Sequence[T]) -> list[Sequence[T]]:
+    return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]
