@@ -18,7 +18,7 @@ run: .venv/.run  ## Serve everything, embedded, at http://127.0.0.1:8000 (ARGS="
 	@$(BIN)/kizashi serve $(ARGS)
 
 test: .venv/.dev  ## Run all tests, on real Kafka and PostgreSQL where they can be started (ARGS="-k name")
-	@$(ENGINES) run -- $(BIN)/pytest $(ARGS)
+	@$(ENGINES) run -- $(BIN)/python -m tests $(ARGS)
 
 check: .venv/.dev  ## Check style, types, walls, schemas and settings
 	@$(BIN)/ruff check .

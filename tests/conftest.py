@@ -1,7 +1,9 @@
 """What ran on which engine, said at the end; and no engine missing where KIZASHI_TEST_REQUIRE asks for it."""
 
+import json
 import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from _pytest.reports import TestReport
@@ -41,24 +43,38 @@ def _area(report: TestReport) -> str:
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
     counts: Counter[tuple[str, str, str]] = Counter()
-    reasons: Counter[tuple[str, str]] = Counter()
     for outcome in ("passed", "failed", "error", "skipped", "xfailed", "xpassed"):
         for report in terminalreporter.stats.get(outcome, []):
-            if not isinstance(report, TestReport):
-                continue
-            counts[_area(report), _engine(report), outcome] += 1
-            if outcome == "skipped" and isinstance(report.longrepr, tuple):
-                reasons[_engine(report), report.longrepr[2].removeprefix("Skipped: ")] += 1
-    rows = sorted({(area, engine) for area, engine, _ in counts})
-    if not rows:
+            if isinstance(report, TestReport):
+                counts[_area(report), _engine(report), outcome] += 1
+                if outcome == "skipped" and isinstance(report.longrepr, tuple):
+                    counts["", _engine(report), report.longrepr[2].removeprefix("Skipped: ")] += 1
+    _add_earlier(counts)
+    for line in _table(counts):
+        terminalreporter.write_line(line)
+
+
+def _add_earlier(counts: Counter[tuple[str, str, str]]) -> None:
+    """`make test` runs pytest twice: the second table holds both."""
+    path = os.environ.get("KIZASHI_TEST_TABLE")
+    if not path:
         return
-    write = terminalreporter.write_line
-    write("")
-    write(f"{'tests':<14}{'engine':<30}{'passed':>8}{'failed':>8}{'skipped':>9}")
+    table = Path(path)
+    if table.exists():
+        counts.update({tuple(key): count for key, count in json.loads(table.read_text())})
+    table.write_text(json.dumps([[list(key), count] for key, count in counts.items()]))
+
+
+def _table(counts: Counter[tuple[str, str, str]]) -> list[str]:
+    rows = sorted({(area, engine) for area, engine, _ in counts if area})
+    if not rows:
+        return []
+    lines = ["", f"{'tests':<14}{'engine':<30}{'passed':>8}{'failed':>8}{'skipped':>9}"]
     for area, engine in rows:
         failed = counts[area, engine, "failed"] + counts[area, engine, "error"] + counts[area, engine, "xpassed"]
         skipped = counts[area, engine, "skipped"] + counts[area, engine, "xfailed"]
-        write(f"{area:<14}{engine:<30}{counts[area, engine, 'passed']:>8}{failed:>8}{skipped:>9}")
-    for (engine, reason), count in sorted(reasons.items()):
-        write(f"could not run: {count} on {engine}: {reason}")
-    write("")
+        lines.append(f"{area:<14}{engine:<30}{counts[area, engine, 'passed']:>8}{failed:>8}{skipped:>9}")
+    for area, engine, reason in sorted(counts):
+        if not area:
+            lines.append(f"could not run: {counts[area, engine, reason]} on {engine}: {reason}")
+    return [*lines, ""]

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import secrets
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,9 @@ from standardwebhooks import Webhook
 
 from cskit.clock import Clocks
 from cskit.guard import GuardedTransport
-from cskit.observability import current_traceparent
+from cskit.observability import current_traceparent, get_logger
+
+log = get_logger()
 
 TIMEOUT: Final = 20.0  # seconds for the whole attempt
 MAX_ANSWER: Final = 64 * 1024  # bytes of the receiver's answer that are read
@@ -23,6 +26,7 @@ SCHEDULE: Final = tuple(
     timedelta(seconds=seconds) for seconds in (0, 5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
 )  # before attempt 0, 1, ...; each with up to 20 % of jitter
 JITTER: Final = 0.2
+LONGEST_ERROR: Final = 1000  # characters
 LONGEST_WAIT: Final = timedelta(hours=24)  # of a Retry-After that is honoured
 _THROTTLED: Final = frozenset({429, 502, 503, 504})
 
@@ -102,11 +106,32 @@ class WebhookSender:
         headers: Mapping[str, str] | None = None,
     ) -> Attempt:
         """One signed POST of `body` (JSON, UTF-8). `webhook_id` is the same in every attempt and replay."""
+        started = time.monotonic()
+        try:
+            return await self._attempt(url, secret_texts, webhook_id, body, headers or {}, started)
+        except Exception as error:  # noqa: BLE001  one receiver, or one secret, never stops what goes to the others
+            kind = type(error).__name__  # without its text, which may hold the address
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("webhook.broke_off", webhook_id=webhook_id, kind=kind, at=f"{at.filename}:{at.lineno}")
+            return _failed(f"The attempt broke off ({kind}).", started)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _attempt(
+        self,
+        url: str,
+        secret_texts: Sequence[str],
+        webhook_id: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        started: float,
+    ) -> Attempt:
         signed = sign(secret_texts, webhook_id, self._clocks.wall.now(), body)
         trace = current_traceparent()
         traced = {"traceparent": trace} if trace else {}
-        sent = {**(headers or {}), "content-type": "application/json", **traced, **signed}
-        started = time.monotonic()
+        sent = {**headers, "content-type": "application/json", **traced, **signed}
         try:
             async with asyncio.timeout(self._timeout):
                 status, answered = await self._post(url, sent, body)
@@ -124,10 +149,6 @@ class WebhookSender:
             seconds=time.monotonic() - started,
         )
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
-
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, httpx.Headers]:
         async with self._client.stream("POST", url, content=body, headers=headers) as response:
             read = 0
@@ -139,7 +160,9 @@ class WebhookSender:
 
 
 def _failed(reason: str, started: float) -> Attempt:
-    return Attempt(None, ok=False, gone=False, retry_after=None, error=reason, seconds=time.monotonic() - started)
+    """`reason` may quote the receiver: it is cut, and without what no database takes."""
+    error = "".join(letter if letter.isprintable() else " " for letter in reason[:LONGEST_ERROR])
+    return Attempt(None, ok=False, gone=False, retry_after=None, error=error, seconds=time.monotonic() - started)
 
 
 def _meaning(status: int) -> str:
@@ -159,6 +182,6 @@ def _retry_after(headers: httpx.Headers, now: datetime) -> float | None:
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())

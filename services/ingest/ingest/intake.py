@@ -1,7 +1,7 @@
 """One request of events: map its items, tie them to people and accounts, append them to the log, answer for each."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from cskit.clock import Clocks
@@ -10,13 +10,13 @@ from cskit.errors import DomainError, Unavailable
 from cskit.log import Log, LogError
 from cskit.messages import UnitOfWorks, event_record
 from cskit.observability import current_traceparent, get_logger
-from csmodels.ids import PersonId
+from csmodels.ids import AccountId, EventId, PersonId
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from ingest import bodies
 from ingest.cache import Cache
 from ingest.domain import native, segment
 from ingest.domain.drafts import Arrival, Draft, Mapped, Refusal, sorted_out
-from ingest.domain.identity import Placed, Plan, others_of, resolve, users_of
+from ingest.domain.identity import Known, Placed, Plan, others_of, resolve, users_of
 from ingest.domain.records import FAMILY_OF, event_of, feed_resumed, merge_events
 from ingest.domain.times import client_time
 from ingest.feeds import Feeds
@@ -37,7 +37,8 @@ class Intake:
     """Takes events and answers after the log's ack. Nothing marks an event as seen before the log has it.
 
     New people and links are committed before an event that uses them is appended. If it crashes in between, the
-    client's retry reads them back and appends the same events; a repeat is dropped by who reads the log.
+    client's retry reads them back and appends the same events to the same accounts; a repeat is dropped by who reads
+    the log, if it is in the same partition: what a move or a merge would put elsewhere is settled with it.
     """
 
     def __init__(
@@ -119,17 +120,28 @@ class Intake:
                 self._cache.store(source, found)
             known |= found
         if known.keys() >= users:
-            plan = resolve(drafts, known)
+            plan = resolve(drafts, known, await self._settled_before(source, drafts, known))
             if not plan.changes:
                 return plan
         return await self._write(source, drafts, users, others)
+
+    async def _settled_before(
+        self, source: str, drafts: Sequence[Draft], known: Mapping[str, Known]
+    ) -> Mapping[EventId, AccountId | None]:
+        now = self._clocks.world.now()
+        ids = identity.may_be_settled(drafts, known, now)
+        if not ids:
+            return {}
+        async with self._database.read() as tx:
+            return await identity.settled(tx, source, ids)
 
     async def _write(self, source: str, drafts: Sequence[Draft], users: set[str], others: set[str]) -> Plan:
         now = self._clocks.world.now()
         fresh = {user: PersonId(str(uuid.uuid4())) for user in users}
         async with self._unit_of_work() as uow:
             loaded = await identity.ensure(uow, source, fresh, others, now)
-            plan = resolve(drafts, loaded.known)
+            ids = identity.may_be_settled(drafts, loaded.known, now)
+            plan = resolve(drafts, loaded.known, await identity.settled(uow.tx, source, ids))
             released = await identity.save(uow, source, loaded, plan, now)
             told = [*merge_events(plan.merges, now), *released]
             uow.publish(CUSTOMER_EVENTS, told, traceparent=current_traceparent())

@@ -42,6 +42,8 @@ PEOPLE: Final = Table(
     Column("merged_into", String(36)),
     Column("account", String(128), index=True),
     Column("linked_at", Instant),
+    Column("previous_account", String(128)),  # where they belonged before linked_at
+    Column("regrouped_at", Instant),  # when the last move or merge of theirs came in
     Column("name", String(256)),
     Column("email", String(320)),
     Column("locale", String(64)),
@@ -58,6 +60,17 @@ MEMBERSHIPS: Final = Table(
     metadata,
     Column("person_id", String(36), primary_key=True),
     Column("account", String(128), primary_key=True),
+)
+
+# Where the events of requests that moved or merged their people went: a repeat, which finds the people as they are
+# afterwards, goes there too. Kept for as long as repeats are safe.
+SETTLED: Final = Table(
+    "settled",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("event_id", String(128), primary_key=True),
+    Column("account", String(128)),
+    Column("received", Instant, nullable=False, index=True),
 )
 
 # The quarantine: events of people whose account is not known yet, in the order of their arrival.

@@ -1,7 +1,7 @@
 """The playbooks that can be run, compiled once in a process and looked up by version."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cskit.clock import Clock
 from cskit.db import Tx
@@ -76,21 +76,26 @@ class Playbooks:
             store.add(uow.tx, new, ignore=True)
         self._library_applied = True
 
-    async def apply(self, uow: UnitOfWork, text: str, actor: str) -> Applied:
+    async def apply(self, uow: UnitOfWork, text: str, actor: str, *, look_only: bool = False) -> Applied:
         """Make this document the newest version of its playbook, and the active one. Raises InvalidDocument.
 
-        The text of the active version changes nothing; that of the newest version makes it active again.
+        The text of the active version changes nothing; that of the newest version makes it active again. `look_only`
+        changes nothing at all, and answers the version that has this text (else the newest) as it stands.
         """
         definition = self._compiler.compile(text, version=1).definition
-        versions = await store.versions(uow.tx, definition.id, lock=True)
         document = Document(text)
-        newest = versions[0] if versions else None
-        if newest is not None and newest.sha256 == document.sha256:
-            if not newest.active:
-                await store.activate(uow.tx, definition.id, newest.version)
-            return Applied(newest, changed=not newest.active)
-        number = newest.version + 1 if newest is not None else 1
-        await store.activate(uow.tx, definition.id, None)
-        made = Version(definition.id, number, document.sha256, text, True, self._world.now(), actor)
-        store.add(uow.tx, [made])
-        return Applied(made, changed=True)
+        while True:
+            versions = await store.versions(uow.tx, definition.id, lock=True)
+            newest = versions[0] if versions else None
+            if look_only and newest is not None:
+                same = next((each for each in versions if each.sha256 == document.sha256), newest)
+                return Applied(same, changed=False)
+            if newest is not None and newest.sha256 == document.sha256:
+                if not newest.active:
+                    await store.activate(uow.tx, definition.id, newest.version)
+                return Applied(replace(newest, active=True), changed=not newest.active)
+            number = newest.version + 1 if newest is not None else 1
+            await store.activate(uow.tx, definition.id, None)
+            made = Version(definition.id, number, document.sha256, text, True, self._world.now(), actor)
+            if await store.add_newest(uow.tx, made):
+                return Applied(made, changed=True)

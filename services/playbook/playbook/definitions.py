@@ -12,13 +12,15 @@ import yaml
 
 from cskit.conditions import ConditionError, Conditions, Fields
 from playbook.domain.definition import Condition, Definition
-from playbook.domain.document import Field, InvalidDocument, Mistake, Node, Place, Scalar
+from playbook.domain.document import UNFIT, Field, InvalidDocument, Mistake, Node, Place, Scalar
 from playbook.domain.parsing import parse
 from playbook.domain.run import Playbook, Rule
 from playbook.domain.views import TRIGGERS
 
 LARGEST: Final = 256 * 1024  # characters of a document
 DEEPEST: Final = 20  # levels of a document
+LARGEST_NUMBER: Final = 2**53 - 1  # whole numbers up to it are exact in every JSON reader
+LONGEST_QUOTE: Final = 80  # characters of a wrong value that a mistake repeats
 
 _HEALTH: Final[Fields] = {
     "score": "number", "band": "text", "stage": "text", "adoption_level": "text", "coverage": "number", "watch": "list",
@@ -50,6 +52,7 @@ _TEXT_IN_CEL: Final = re.compile(
     r"""[rRbB]{0,2}("{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL
 )
 _NEEDS_HEALTH: Final = re.compile(r"(?<![.\w])(health|previous|account|staff)\b")
+_UNFIT: Final = "Here is a control character (or half a character), which cannot be stored or sent; take it out."
 _NEEDS_EVENT: Final = re.compile(r"(?<![.\w])event\b")
 
 
@@ -119,6 +122,10 @@ def read(text: str) -> Node:
         place = _place(mark) if mark is not None else Place(1, 1)
         said = f"This is not YAML here: {error.problem or error.context}. Check the indentation and the quotes."
         raise InvalidDocument([Mistake(place, "", said)]) from None
+    except yaml.reader.ReaderError as error:
+        at = error.position
+        place = Place(text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+        raise InvalidDocument([Mistake(place, "", _UNFIT)]) from None
     except yaml.YAMLError as error:
         first = str(error).splitlines()[0]
         raise InvalidDocument([Mistake(Place(1, 1), "", f"This is not YAML: {first}.")]) from None
@@ -162,27 +169,42 @@ def _node(node: yaml.Node, path: str, mistakes: list[Mistake]) -> Node:
             if not isinstance(key, yaml.ScalarNode):
                 mistakes.append(Mistake(at, path, "A key is a plain word."))
                 continue
-            if key.value in fields:
-                first = fields[key.value].at
-                said = f"“{key.value}” stands here again, after line {first.line}; keep one."
+            name = _text(key.value)
+            if UNFIT.search(name):
+                mistakes.append(Mistake(at, path, _UNFIT))
+                continue
+            if name in fields:
+                first = fields[name].at
+                said = f"“{name}” stands here again, after line {first.line}; keep one."
                 mistakes.append(Mistake(at, path, said))
-            fields[key.value] = Field(at, _node(value, f"{path}.{key.value}".lstrip("."), mistakes))
+            fields[name] = Field(at, _node(value, f"{path}.{name}".lstrip("."), mistakes))
         return Node(place, fields)
+    text = _text(str(node.value))
+    if UNFIT.search(text):
+        mistakes.append(Mistake(place, path, _UNFIT))
+        return Node(place, None)
     try:
-        return Node(place, _scalar(node))
-    except ValueError:
-        mistakes.append(Mistake(place, path, f"“{node.value}” is no value that can be used; put it in quotes."))
+        return Node(place, _scalar(node.tag, text, node))
+    except (ValueError, LookupError, ArithmeticError):
+        said = text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
+        mistakes.append(Mistake(place, path, f"“{said}” is no value that can be used; put it in quotes."))
         return Node(place, None)
 
 
-def _scalar(node: yaml.Node) -> Scalar:
+def _text(value: str) -> str:
+    """The text with each pair of surrogates as the one character it means: so JSON writes an emoji."""
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def _scalar(tag: str, text: str, node: yaml.Node) -> Scalar:
     """null, booleans and numbers as such; everything else, dates too, as the text that stands there."""
-    kind = node.tag.removeprefix("tag:yaml.org,2002:")
-    if kind not in ("null", "bool", "int", "float"):
-        return str(node.value)
+    if tag.removeprefix("tag:yaml.org,2002:") not in ("null", "bool", "int", "float"):
+        return text
     value: Scalar = yaml.constructor.SafeConstructor().construct_object(node)
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("not finite")
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise ValueError("not exact in every JSON reader")
     return value
 
 

@@ -8,6 +8,7 @@ from cskit.messages import Message, UnitOfWork
 from csmodels.envelope import Event
 from csmodels.health import HealthChanged
 from csmodels.ids import StaffId
+from csmodels.internal import AccountErased, PersonErased
 from playbook.catalogue import Catalogue, Playbooks
 from playbook.domain.views import cause_of
 from playbook.ledger import Ledger, Means
@@ -46,7 +47,7 @@ class PlaybookHandler:
             },
         )
         for message in concerning:
-            ledger.on_event(message.event, message.traceparent)
+            ledger.on_message(message)
         await ledger.save()
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
@@ -61,6 +62,6 @@ def _concerns(event: Event, catalogue: Catalogue) -> bool:
     """Whether any run could start or change by this event; most of cs.customer-events is passed over here."""
     if event.is_control:
         return False
-    if isinstance(event, HealthChanged) or event.type == "account.erased":
+    if isinstance(event, HealthChanged | AccountErased | PersonErased):
         return True
     return bool(catalogue.started_by(event.type)) or catalogue.exits_see_events()

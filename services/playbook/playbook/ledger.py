@@ -4,15 +4,17 @@ Consumers, timers and people all change runs through it, so every change locks t
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from cskit.messages import UnitOfWork, event_record
+from cskit.messages import Message, UnitOfWork, event_record
 from cskit.observability import bind_traceparent
 from csmodels.envelope import Event as WireEvent
 from csmodels.health import HealthChanged as WireHealthChanged
 from csmodels.ids import AccountId, PlaybookId, RunId, StaffId, TaskId, derived_id
+from csmodels.internal import AccountErased as WireAccountErased
+from csmodels.internal import PersonErased as WirePersonErased
 from csmodels.topics import PLAYBOOK_EVENTS
 from playbook.catalogue import Catalogue
 from playbook.domain import run as runs
@@ -41,11 +43,11 @@ from playbook.domain.run import (
     UpdateTask,
 )
 from playbook.domain.task import Task
-from playbook.domain.views import cause_of, event_view, health_view, is_backfill, variables
+from playbook.domain.views import cause_of, event_view, health_view, is_backfill, variables, without
 from playbook.outgoing import Enqueue, run_event, task_data, task_event, task_webhook_id
 from playbook.store import people, work
 from playbook.store.people import Member
-from playbook.store.work import Account, Timer
+from playbook.store.work import Account, Erasure, Timer
 
 _MOMENTS: Final[Mapping[str, Callable[[datetime], tasks.Event]]] = {
     "remind": tasks.Reminded,
@@ -73,6 +75,7 @@ class Ledger:
         catalogue: Catalogue,
         now: datetime,
         accounts: dict[AccountId, Account],
+        erasures: dict[AccountId, Erasure],
         active: dict[RunId, Run],
         open_tasks: dict[TaskId, Task],
         enrolled: dict[tuple[PlaybookId, AccountId], Enrolled],
@@ -84,6 +87,7 @@ class Ledger:
         self._catalogue = catalogue
         self._now = now
         self._accounts = accounts
+        self._erasures = erasures
         self._runs = active
         self._tasks = open_tasks
         self._enrolled = enrolled
@@ -93,6 +97,7 @@ class Ledger:
         self._changed_runs: dict[RunId, Run] = {}
         self._changed_tasks: dict[TaskId, Task] = {}
         self._erased: set[AccountId] = set()
+        self._people: dict[AccountId, set[str]] = {}
         self._timers: list[Timer] = []
         self._events: list[tuple[str | None, WireEvent]] = []
         self._webhooks: list[tuple[str | None, str, str, str, Mapping[str, Any], str, str]] = []
@@ -112,6 +117,7 @@ class Ledger:
     ) -> "Ledger":
         """Lock and load the accounts. `causes` are the runs that may be started, `owners` those who may get tasks."""
         held = await work.lock_accounts(uow.tx, accounts)
+        erasures = await work.erasures(uow.tx, accounts)
         active = await work.active_runs(uow.tx, accounts)
         open_tasks = await work.active_tasks(uow.tx, accounts)
         enrolled = await work.enrolments(uow.tx, accounts)
@@ -124,19 +130,23 @@ class Ledger:
                 if isinstance(step, TaskStep) and step.owner != OWNER_OF_ACCOUNT
             }
         staff = await people.members(uow.tx, everyone)
-        return cls(uow, means, catalogue, now, held, active, open_tasks, enrolled, staff, known)
+        return cls(uow, means, catalogue, now, held, erasures, active, open_tasks, enrolled, staff, known)
 
     # What happens
 
-    def on_event(self, event: WireEvent, traceparent: str | None = None) -> None:
-        """An event of the log. An older or repeated version of an account's health changes nothing."""
-        self._trace = traceparent
+    def on_message(self, message: Message[WireEvent]) -> None:
+        """An event of the log. Health that is older than what is known, or than an erasure, changes nothing."""
+        self._trace = message.traceparent
+        event = message.event
         account = event.account_id
-        if event.type == "account.erased":
-            self._erase(account)
+        if isinstance(event, WireAccountErased):
+            self._erase(account, Erasure(message.partition, message.offset))
+            return
+        if isinstance(event, WirePersonErased):
+            self._erase_person(account, event.data.person)
             return
         if isinstance(event, WireHealthChanged):
-            if event.data.version <= self._accounts[account].version:
+            if event.data.version <= self._accounts[account].version or self._was_erased_since(event):
                 return
             self._accounts[account] = Account(event.data.version, health_view(event))
             self._changed_accounts.add(account)
@@ -145,11 +155,29 @@ class Ledger:
             self._all(account, EventSeen(), event_view(event))
         self._trigger(account, event)
 
-    def _erase(self, account: AccountId) -> None:
+    def _erase(self, account: AccountId, erasure: Erasure) -> None:
         self._all(account, AccountErased(), {})
         self._erased.add(account)
+        self._erasures[account] = erasure
         self._accounts[account] = Account(0, None)
         self._changed_accounts.discard(account)
+        self._rewrite(account, lambda _: {})
+
+    def _was_erased_since(self, event: WireHealthChanged) -> bool:
+        """Whether the account was erased after the record at which it was scored: topics do not wait for each other."""
+        erasure = self._erasures.get(event.account_id)
+        cut = event.data
+        return erasure is not None and erasure.partition == cut.partition and cut.offset < erasure.offset
+
+    def _erase_person(self, account: AccountId, person: str) -> None:
+        self._people.setdefault(account, set()).add(person)
+        self._rewrite(account, lambda event: without(event, person))
+
+    def _rewrite(self, account: AccountId, rewritten: Callable[[runs.View], runs.View]) -> None:
+        """Change what the account's runs at hand keep of the events that started them; `save` does it for the rest."""
+        for held in (self._runs, self._changed_runs):
+            for run in [run for run in held.values() if run.account == account]:
+                held[run.id] = replace(run, cause=replace(run.cause, event=rewritten(run.cause.event)))
 
     def _trigger(self, account: AccountId, event: WireEvent) -> None:
         playbooks = self._catalogue.started_by(event.type)
@@ -283,7 +311,12 @@ class Ledger:
         uow = self._uow
         if self._erased:
             await work.forget_accounts(uow.tx, self._erased)
+            work.save_erasures(uow.tx, {key: self._erasures[key] for key in self._erased})
+        if self._people:
+            await work.forget_people(uow.tx, self._people)
         work.save_accounts(uow.tx, {key: self._accounts[key] for key in self._changed_accounts})
+        if strangers := self._erasures.keys() - self._changed_accounts:
+            await work.let_go(uow.tx, strangers)
         work.save_runs(uow.tx, self._changed_runs.values())
         work.save_tasks(uow.tx, self._changed_tasks.values())
         work.add_timers(uow.tx, self._timers)

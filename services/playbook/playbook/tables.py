@@ -42,6 +42,15 @@ accounts = Table(
     Column("health", Json()),  # its data, as conditions see it
 )
 
+# Health that was cut before an account was erased may come after the erasure, from another topic: it is dropped.
+erased_accounts = Table(
+    "erased_accounts",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("partition", Integer, nullable=False),  # of cs.customer-events, where the newest erasure lies
+    Column("offset", BigInteger, nullable=False),
+)
+
 runs = Table(
     "runs",
     metadata,

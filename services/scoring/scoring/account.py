@@ -244,9 +244,7 @@ def _evaluated(
     before = account.standing
     # `taken` has scored the account at this very cut without the backfill: if that moved nothing, dwell stays as it was
     moved_late = kind == "backfill" and (before is None or before.value != score.value)
-    verdict, change = judge(
-        account.verdict, score, moment=cut.at, closing=False, backfill=moved_late, card=rules.card
-    )
+    verdict, change = judge(account.verdict, score, moment=cut.at, closing=False, backfill=moved_late, card=rules.card)
     if by_time and before is not None and before.value == score.value and change is None:
         occurred_at, received_at = before.occurred_at, before.received_at  # time passed and moved nothing
     causes = _with_rest(account.causes, before, score, rules.card, by_time=by_time, changed=change is not None)

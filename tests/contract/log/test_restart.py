@@ -3,8 +3,12 @@
 import asyncio
 from contextlib import suppress
 
+import pytest
+
 from cskit.log import LogError, NewRecord, Partition
 from cskit.testing.log import LogEngine, OffsetBook, member, read_all
+
+pytestmark = pytest.mark.alone
 
 
 async def test_nothing_that_was_acknowledged_is_lost_over_a_restart(log_engine: LogEngine, topic: str) -> None:

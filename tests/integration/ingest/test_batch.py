@@ -6,6 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
+from cskit.log import LogError
+from ingest.tables import SETTLED
 
 
 def track(id_: str, user: str = "u-1", **more: Any) -> dict[str, Any]:
@@ -283,3 +287,56 @@ async def test_people_are_listed_a_page_at_a_time(each_ingest: Any) -> None:
 
     assert [one["user"] for one in [*first["items"], *second["items"]]] == [f"u-{n}" for n in range(5)]
     assert second["next"] is None
+
+
+async def test_a_batch_with_a_move_sent_again_is_told_to_the_same_accounts(each_ingest: Any) -> None:
+    await each_ingest.batch(group("g-1", account="first"))
+    batch = [track("before"), group("g-2", account="second"), track("after"), group("g-3", account="third")]
+
+    for _ in range(3):
+        each_ingest.world.advance(timedelta(seconds=10))
+        await each_ingest.batch(*batch)
+
+    told = {(event["id"], event["subject"]) for event in await each_ingest.events("usage.tracked")}
+    assert told == {("before", "first"), ("after", "second")}
+
+
+async def test_a_batch_whose_append_failed_after_its_move_was_kept_is_told_to_the_accounts_it_would_have_been(
+    ingest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ingest.batch(group("g-1", account="first"))
+    body = {"batch": [track("before"), group("g-2", account="second")]}
+
+    async def down(_: object) -> None:
+        raise LogError("the log is down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest.platform.log, "append", down)
+        assert (await ingest.client.post("/v1/batch", json=body)).status_code == 503
+    ingest.world.advance(timedelta(seconds=10))
+    await ingest.batch(*body["batch"])
+
+    assert [event["subject"] for event in await ingest.events("usage.tracked")] == ["first"]
+
+
+async def test_an_event_from_before_a_move_that_comes_after_it_is_told_to_the_account_before(ingest: Any) -> None:
+    now = ingest.world.now()
+    await ingest.batch(group("g-1", account="first", timestamp=(now - timedelta(days=1)).isoformat()))
+    await ingest.batch(group("g-2", account="second", timestamp=now.isoformat()))
+
+    late = (now - timedelta(minutes=1)).isoformat()
+    await ingest.batch(track("late", timestamp=late), track("new", timestamp=now.isoformat()))
+
+    told = {event["id"]: event["subject"] for event in await ingest.events("usage.tracked")}
+    assert told == {"late": "first", "new": "second"}
+
+
+async def test_what_is_kept_of_a_move_is_forgotten_when_a_repeat_is_no_longer_safe(each_ingest: Any) -> None:
+    await each_ingest.batch(group("g-1", account="first"))
+    await each_ingest.batch(track("before"), group("g-2", account="second"))
+    each_ingest.world.advance(timedelta(days=4))
+
+    await each_ingest.batch(group("g-3", account="third"))
+
+    async with each_ingest.service.database.read() as tx:
+        assert [row.event_id for row in await tx.fetch(select(SETTLED))] == ["g-3"]

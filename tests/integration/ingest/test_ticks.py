@@ -3,12 +3,19 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cskit.clock import Clocks, RealClock, ScaledClock
+import pytest
+from sqlalchemy import delete, select
+
+from cskit.clock import Clocks, FrozenClock, RealClock, ScaledClock
+from cskit.log import LogError
 from csmodels.catalogue import parse
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
+from ingest.domain.records import tick
 from ingest.feeds import Feeds
 from ingest.service import build
 from ingest.tables import PLUMBING
@@ -19,12 +26,151 @@ def ticks_on(ingest: Any, clocks: Clocks) -> Ticks:
     return Ticks(ingest.platform.units_of_work("ingest", PLUMBING), clocks, Feeds())
 
 
+def relay_of(ingest: Any) -> Any:
+    return ingest.platform.relay("ingest", PLUMBING)
+
+
+async def of_partition(ingest: Any, partition: int) -> list[tuple[str, str]]:
+    """The control records on the log: the type, and the hour or the family."""
+    found = [json.loads(r.value) for r in await ingest.sent() if r.partition == partition and r.key == b"!control"]
+    return [(event["type"], event["data"].get("hour") or event["data"]["family"]) for event in found]
+
+
+@contextmanager
+def log_down(ingest: Any) -> Iterator[None]:
+    async def refuse(_: object) -> None:
+        raise LogError("the log cannot be reached")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingest.platform.log, "append", refuse)
+        yield
+
+
+async def unsent(ingest: Any) -> Counter[int]:
+    """How many records wait in the outbox, by partition."""
+    async with ingest.service.database.read() as tx:
+        return Counter(row.partition for row in await tx.fetch(select(PLUMBING.outbox)))
+
+
+async def hours_pass(ingest: Any, wall: FrozenClock, ticks: Ticks, hours: int) -> None:
+    """With a round and an attempt of the relay at each."""
+    for _ in range(hours):
+        ingest.world.advance(timedelta(hours=1))
+        wall.advance(timedelta(hours=1))
+        await ticks.round()
+        await ingest.sent()
+
+
+async def test_while_the_log_takes_nothing_no_time_passes_and_the_feeds_stop_before_it_goes_on(
+    each_ingest: Any,
+) -> None:
+    wall = FrozenClock(each_ingest.world.now())
+    ticks = ticks_on(each_ingest, Clocks(world=each_ingest.world, wall=wall))
+    await ticks.round()
+
+    with log_down(each_ingest):
+        await hours_pass(each_ingest, wall, ticks, 9)
+        waiting = await unsent(each_ingest)
+    await each_ingest.sent()
+    await ticks.round()
+
+    assert waiting == Counter(range(PARTITIONS))
+    for partition in range(PARTITIONS):
+        assert await of_partition(each_ingest, partition) == [
+            ("clock.ticked", "2026-03-10T13:00:00Z"),
+            ("feed.stopped", "billing"),
+            ("feed.stopped", "tickets"),
+            ("feed.stopped", "usage"),
+            ("clock.ticked", "2026-03-10T21:00:00Z"),
+        ]
+
+
+async def test_a_log_that_was_away_for_less_than_six_hours_stops_no_feed(ingest: Any) -> None:
+    wall = FrozenClock(ingest.world.now())
+    ticks = ticks_on(ingest, Clocks(world=ingest.world, wall=wall))
+    await ticks.round()
+
+    with log_down(ingest):
+        await hours_pass(ingest, wall, ticks, 6)
+    await ingest.sent()
+    await ticks.round()
+
+    assert await of_partition(ingest, 0) == [
+        ("clock.ticked", "2026-03-10T13:00:00Z"),
+        ("clock.ticked", "2026-03-10T18:00:00Z"),
+    ]
+
+
+async def test_a_partition_that_takes_nothing_holds_up_its_own_time_only(ingest: Any) -> None:
+    wall = FrozenClock(ingest.world.now())
+    ticks = ticks_on(ingest, Clocks(world=ingest.world, wall=wall))
+    await ticks.round()
+    stuck = tick(datetime(2026, 3, 10, 12, tzinfo=UTC), 3, ingest.world.now())
+    async with ingest.platform.units_of_work("ingest", PLUMBING)() as uow:
+        uow.publish_control(CUSTOMER_EVENTS, stuck, 3)
+
+    for _ in range(8):
+        ingest.world.advance(timedelta(hours=1))
+        wall.advance(timedelta(hours=1))
+        await ticks.round()
+        async with ingest.service.database.write() as tx:  # the log takes all but one
+            await tx.execute(delete(PLUMBING.outbox).where(PLUMBING.outbox.c.partition != 3))
+    before = await unsent(ingest)
+    await ingest.sent()
+    await ticks.round()
+
+    assert before == Counter([3])
+    assert [type_ for type_, _ in await of_partition(ingest, 3)] == ["clock.ticked", *["feed.stopped"] * 3, "clock.ticked"]
+    assert await of_partition(ingest, 4) == []
+
+
+async def test_after_a_restart_nothing_is_taken_in_before_the_outage_is_known(ingest: Any) -> None:
+    await ticks_on(ingest, ingest.platform.clocks).round()
+    usage = {"id": "e-1", "type": "usage.tracked", "account": "acme", "data": {"name": "report"}}
+    ingest.world.advance(timedelta(hours=1))
+    await ticks_on(ingest, ingest.platform.clocks).round()  # ... and it ended before that hour was sent
+    ingest.world.advance(timedelta(hours=8))
+
+    early = await ingest.client.post("/v1/events", json=usage)
+    await ingest.sent()
+    await ingest.post(usage)
+
+    assert (early.status_code, early.json()["code"]) == (503, "log_unavailable")
+    assert [type_ for type_, _ in await of_partition(ingest, 0)] == [
+        "clock.ticked",
+        *["feed.stopped"] * 3,
+        "clock.ticked",
+        "feed.resumed",
+    ]
+
+
+async def test_a_log_that_is_away_for_a_moment_of_a_fast_world_is_no_outage(ingest: Any) -> None:
+    clocks = Clocks(world=ScaledClock(20 * 3600, ingest.world.now(), RealClock()), wall=RealClock())
+    stop = asyncio.Event()
+    running = [asyncio.create_task(worker.run(stop)) for worker in (ticks_on(ingest, clocks), relay_of(ingest))]
+
+    await asyncio.sleep(0.2)
+    with log_down(ingest):
+        await asyncio.sleep(0.8)
+        waiting = await unsent(ingest)
+    await asyncio.sleep(1.5)
+    stop.set()
+    await asyncio.gather(*running)
+
+    told = [moment for type_, moment in await of_partition(ingest, 0) if type_ == "clock.ticked"]
+    assert waiting == Counter(range(PARTITIONS))
+    assert told == sorted(set(told))
+    assert len(told) >= 5
+    assert await ingest.events("feed.stopped") == []
+
+
 async def test_two_tickers_tell_each_partition_each_hour_once(each_ingest: Any) -> None:
-    clocks = Clocks(world=ScaledClock(20 * 3600, each_ingest.world.now(), RealClock()), wall=RealClock())
+    clocks = Clocks(world=ScaledClock(10 * 3600, each_ingest.world.now(), RealClock()), wall=RealClock())
     stop = asyncio.Event()
 
-    running = [asyncio.create_task(ticks_on(each_ingest, clocks).run(stop)) for _ in range(2)]
-    await asyncio.sleep(1.5)
+    workers = [ticks_on(each_ingest, clocks), ticks_on(each_ingest, clocks), relay_of(each_ingest)]
+    running = [asyncio.create_task(worker.run(stop)) for worker in workers]
+    await asyncio.sleep(2)
     stop.set()
     await asyncio.gather(*running)
 

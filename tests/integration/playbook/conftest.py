@@ -100,14 +100,15 @@ class Stack:
         events = [parse(row["topic"], row["value"], row["key"]) for row in await self.rows(PLUMBING.outbox)]
         return [event for event in events if not types or event.type in types]
 
-    async def fold(self, *events: Event) -> None:
-        """Give a batch to the consumer, as the runner does."""
+    async def fold(self, *events: Event, offset: int = 0) -> None:
+        """Give a batch to the consumer, as the runner does; it lies at `offset` of its topic."""
         async with self.service.database.write() as tx:
-            await self.handler.on_batch(self.messages(events), UnitOfWork(tx, PLUMBING))
+            await self.handler.on_batch(self.messages(events, offset), UnitOfWork(tx, PLUMBING))
 
-    def messages(self, events: Sequence[Event]) -> list[Message[Event]]:
+    def messages(self, events: Sequence[Event], offset: int = 0) -> list[Message[Event]]:
         """The events as the runner hands them on."""
-        return [Message(event, TOPIC_OF[event.type], 0, n, self.world.now(), ()) for n, event in enumerate(events)]
+        now = self.world.now()
+        return [Message(event, TOPIC_OF[event.type], 0, n, now, ()) for n, event in enumerate(events, offset)]
 
     async def add_staff(self, id_: str = "s-1", country: str = "JP", zone: str = "Asia/Tokyo") -> None:
         """Put a member of the staff in."""
@@ -123,9 +124,10 @@ def health(
     account: str = "acme",
     *,
     backfill: bool = False,
+    offset: int = 17,
     **state: Any,
 ) -> Event:
-    """A health.changed."""
+    """A health.changed of a cut at `offset` of partition 0."""
     whole = message("health.changed")
     data = {
         **whole["data"],
@@ -134,6 +136,8 @@ def health(
         "previous": {**PREVIOUS, "version": version - 1, "band": previous},
         "account": {**whole["data"]["account"], **state},
         "backfill": backfill,
+        "partition": 0,
+        "offset": offset,
     }
     return _event({**whole, "id": f"{account}:{version}", "source": "scoring", "subject": account, "data": data})
 
@@ -153,6 +157,11 @@ def usage(account: str = "acme") -> Event:
 def erased(account: str = "acme") -> Event:
     """An account.erased."""
     return _event(message("account.erased", {"account": account}, id="gone", subject=account))
+
+
+def person_erased(person: str, account: str = "acme") -> Event:
+    """A person.erased."""
+    return _event(message("person.erased", {"person": person}, id=f"gone-{person}", subject=account))
 
 
 def _event(document: dict[str, Any]) -> Event:

@@ -5,11 +5,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.integration.playbook.conftest import NOW, Stack, answer, erased, health, usage, webhooks
+from tests.integration.playbook.conftest import (
+    NOW,
+    Stack,
+    answer,
+    erased,
+    health,
+    person_erased,
+    usage,
+    webhooks,
+)
 
 from cskit.messages import UnitOfWork
 from csmodels.ids import derived_id
-from playbook.tables import PLUMBING, accounts, notes, runs, tasks, timers
+from playbook.tables import PLUMBING, accounts, erased_accounts, notes, runs, tasks, timers
 
 RESCUE = "rescue-declining-usage"
 
@@ -54,7 +63,7 @@ async def test_a_batch_that_was_rolled_back_and_handled_again_gives_the_same(sta
 
 
 async def test_it_makes_no_difference_how_the_log_is_cut(stack: Stack) -> None:
-    events = [health(1, "yellow", "grey"), health(2), answer(3), answer(2, revision=2), health(3, "green", "red")]
+    events = [health(1, "yellow", "grey"), health(2), answer(3), answer(2, "r2"), health(3, "green", "red")]
     for event in events:
         await stack.fold(event)
     one_by_one = await stack.everything()
@@ -114,10 +123,31 @@ async def test_a_task_may_close_and_another_of_its_step_open_in_one_batch(stack:
     assert sorted(task["status"] for task in await stack.rows(tasks)) == ["cancelled", "open"]
 
 
-async def test_a_changed_answer_updates_the_open_task(stack: Stack) -> None:
+async def test_an_answer_is_followed_up_once_however_often_it_is_changed(stack: Stack) -> None:
     await stack.fold(health(1, "yellow", "grey"))
 
-    await stack.fold(answer(3), answer(2, revision=2))
+    await stack.fold(answer(3), answer(3, revision=2))
+    await stack.fold(answer(2, revision=3))
+
+    (run,) = await stack.rows(runs)
+    (task,) = await stack.rows(tasks)
+    assert (run["cause"], run["event"]["id"], run["state"]) == ("r1", "r1:1", "running")
+    assert (task["version"], task["run"]) == (1, run["id"])
+    assert sorted(row["type"] for row in await stack.rows(webhooks)) == ["playbook.step", "task.created"]
+
+
+async def test_an_answer_that_becomes_bad_later_is_followed_up_then(stack: Stack) -> None:
+    await stack.fold(health(1, "yellow", "grey"), answer(9))
+
+    await stack.fold(answer(3, revision=2))
+
+    assert [run["event"]["id"] for run in await stack.rows(runs)] == ["r1:2"]
+
+
+async def test_another_answer_updates_the_open_task(stack: Stack) -> None:
+    await stack.fold(health(1, "yellow", "grey"))
+
+    await stack.fold(answer(3), answer(2, "r2"))
 
     (task,) = await stack.rows(tasks)
     older, newer = sorted(await stack.rows(runs), key=lambda run: run["cause"])
@@ -196,6 +226,69 @@ async def test_an_erased_account_leaves_no_health_no_note_and_no_open_task(stack
     assert ended == {RESCUE: "account_erased", "detractor-follow-up": "completed"}
     assert sorted(task["status"] for task in await stack.rows(tasks)) == ["cancelled", "completed"]
     assert await stack.rows(accounts) == await stack.rows(notes) == []
+
+
+PERSON = "00000000-0000-4000-8000-000000000001"
+OTHER = "00000000-0000-4000-8000-000000000002"
+
+
+@pytest.mark.parametrize("one_batch", [True, False])
+async def test_health_from_before_an_erasure_brings_nothing_back(stack: Stack, one_batch: bool) -> None:
+    await stack.fold(health(1, "yellow", "grey", offset=40))
+    overtaken = [health(2, offset=49), health(3, offset=49, account="beta")]
+    if one_batch:
+        await stack.fold(erased(), *overtaken, offset=50)
+    else:
+        await stack.fold(erased(), offset=50)
+        await stack.fold(*overtaken)
+
+    assert [row["account"] for row in await stack.rows(accounts)] == ["beta"]
+    assert [run["account"] for run in await stack.rows(runs)] == ["beta"]
+    assert await stack.rows(erased_accounts) == [{"account": "acme", "partition": 0, "offset": 50}]
+
+    await stack.fold(health(4, offset=51))
+
+    assert [row["version"] for row in await stack.rows(accounts)] == [4, 3]
+    assert [run["account"] for run in await stack.rows(runs)].count("acme") == 1
+
+
+async def test_an_erased_account_leaves_no_person_in_its_runs_and_no_timer(stack: Stack) -> None:
+    await stack.fold(health(6, "yellow", "grey"), answer(3, personid=PERSON))
+    (task,) = await stack.rows(tasks)
+    done = await stack.api.post(f"/v1/tasks/{task['id']}/complete", json={"outcome": "reached"})
+    assert done.status_code == 200
+    await stack.fold(answer(3, "r2", personid=OTHER))
+    assert {PERSON, OTHER} == {run["event"]["personid"] for run in await stack.rows(runs)}
+
+    await stack.fold(erased())
+
+    assert [run["event"] for run in await stack.rows(runs)] == [{}, {}]
+    assert await stack.rows(timers) == []
+    assert await stack.rows(accounts) == []
+
+
+async def test_an_erased_person_is_taken_out_of_what_started_runs(stack: Stack) -> None:
+    await stack.fold(health(6, "yellow", "grey"), answer(3, personid=PERSON))
+    (task,) = await stack.rows(tasks)
+    await stack.api.post(f"/v1/tasks/{task['id']}/complete", json={"outcome": "reached"})
+    await stack.fold(answer(3, "r2", personid=PERSON), answer(3, "r3", account="beta", personid=PERSON))
+
+    await stack.fold(answer(3, "r4", personid=OTHER), person_erased(PERSON), answer(3, "r5", personid=OTHER))
+
+    people = {run["cause"]: run["event"].get("personid") for run in await stack.rows(runs)}
+    assert people == {"r1": None, "r2": None, "r3": PERSON, "r4": OTHER, "r5": OTHER}
+    assert {run["event"]["data"]["score"] for run in await stack.rows(runs)} == {3}
+
+
+async def test_an_erasure_and_older_news_of_an_account_at_once_leave_nothing_behind(stack: Stack) -> None:
+    names = [f"a{n}" for n in range(8)]
+    await stack.fold(*(health(1, "yellow", "grey", account=name, offset=1) for name in names))
+    batches = [(erased(name), health(2, account=name, offset=49)) for name in names]
+
+    await asyncio.gather(*(stack.fold(event, offset=50) for batch in batches for event in batch))
+
+    assert await stack.rows(accounts) == []
+    assert all(run["state"] == "ended" for run in await stack.rows(runs))
 
 
 async def test_a_run_keeps_the_version_it_started_with(stack: Stack) -> None:

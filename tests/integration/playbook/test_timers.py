@@ -63,6 +63,23 @@ async def test_a_snoozed_task_wakes(stack: Stack) -> None:
     assert (woken["status"], woken["snoozed_until"], woken["overdue_at"]) == ("open", None, until)
 
 
+async def test_a_task_that_came_due_while_it_was_snoozed_is_told_overdue_when_it_is_taken_up(stack: Stack) -> None:
+    await stack.fold(health(7))
+    (task,) = await stack.rows(tasks)
+    path = f"/v1/tasks/{task['id']}"
+    body = {"status": "snoozed", "snoozed_until": (stack.world.now() + 20 * DAY).isoformat(), "reason": "customer_away"}
+    assert (await stack.api.patch(path, json=body)).status_code == 200
+    stack.world.advance(10 * DAY)
+    await stack.timers.fire()
+    assert await stack.outbox("task.overdue") == []
+
+    assert (await stack.api.patch(path, json={"status": "open"})).status_code == 200
+    stack.world.advance(20 * DAY)
+    await stack.timers.fire()
+
+    assert len(await stack.outbox("task.overdue")) == 1
+
+
 async def test_many_timers_are_taken_in_batches_by_several_replicas_once_each(stack: Stack) -> None:
     await stack.fold(*(health(1, account=f"a{n}") for n in range(30)))
     stack.world.advance(30 * DAY)

@@ -306,3 +306,39 @@ async def test_an_erased_account_leaves_no_webhook(stack: Stack, receiver: Recei
         left = [row.account for row in await tx.fetch(select(effects.c.account))]
         attempts = await tx.fetch(select(deliveries))
     assert (left, attempts) == (["other"], [])
+
+
+async def test_an_address_that_is_none_is_refused(stack: Stack) -> None:
+    hosts = ("xn--zzzzzz99999.example", "127.0.0.1:99999", r"a\u0000b", r"a\ud800b", "a" * 300)
+    for host in hosts:
+        body = f'{{"id": "crm", "url": "http://{host}/"}}'
+        answer = await stack.api.post(PATH, content=body, headers={"Content-Type": "application/json"})
+
+        assert (answer.status_code, answer.json()["field"]) == (422, "url"), answer.text
+
+
+async def test_a_nul_in_the_path_is_refused(stack: Stack) -> None:
+    for path in (f"{PATH}/a%00b", f"{PATH}/a%00b/deliveries"):
+        answer = await stack.api.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_text"), answer.text
+
+
+async def test_a_change_again_with_its_key_changes_nothing(stack: Stack, receiver: Receiver) -> None:
+    await stack.endpoint(receiver.url)
+    off, on = {"Idempotency-Key": "off"}, {"Idempotency-Key": "on"}
+    await stack.api.patch(f"{PATH}/crm", json={"status": "disabled"}, headers=off)
+    await stack.api.patch(f"{PATH}/crm", json={"status": "active"}, headers=on)
+
+    again = await stack.api.patch(f"{PATH}/crm", json={"status": "disabled"}, headers=off)
+
+    assert again.json()["status"] == "active"
+
+
+async def test_a_rotation_again_with_its_key_makes_no_third_secret(stack: Stack, receiver: Receiver) -> None:
+    await stack.endpoint(receiver.url)
+    await stack.api.post(f"{PATH}/crm/rotate", headers={"Idempotency-Key": "one"})
+    two = await stack.api.post(f"{PATH}/crm/rotate", headers={"Idempotency-Key": "two"})
+
+    again = await stack.api.post(f"{PATH}/crm/rotate", headers={"Idempotency-Key": "one"})
+
+    assert again.json()["secret"] == two.json()["secret"]

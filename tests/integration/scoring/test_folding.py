@@ -33,6 +33,7 @@ from cskit.messages import UnitOfWork
 from cskit.migrate import differences
 from cskit.settings import SettingsError
 from scoring import handlers
+from scoring.account import passed, taken
 from scoring.handlers import ScoringHandler
 from scoring.scorecards import built_in
 from scoring.settings import ScoringSettings
@@ -405,8 +406,8 @@ async def test_long_work_on_accounts_at_hand_is_never_without_a_statement_and_gi
 
     whole = await Scoring(calm).take(stream.messages)
     monkeypatch.setattr(handlers, "monotonic", lambda: clock)
-    monkeypatch.setattr(handlers, "passed", slowly(handlers.passed, 0.1))
-    monkeypatch.setattr(handlers, "taken", slowly(handlers.taken, 0.1))
+    monkeypatch.setattr(handlers, "passed", slowly(passed, 0.1))
+    monkeypatch.setattr(handlers, "taken", slowly(taken, 0.1))
     scoring = Scoring(await fresh())
     async with scoring.database.write() as tx:
         spoke = clock

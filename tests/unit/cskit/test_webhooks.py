@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -114,6 +115,9 @@ async def test_signatures_are_made_on_the_wall_clock_while_the_world_is_scaled()
         (answer("500 Oops"), 500, False, None, "500"),
         (answer("429 Slow", "Retry-After: 120"), 429, False, 120.0, "429"),
         (answer("503 Busy", "Retry-After: soon"), 503, False, None, "503"),
+        (answer("503 Busy", "Retry-After: Mon, 01 Jan 99999999999999999999 00:00:00 GMT"), 503, False, None, "503"),
+        (answer("503 Busy", "Retry-After: Mon, 01 Jan 0001 00:00:00 +2359"), 503, False, 0.0, "503"),
+        (answer("503 Busy", "Retry-After: Mon, 01 Jan 2026 00:00:00 +9999"), 503, False, None, "503"),
         (answer("400 Bad", "Retry-After: 120"), 400, False, None, "400"),
         (answer("302 Found", "Location: http://127.0.0.1:1/"), 302, False, None, "redirects are not followed"),
     ],
@@ -138,6 +142,37 @@ async def test_a_retry_after_date_is_read_on_the_wall_clock() -> None:
     await sender.close()
 
     assert attempt.retry_after == 90.0
+
+
+async def test_an_error_that_nobody_foresaw_is_a_failed_attempt_and_says_its_type() -> None:
+    class Broken(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            raise OverflowError("https://user:secret@receiver")
+
+    sender = WebhookSender(Clocks.real(), transport=Broken())
+
+    with structlog.testing.capture_logs() as logs:
+        attempt = await sender.send("https://receiver.test/", [new_secret()], "msg_1", BODY)
+        unsigned = await sender.send("https://receiver.test/", ["whsec_="], "msg_2", BODY)
+    await sender.close()
+
+    assert (attempt.status, attempt.ok, attempt.error) == (None, False, "The attempt broke off (OverflowError).")
+    assert (unsigned.status, unsigned.ok) == (None, False)
+    assert (logs[0]["event"], logs[0]["kind"], logs[0]["webhook_id"]) == ("webhook.broke_off", "OverflowError", "msg_1")
+    assert "secret" not in repr(logs)
+
+
+async def test_what_a_receiver_makes_an_error_say_can_be_stored() -> None:
+    class Rude(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            raise httpx.RemoteProtocolError("bad\x00\ud800" + "x" * 100_000)
+
+    sender = WebhookSender(Clocks.real(), transport=Rude())
+    attempt = await sender.send("https://receiver.test/", [new_secret()], "msg_1", BODY)
+    await sender.close()
+
+    assert (attempt.error or "").startswith("bad  xxx")
+    assert len(attempt.error or "") <= 1000
 
 
 async def test_a_receiver_that_never_ends_is_cut_off_in_time(sender: WebhookSender) -> None:

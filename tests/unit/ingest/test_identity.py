@@ -31,6 +31,7 @@ class Directory:
     people: dict[PersonId, Known] = field(default_factory=dict)
     waiting: list[tuple[PersonId, str]] = field(default_factory=list)
     log: dict[str, AccountId] = field(default_factory=dict)
+    settled: dict[EventId, AccountId | None] = field(default_factory=dict)
 
     def take(self, drafts: Sequence[Draft]) -> None:
         for user in users_of(drafts):
@@ -38,7 +39,7 @@ class Directory:
             if self.users.setdefault(user, person) == person and person not in self.people:
                 self.people[person] = Known(person, None, None, frozenset(), user.startswith("anon:"))
         named = [user for user in users_of(drafts) | others_of(drafts) if user in self.users]
-        plan = resolve(drafts, {user: self.people[self.users[user]] for user in named})
+        plan = resolve(drafts, {user: self.people[self.users[user]] for user in named}, self.settled)
         for step in plan.steps:
             if isinstance(step, Merge):
                 self.users = {u: step.into if p == step.gone else p for u, p in self.users.items()}
@@ -49,10 +50,12 @@ class Directory:
         for user, known in plan.known.items():
             self.users[user] = known.person
             self.people[known.person] = known
+        self.settled |= plan.settled
         for one in plan.placed:
             if one.draft.type is None:
                 continue
             if one.account is not None:
+                assert self.log.get(one.draft.id, one.account) == one.account, "one event in two accounts"
                 self.log[one.draft.id] = one.account
             else:
                 assert one.person is not None
@@ -125,3 +128,31 @@ def test_an_event_of_somebody_known_where_it_happens_needs_no_write() -> None:
 
     assert not plan.changes
     assert [one.account for one in plan.placed] == ["x", "x", "y"]
+
+
+@given(items=ITEMS, known=ITEMS, times_sent=st.integers(2, 3))
+def test_a_request_sent_again_whole_puts_every_event_where_it_was(items: Items, known: Items, times_sent: int) -> None:
+    directory = Directory()
+    directory.take([draft(100 + n, user, time=time, **more) for n, (user, time, more) in enumerate(known)])
+    drafts = [draft(n, user, time=time, **more) for n, (user, time, more) in enumerate(items)]
+    directory.take(drafts)
+    once, users, people = dict(directory.log), dict(directory.users), dict(directory.people)
+
+    for again in range(1, times_sent):
+        later = timedelta(minutes=again)  # a time that the client did not say, or that sentAt moves with each try
+        directory.take([replace(one, time=one.time + later, received=one.received + later) for one in drafts])
+
+    assert directory.log == once
+    assert directory.users == users
+    assert {person: one.account for person, one in directory.people.items()} == {
+        person: one.account for person, one in people.items()
+    }
+
+
+def test_an_event_older_than_a_move_belongs_where_its_user_was() -> None:
+    moved = Known(PersonId("p"), AccountId("new"), NOW, frozenset({AccountId("new")}), False, previous=AccountId("old"))
+    before, after = draft(0, "u-1", time=NOW - timedelta(seconds=1)), draft(1, "u-1", time=NOW)
+
+    plan = resolve([before, after], {"u-1": moved})
+
+    assert [one.account for one in plan.placed] == ["old", "new"]

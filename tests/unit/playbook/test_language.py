@@ -142,6 +142,61 @@ def test_a_name_inside_a_text_is_no_variable() -> None:
     assert COMPILER.compile(text, 1).early
 
 
+@pytest.mark.parametrize("text", ["\\0", "\\x07", "\\x1b", "\\N", "\\u0085", "\\ud800", "\\udc00\\ud83d"])
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ('  - webhook: {endpoint: crm, data: {note: "a%s"}}', (7, 45)),
+        ('  - webhook: {endpoint: crm, data: {deep: [{"k%s": 1}]}}', (7, 47)),
+        ('  - task: {title: {en: "a%s"}, owner: account.owner, due: 2 business days}', (7, 25)),
+        ('  - task: {title: {en: x}, how: {ja: "a%s"}, owner: account.owner, due: 2 business days}', (7, 39)),
+        ('exit: "true // %s"', (7, 7)),
+    ],
+)
+def test_a_character_that_no_database_takes_is_refused_where_it_stands(
+    text: str, line: str, at: tuple[int, int]
+) -> None:
+    ((row, column, message),) = mistakes(f"{GOOD}{line % text}\n")
+
+    assert (row, column) == at
+    assert "control character" in message
+    message.encode()
+
+
+def test_a_raw_control_character_is_refused_where_it_stands() -> None:
+    ((line, column, message),) = mistakes(f"{GOOD}# a\x00b\n")
+
+    assert (line, column) == (7, 4)
+    assert "control character" in message
+
+
+def test_tabs_line_breaks_and_json_s_pairs_of_surrogates_are_taken() -> None:
+    text = f'{GOOD}  - webhook: {{endpoint: crm, data: {{"\\ud83d\\ude00": "a\\tb\\r\\n\\ud83d\\ude00"}}}}\n'
+
+    step = COMPILER.compile(text, 1).definition.steps[1]
+    assert isinstance(step, WebhookStep)
+    assert step.data == {"😀": "a\tb\r\n😀"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!!bool foo",
+        "!!int ''",
+        "!!float ''",
+        "!!int x",
+        f"0x{'f' * 10_000}",
+        "9007199254740992",
+        ".inf",
+        "1:" * 400 + "1.5",
+    ],
+)
+def test_a_value_that_is_none_is_a_mistake_with_its_place(value: str) -> None:
+    assert [found[:2] for found in mistakes(f"{GOOD}  - webhook: {{endpoint: crm, data: {{n: {value}}}}}\n")] == [
+        (7, 42)
+    ]
+
+
 def test_deep_nesting_is_refused_before_it_is_read() -> None:
     with pytest.raises(InvalidDocument, match="at most 20 levels"):
         read("[" * 1000)

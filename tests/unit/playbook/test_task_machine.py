@@ -68,6 +68,22 @@ def test_a_snoozed_task_is_left_alone_until_it_wakes_and_is_then_overdue_if_it_i
     assert (woken.status, woken.overdue_at) == (Status.OPEN, NOW + 3 * DAY)
 
 
+def test_a_task_that_came_due_while_it_was_snoozed_is_overdue_once_it_is_taken_up_again() -> None:
+    snoozed = step(TASK, Snoozed(NOW + 9 * DAY, "customer_away"), NOW)
+    slept = step(snoozed, DuePassed(NOW + 2 * DAY), NOW + 2 * DAY)
+    by = replace(TASK, id=TaskId("n"), run=RunId("r2"), due_at=NOW + 5 * DAY)
+
+    for event in (Reopened(), Retriggered(by)):
+        again = step(slept, event, NOW + 3 * DAY)
+        assert (again.status, again.overdue_at) == (Status.OPEN, NOW + 3 * DAY)
+        assert news(slept, again) == "task.overdue"
+        assert step(again, DuePassed(NOW + 2 * DAY), NOW + 4 * DAY) is again
+        assert news(again, step(again, Retriggered(by), NOW + 4 * DAY)) == "task.changed"
+
+    early = step(slept, Reopened(), NOW + DAY)
+    assert (early.overdue_at, early.reason) == (None, "reopened")
+
+
 def test_a_task_that_is_new_waits_for_its_moments() -> None:
     assert news(None, TASK) == "task.created"
     assert moments(None, TASK) == (("remind", NOW + DAY), ("due", NOW + 2 * DAY))

@@ -27,6 +27,7 @@ from scoring.engine.features import months_needed
 from scoring.publishing import health_changed
 
 UTC = ZoneInfo("UTC")
+NOTE = {"author": "sam", "text_ref": "ingest/00000000-0000-4000-8000-000000000000"}
 RULES = Rules(CARD, UTC, "USD", {})
 
 
@@ -196,7 +197,7 @@ def test_late_events_skip_dwell_only_if_they_moved_the_score() -> None:
     yellow = replace(account, verdict=replace(account.verdict, band="yellow"))
     rules = replace(RULES, card=card)
 
-    idle = taken(yellow, [usage(NOON, backfill=True)], at(NOON), rules).evaluations[-1]
+    idle = taken(yellow, [event("note.recorded", NOON, NOTE, backfill=True)], at(NOON), rules).evaluations[-1]
     moving = taken(yellow, [touch(NOON, backfill=True)], at(NOON), rules).evaluations[-1]
 
     assert (idle.score.value, idle.verdict.band) == (score.value, "yellow")

@@ -100,9 +100,7 @@ def test_every_hour_after_the_first_is_evaluated_once_and_in_order(ticks: list[i
 
 
 def test_events_before_a_scorecard_is_applied_are_folded_under_the_one_before() -> None:
-    applied = control(
-        "scorecard.applied", NOON, {"scorecard": CARD.id, "version": CARD.version, "sha256": CARD.sha256}
-    )
+    applied = control("scorecard.applied", NOON, {"scorecard": CARD.id, "version": CARD.version, "sha256": CARD.sha256})
     stream = Stream().append(usage("acme", NOON), applied, applied, usage("acme", NOON + SECOND))
 
     changed = plan(PartitionState(4, "another@1"), stream.messages, CARDS).segments

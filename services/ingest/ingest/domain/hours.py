@@ -23,15 +23,20 @@ def full_hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
+def is_outage(next_hour: datetime, now: datetime) -> bool:
+    """Whether the last tick, the one before `next_hour`, is more than six hours ago."""
+    return now - (next_hour - HOUR) > OUTAGE
+
+
 def due(next_hours: Mapping[int, datetime], now: datetime, *, may_have_been_away: bool) -> Due | None:
     """What is due at `now`; None if every partition's next hour lies ahead.
 
     Only the latest hour is named: whoever folds it evaluates the hours before. Away since: the last tick, if that is
-    more than six hours ago; a lag of a process that was there all the time is no absence.
+    more than six hours ago; a lag of a process and a log that were there all the time is no absence.
     """
     partitions = tuple(sorted(number for number, hour in next_hours.items() if hour <= now))
     if not partitions:
         return None
-    last = min(next_hours[number] for number in partitions) - HOUR
-    away = may_have_been_away and now - last > OUTAGE
-    return Due(full_hour(now), partitions, last if away else None)
+    first = min(next_hours[number] for number in partitions)
+    away = may_have_been_away and is_outage(first, now)
+    return Due(full_hour(now), partitions, first - HOUR if away else None)

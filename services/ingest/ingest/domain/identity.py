@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
-from csmodels.ids import AccountId, PersonId
+from csmodels.ids import AccountId, EventId, PersonId
 from ingest.domain.drafts import Draft
 
 
@@ -12,7 +13,8 @@ from ingest.domain.drafts import Draft
 class Known:
     """What the directory knows of a user: the person, the account they belong to since, all accounts that know them.
 
-    nameless: nobody but an anonymousId stands for this person yet.
+    nameless: nobody but an anonymousId stands for this person yet. previous is the account they belonged to before
+    linked_at; regrouped_at is when we last took in a move or a merge of theirs.
     """
 
     person: PersonId
@@ -20,6 +22,14 @@ class Known:
     linked_at: datetime | None
     accounts: frozenset[AccountId]
     nameless: bool
+    previous: AccountId | None = None
+    regrouped_at: datetime | None = None
+
+    def account_at(self, time: datetime) -> AccountId | None:
+        """The account of an event of that time which names none."""
+        if self.previous is not None and self.linked_at is not None and time < self.linked_at:
+            return self.previous
+        return self.account
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +62,18 @@ class Placed:
 class Plan:
     """What the drafts come to. `known` is what to believe of every user afterwards.
 
-    steps are to be done in their order to what waits already, before the drafts that wait join it.
+    steps are to be done in their order to what waits already, before the drafts that wait join it. settled are the
+    drafts whose account the same request would not find again, since it moved or merged their person meanwhile.
     """
 
     placed: Sequence[Placed] = ()
     known: Mapping[str, Known] = field(default_factory=dict)
-    links: dict[PersonId, tuple[AccountId, datetime]] = field(default_factory=dict)
+    links: set[PersonId] = field(default_factory=set)
     memberships: set[tuple[PersonId, AccountId]] = field(default_factory=set)
     aliases: dict[str, PersonId] = field(default_factory=dict)
     steps: list[Merge | Release] = field(default_factory=list)
     people: dict[PersonId, list[tuple[datetime, Mapping[str, object]]]] = field(default_factory=dict)
+    settled: dict[EventId, AccountId | None] = field(default_factory=dict)
 
     @property
     def merges(self) -> list[Merge]:
@@ -85,25 +97,33 @@ def others_of(drafts: Iterable[Draft]) -> set[str]:
     return {key for draft in drafts for key in draft.absorbs}
 
 
-def resolve(drafts: Sequence[Draft], known: Mapping[str, Known]) -> Plan:
+def resolve(
+    drafts: Sequence[Draft], known: Mapping[str, Known], settled: Mapping[EventId, AccountId | None] = MappingProxyType({})
+) -> Plan:
     """Place each draft. An account becomes known for the drafts after it, and for those before it that would wait.
 
     A group call moves its user unless a later one (by time) did; any other account that an item names is the user's
-    only if there was none. known must hold every user of the drafts.
+    only if there was none. An event from before the last move goes to the account before. known must hold every user
+    of the drafts. settled is what became of drafts that were here before: they go there again, and change nothing.
     """
-    return _Resolver(known).run(drafts)
+    return _Resolver(known, settled).run(drafts)
 
 
 class _Resolver:
-    def __init__(self, known: Mapping[str, Known]) -> None:
+    def __init__(self, known: Mapping[str, Known], settled: Mapping[EventId, AccountId | None]) -> None:
         self._person_of = {user: one.person for user, one in known.items()}
         self._people = {one.person: one for one in known.values()}
+        self._settled = settled
         self._accounts: list[AccountId | None] = []
         self._waiting: dict[PersonId, list[int]] = {}
+        self._regrouped: set[PersonId] = set()
         self._plan = Plan()
 
     def run(self, drafts: Sequence[Draft]) -> Plan:
         for at, draft in enumerate(drafts):
+            if draft.id in self._settled:
+                self._accounts.append(self._settled[draft.id])
+                continue
             account = self._account_of(draft)
             self._accounts.append(account)
             if account is None and draft.user is not None:
@@ -115,30 +135,44 @@ class _Resolver:
             for draft, account in zip(drafts, self._accounts, strict=True)
         ]
         plan.known = {user: self._people[person] for user, person in self._person_of.items()}
+        plan.settled = {
+            one.draft.id: one.account
+            for one in plan.placed
+            if one.person in self._regrouped and (one.account is not None or one.draft.type is None)
+        }
         return plan
 
     def _account_of(self, draft: Draft) -> AccountId | None:
         if draft.user is None:
             return draft.account
         for key in draft.absorbs:
-            self._absorb(key, self._person_of[draft.user], named=draft.absorbs_named)
+            self._absorb(key, draft)
         person = self._person_of[draft.user]
         if draft.person:
             self._plan.people.setdefault(person, []).append((draft.time, draft.person))
         if draft.account is not None:
-            self._link(person, draft.account, draft.time, moves=draft.moves)
+            self._link(person, draft)
             self._join(person, draft.account)
-        return draft.account or self._people[person].account
+        return draft.account or self._people[person].account_at(draft.time)
 
-    def _link(self, person: PersonId, account: AccountId, time: datetime, *, moves: bool) -> None:
+    def _link(self, person: PersonId, draft: Draft) -> None:
+        assert draft.account is not None, "only an item that names an account links"
         one = self._people[person]
-        newer = one.linked_at is None or one.linked_at <= time
-        if one.account == account or not (one.account is None or (moves and newer)):
+        newer = one.linked_at is None or one.linked_at <= draft.time
+        if one.account == draft.account or not (one.account is None or (draft.moves and newer)):
             return
-        self._plan.links[person] = (account, time)
-        self._people[person] = replace(one, account=account, linked_at=time)
+        self._plan.links.add(person)
+        self._people[person] = replace(one, account=draft.account, linked_at=draft.time, previous=one.account)
         if one.account is None:
-            self._release(person, account)
+            self._release(person, draft.account)
+        else:
+            self._regroup(person, draft)
+
+    def _regroup(self, person: PersonId, draft: Draft) -> None:
+        """What this request says of the person is to be settled: the same words would come to something else later."""
+        self._regrouped.add(person)
+        self._plan.links.add(person)
+        self._people[person] = replace(self._people[person], regrouped_at=draft.received)
 
     def _release(self, person: PersonId, account: AccountId) -> None:
         """What waits for the person goes to the account, here and in the database."""
@@ -152,13 +186,15 @@ class _Resolver:
             self._plan.memberships.add((person, account))
             self._people[person] = replace(one, accounts=one.accounts | {account})
 
-    def _absorb(self, key: str, person: PersonId, *, named: bool) -> None:
+    def _absorb(self, key: str, draft: Draft) -> None:
+        assert draft.user is not None, "only a user absorbs"
+        person = self._person_of[draft.user]
         gone = self._person_of.get(key)
         if gone is None:
             self._plan.aliases[key] = self._person_of[key] = person
             return
         other = self._people[gone]
-        if gone == person or not (named or other.nameless):
+        if gone == person or not (draft.absorbs_named or other.nameless):
             return  # a browser that two people share: what is named already stays apart
         for user, who in self._person_of.items():
             if who == gone:
@@ -168,11 +204,15 @@ class _Resolver:
         said = self._plan.people.pop(gone, [])
         if said:
             self._plan.people.setdefault(person, [])[:0] = said
-        self._plan.links.pop(gone, None)
-        home = self._people[person].account
-        if home is not None:
-            self._release(person, home)
-        elif other.account is not None and other.linked_at is not None:
-            self._link(person, other.account, other.linked_at, moves=False)
+        self._plan.links.discard(gone)
+        one = self._people[person]
+        if one.account is not None:
+            self._release(person, one.account)
+        elif other.account is not None:
+            self._people[person] = replace(
+                one, account=other.account, linked_at=other.linked_at, previous=other.previous
+            )
+            self._release(person, other.account)
+        self._regroup(person, draft)
         for account in sorted(other.accounts):
             self._join(person, account)

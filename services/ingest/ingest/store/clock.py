@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from cskit.messages import UnitOfWork
-from csmodels.topics import PARTITIONS
-from ingest.tables import FEEDS, HOURS
+from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS, PARTITIONS
+from ingest.tables import FEEDS, HOURS, PLUMBING
 
 
 async def hours(uow: UnitOfWork, first: datetime) -> dict[int, datetime]:
@@ -16,6 +16,13 @@ async def hours(uow: UnitOfWork, first: datetime) -> dict[int, datetime]:
     uow.insert(HOURS, rows, ignore=True)
     found = await uow.fetch(select(HOURS).order_by(HOURS.c.partition).with_for_update())
     return {row.partition: row.next_hour for row in found}
+
+
+async def untold(uow: UnitOfWork) -> set[int]:
+    """The partitions whose last control records are still in the outbox: the log has not taken them yet."""
+    outbox = PLUMBING.outbox
+    control = (outbox.c.topic == CUSTOMER_EVENTS, outbox.c.key == CONTROL_KEY.encode())
+    return {row.partition for row in await uow.fetch(select(outbox.c.partition).where(*control).distinct())}
 
 
 async def advance(uow: UnitOfWork, partitions: Collection[int], next_hour: datetime) -> None:

@@ -16,11 +16,12 @@ from cskit.db import Tx
 from cskit.messages import UnitOfWork
 from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
-from csmodels.ids import AccountId, PersonId
+from csmodels.ids import AccountId, EventId, PersonId
 from ingest.domain.drafts import Draft
 from ingest.domain.identity import Known, Plan, Release
 from ingest.domain.times import is_old_news
-from ingest.tables import MEMBERSHIPS, PEOPLE, USERS, WAITING
+from ingest.settings import REPEATS_SAFE_FOR
+from ingest.tables import MEMBERSHIPS, PEOPLE, SETTLED, USERS, WAITING
 
 PersonRow = dict[str, Any]
 
@@ -74,13 +75,36 @@ async def _load(tx: Tx, source: str, users: Sequence[str], *, lock: bool) -> Loa
     for row in await tx.fetch(select(MEMBERSHIPS).where(MEMBERSHIPS.c.person_id.in_(persons))):
         accounts[row.person_id].add(row.account)
     of_person = {
-        person: Known(person, row.account, row.linked_at, frozenset(accounts[person]), row.nameless)
+        person: Known(
+            person,
+            row.account,
+            row.linked_at,
+            frozenset(accounts[person]),
+            row.nameless,
+            row.previous_account,
+            row.regrouped_at,
+        )
         for person, row in people.items()
     }
     return Loaded(
         {row.user_id: of_person[row.person_id] for row in persons_of if row.person_id in of_person},
         {person: dict(row._mapping) for person, row in people.items()},
     )
+
+
+def may_be_settled(drafts: Sequence[Draft], known: Mapping[str, Known], now: datetime) -> list[EventId]:
+    """The ids of drafts that an earlier request may have settled: their people were moved or merged lately."""
+    since = now - REPEATS_SAFE_FOR
+    lately = {user for user, one in known.items() if one.regrouped_at is not None and one.regrouped_at >= since}
+    return [draft.id for draft in drafts if draft.user in lately]
+
+
+async def settled(tx: Tx, source: str, ids: Sequence[EventId]) -> dict[EventId, AccountId | None]:
+    """Those of the ids that a request has settled, and the account of each. Who writes has the people locked."""
+    if not ids:
+        return {}
+    found = select(SETTLED.c.event_id, SETTLED.c.account).where(SETTLED.c.source == source, SETTLED.c.event_id.in_(ids))
+    return {row.event_id: row.account for row in await tx.fetch(found)}
 
 
 async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: datetime) -> list[Event]:
@@ -90,8 +114,14 @@ async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: da
     def row_of(person: PersonId) -> PersonRow:
         return changed.setdefault(person, dict(loaded.people[person]))
 
-    for person, (account, linked_at) in plan.links.items():
-        row_of(person).update(account=account, linked_at=linked_at)
+    for one in plan.known.values():
+        if one.person in plan.links:
+            row_of(one.person).update(
+                account=one.account,
+                linked_at=one.linked_at,
+                previous_account=one.previous,
+                regrouped_at=one.regrouped_at,
+            )
     for person, said in plan.people.items():
         for time, fields in said:
             _describe(row_of(person), time, fields)
@@ -112,6 +142,7 @@ async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: da
         ],
         ignore=True,
     )
+    await _settle(uow, source, plan, now)
     released: list[Event] = []
     for _, steps in groupby(plan.steps, type):  # releases in a row are one question
         homes: dict[PersonId, AccountId] = {}
@@ -133,6 +164,17 @@ async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: da
         ignore=True,
     )
     return released
+
+
+async def _settle(uow: UnitOfWork, source: str, plan: Plan, now: datetime) -> None:
+    if not plan.settled:
+        return
+    await uow.execute(delete(SETTLED).where(SETTLED.c.received < now - REPEATS_SAFE_FOR))
+    rows = [
+        {"source": source, "event_id": event, "account": account, "received": now}
+        for event, account in sorted(plan.settled.items())
+    ]
+    uow.insert(SETTLED, rows, ignore=True)
 
 
 def _describe(row: PersonRow, time: datetime, fields: Mapping[str, object]) -> None:

@@ -1,10 +1,11 @@
 """What the endpoints share: their means, who acts, and pages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
 
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from cskit.auth import Principal
@@ -15,6 +16,7 @@ from cskit.http import decode_cursor, encode_cursor
 from cskit.http.writes import WriteIds
 from cskit.messages import UnitOfWork, UnitOfWorks
 from playbook.catalogue import Playbooks
+from playbook.domain.document import UNFIT
 from playbook.ledger import Means
 from playbook.store import records
 from playbook.store.lists import After
@@ -39,6 +41,18 @@ class Edge:
         """Put what a person did into the audit, in the transaction in which it was done."""
         entry = Entry(ids("audit"), self.world.now(), actor_of(principal), action, subject, details)
         records.record(uow.tx, entry)
+
+    async def repeated(self, uow: UnitOfWork, ids: WriteIds) -> bool:
+        """Whether this write was done already, under its Idempotency-Key: then it is to change nothing.
+
+        Ask after locking what it would change, so that two that come at once are not both the first.
+        """
+        return await repeated(uow, ids)
+
+
+async def repeated(uow: UnitOfWork, ids: WriteIds) -> bool:
+    """See Edge.repeated: what was done is in the audit."""
+    return ids.repeatable and await records.recorded(uow.tx, ids("audit"))
 
 
 class Body(BaseModel):
@@ -66,10 +80,8 @@ def after_of(cursor: str | None) -> After | None:
         return None
     match decode_cursor(cursor):
         case (str(moment), str(id_)):
-            try:
-                return After(datetime.fromisoformat(moment), id_)
-            except ValueError:
-                pass
+            if (at := _moment(moment)) is not None and not UNFIT.search(id_):
+                return After(at, id_)
     raise _foreign()
 
 
@@ -78,9 +90,36 @@ def name_after(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     match decode_cursor(cursor):
-        case (str(id_),):
+        case (str(id_),) if not UNFIT.search(id_):
             return id_
     raise _foreign()
+
+
+async def _no_nul(request: Request) -> None:
+    places: Sequence[Mapping[str, str]] = (request.path_params, request.query_params)
+    for place in places:
+        for name, value in place.items():
+            if "\x00" in value:
+                raise Invalid("invalid_text", f"“{name}” holds a NUL character; take it out.", field=name)
+
+
+NO_NUL: Final = Depends(_no_nul)  # of a router: PostgreSQL takes no NUL, not even to look for it
+
+
+def check_text(field: str, text: str | None, longest: int) -> None:
+    """Invalid for a text that is longer, or holds what no database takes. Tabs and line breaks may stand in it."""
+    if text is not None and len(text) > longest:
+        raise Invalid("too_long", f"{field} has at most {longest} characters.", field=field)
+    if text is not None and UNFIT.search(text):
+        raise Invalid("invalid_text", f"{field} holds a control character; take it out.", field=field)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _foreign() -> Invalid:

@@ -1,5 +1,6 @@
 """/v1/playbooks and /v1/runs."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -9,7 +10,7 @@ from cskit.errors import JSON, Conflict, Invalid, NotFound
 from cskit.http import Cursor, Limit, WriteId, encode_cursor, requires
 from csmodels.api import Model, Page
 from csmodels.fields import Account, UtcTime
-from playbook.api.edge import Body, Edge, actor_of, after_of, name_after, page_of
+from playbook.api.edge import NO_NUL, Body, Edge, actor_of, after_of, name_after, page_of
 from playbook.definitions import definition_of
 from playbook.domain.document import InvalidDocument
 from playbook.domain.run import BY_HAND, Cause, Run, run_id
@@ -78,7 +79,7 @@ class RunAnswer(Model):
 
 def routes(edge: Edge) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(tags=["playbooks"])
+    router = APIRouter(tags=["playbooks"], dependencies=[NO_NUL])
     reader = Annotated[Principal, requires("read")]
     writer = Annotated[Principal, requires("write")]
     editor = Annotated[Principal, requires("configure")]
@@ -99,21 +100,21 @@ def routes(edge: Edge) -> APIRouter:
         await edge.playbooks.apply_library()
         try:
             async with edge.units() as uow:
-                applied = await edge.playbooks.apply(uow, text, actor_of(principal))
+                repeated = await edge.repeated(uow, ids)
+                applied = await edge.playbooks.apply(uow, text, actor_of(principal), look_only=repeated)
                 version = applied.version
-                if applied.changed:
+                # With a key also that nothing had to be changed: a repeat must not change it later.
+                if applied.changed or (ids.repeatable and not repeated):
                     edge.record(uow, ids, principal, "playbook.applied", version.id, version=version.version)
         except InvalidDocument as error:
             raise refused(error) from None
         response.status_code = 201 if applied.changed else 200
-        return AppliedPlaybook(**{**_fields(version), "active": True}, changed=applied.changed)
+        return AppliedPlaybook(**_fields(version), changed=applied.changed)
 
     @router.get("/v1/playbooks/{playbook}")
     async def show_playbook(playbook: str, _: reader) -> PlaybookDocument:
         """The active version with its document, else the newest."""
-        found = await _versions(edge, playbook)
-        shown = next((each for each in found if each.active), found[0])
-        return PlaybookDocument(**_fields(shown), document=shown.document)
+        return _document(await _versions(edge, playbook))
 
     @router.get("/v1/playbooks/{playbook}/versions")
     async def list_playbook_versions(playbook: str, _: reader) -> Page[PlaybookDocument]:
@@ -128,6 +129,8 @@ def routes(edge: Edge) -> APIRouter:
             found = await definitions.versions(uow.tx, playbook, lock=True)
             if not found:
                 raise _unknown(playbook)
+            if await edge.repeated(uow, ids):
+                return _document(found)
             wanted = next((each for each in found if body.version in (None, each.version)), None)
             if wanted is None:
                 raise NotFound("unknown_version", f"The playbook “{playbook}” has no version {body.version}.")
@@ -205,6 +208,12 @@ async def _versions(edge: Edge, playbook: str) -> list[Version]:
     if not found:
         raise _unknown(playbook)
     return list(found)
+
+
+def _document(versions: Sequence[Version]) -> PlaybookDocument:
+    """The active version, else the newest, which stands in front."""
+    shown = next((each for each in versions if each.active), versions[0])
+    return PlaybookDocument(**_fields(shown), document=shown.document)
 
 
 def _fields(version: Version) -> dict[str, Any]:

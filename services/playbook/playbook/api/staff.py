@@ -1,6 +1,6 @@
 """/v1/staff and /v1/audit/playbook."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Response
@@ -11,10 +11,13 @@ from cskit.http import Cursor, Limit, WriteId, encode_cursor, requires
 from csmodels.api import Model, Page, Staff
 from csmodels.fields import UtcTime
 from csmodels.ids import StaffId, is_wire_id
-from playbook.api.edge import Edge, after_of, name_after, page_of
+from playbook.api.edge import NO_NUL, Edge, after_of, check_text, name_after, page_of
 from playbook.domain.calendar import has_calendar
 from playbook.store import people, records
 from playbook.store.people import Member
+
+_LONGEST: Final = {"id": 128, "name": 256, "email": 320, "role": 64, "leader": 128, "time_zone": 64}  # of the columns
+_MOST: Final = 2**31 - 1
 
 
 class AuditEntry(Model):
@@ -30,7 +33,7 @@ class AuditEntry(Model):
 
 def routes(edge: Edge) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(tags=["staff"])
+    router = APIRouter(tags=["staff"], dependencies=[NO_NUL])
     reader = Annotated[Principal, requires("read")]
     editor = Annotated[Principal, requires("configure")]
     operator = Annotated[Principal, requires("operate")]
@@ -71,10 +74,15 @@ def routes(edge: Edge) -> APIRouter:
     @router.put("/v1/staff/{id}")
     async def put_staff(id: str, body: Staff, principal: editor, ids: WriteId) -> Staff:
         """Add or replace a member. Tasks that are open keep their moments."""
+        member = _member(body)
         if body.id != id:
             raise Invalid("other_id", f"The id in the body is “{body.id}”, in the path “{id}”.", field="id")
-        member = _member(body)
         async with edge.units() as uow:
+            if await edge.repeated(uow, ids):
+                known = (await people.members(uow.tx, [member.id])).get(member.id)
+                if known is None:
+                    raise _unknown(id)
+                return _answer(known)
             people.put(uow.tx, member)
             edge.record(uow, ids, principal, "staff.changed", member.id)
         return _answer(member)
@@ -83,6 +91,8 @@ def routes(edge: Edge) -> APIRouter:
     async def remove_staff(id: str, principal: editor, ids: WriteId) -> None:
         """Remove a member. Their tasks keep the id until they are given to somebody else."""
         async with edge.units() as uow:
+            if await edge.repeated(uow, ids):
+                return
             if not await people.remove(uow.tx, id):
                 raise _unknown(id)
             edge.record(uow, ids, principal, "staff.removed", id)
@@ -105,9 +115,13 @@ def routes(edge: Edge) -> APIRouter:
 
 
 def _member(body: Staff) -> Member:
-    """The member that the body describes. Invalid for an id, zone or country that nothing can be done with."""
+    """The member that the body describes. Invalid for what nothing can be done with, or what cannot be stored."""
+    for field, longest in _LONGEST.items():
+        check_text(field, getattr(body, field), longest)
     if not is_wire_id(body.id):
         raise Invalid("invalid_staff_id", "A staff id has 1 to 128 characters and no “@”; it travels.", field="id")
+    if body.capacity is not None and body.capacity > _MOST:
+        raise Invalid("invalid_capacity", f"A capacity is at most {_MOST}.", field="capacity")
     try:
         ZoneInfo(body.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -1,7 +1,7 @@
 """/v1/tasks."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -15,10 +15,12 @@ from csmodels import api as wire
 from csmodels.api import Page, TaskCompletion
 from csmodels.fields import Code, Staff, TaskStatus, UtcTime
 from csmodels.ids import TaskId
-from playbook.api.edge import Body, Edge, actor_of, after_of, page_of
+from playbook.api.edge import NO_NUL, Body, Edge, actor_of, after_of, check_text, page_of
 from playbook.domain.task import Done, Event, Moved, Reassigned, Reopened, Snoozed, Status, Task
 from playbook.ledger import Ledger
 from playbook.store import lists, records
+
+LONGEST_NOTE: Final = 4000
 
 
 class TaskPatch(Body):
@@ -33,7 +35,7 @@ class TaskPatch(Body):
 
 def routes(edge: Edge) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+    router = APIRouter(prefix="/v1/tasks", tags=["tasks"], dependencies=[NO_NUL])
     reader = Annotated[Principal, requires("read")]
     writer = Annotated[Principal, requires("write")]
 
@@ -65,18 +67,23 @@ def routes(edge: Edge) -> APIRouter:
         """Change a task that is open or snoozed; 409 if it is closed."""
         async with edge.units() as uow:
             before = await _found(uow.tx, task)
-            events = _events(before, body, edge)
-            await _change(edge, uow, before, events)
-            edge.record(uow, ids, principal, "task.changed", task, **body.model_dump(mode="json", exclude_unset=True))
+            ledger = await _locked(edge, uow, before)
+            if not await edge.repeated(uow, ids):
+                await _change(ledger, before, _events(before, body, edge))
+                details = body.model_dump(mode="json", exclude_unset=True)
+                edge.record(uow, ids, principal, "task.changed", task, **details)
         return await _shown(edge, task)
 
     @router.post("/{task}/complete")
     async def complete_task(task: str, body: TaskCompletion, principal: writer, ids: WriteId) -> wire.Task:
         """Close a task with an outcome (a code) and a note, which stays here. Repeated with its outcome: the same."""
+        check_text("note", body.note, LONGEST_NOTE)
         async with edge.units() as uow:
             before = await _found(uow.tx, task)
-            if before.status is not Status.COMPLETED or before.outcome != body.outcome:
-                await _change(edge, uow, before, [Done(body.outcome)])
+            ledger = await _locked(edge, uow, before)
+            same = before.status is Status.COMPLETED and before.outcome == body.outcome
+            if not same and not await edge.repeated(uow, ids):
+                await _change(ledger, before, [Done(body.outcome)])
                 if body.note is not None:
                     now = edge.world.now()
                     records.note(uow.tx, before.id, before.account, actor_of(principal), body.note, now)
@@ -114,9 +121,12 @@ def _events(task: Task, body: TaskPatch, edge: Edge) -> list[Event]:
     return events
 
 
-async def _change(edge: Edge, uow: UnitOfWork, task: Task, events: Sequence[Event]) -> None:
+async def _locked(edge: Edge, uow: UnitOfWork, task: Task) -> Ledger:
     catalogue = await edge.playbooks.catalogue(uow.tx)
-    ledger = await Ledger.opened(uow, edge.means, catalogue, {task.account}, edge.world.now())
+    return await Ledger.opened(uow, edge.means, catalogue, {task.account}, edge.world.now())
+
+
+async def _change(ledger: Ledger, task: Task, events: Sequence[Event]) -> None:
     for event in events:
         if ledger.change_task(TaskId(task.id), event) is None:
             raise Conflict("task_closed", f"The task is {task.status.value}; only an open or snoozed one can change.")

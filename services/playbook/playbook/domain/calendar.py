@@ -58,12 +58,15 @@ class Calendar:
 
 @lru_cache(maxsize=512)
 def _holidays_of(country: str | None) -> holidays.HolidayBase | None:
-    if country is None:
+    if country is None or country not in _countries():
         return None
-    try:
-        return holidays.country_holidays(country)
-    except NotImplementedError:
-        return None
+    return holidays.country_holidays(country)
+
+
+@lru_cache(maxsize=1)
+def _countries() -> frozenset[str]:
+    """By code: `country_holidays` itself takes every name of its package for a country."""
+    return frozenset(holidays.list_supported_countries(include_aliases=False))
 
 
 def has_calendar(country: str) -> bool:

@@ -1,12 +1,16 @@
 """A document as values that know where they stand, and the mistakes that a reader found in it."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 Plain: TypeAlias = "Scalar | list[Plain] | dict[str, Plain]"
+
+UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""A character that cannot be stored or sent: a control character but tab and line breaks, half a surrogate pair."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,11 +139,15 @@ def _expire(task: Task, event: DuePassed, now: datetime) -> Task:
     return _changed(task, now, "overdue", overdue_at=now)
 
 
+def _expire_if_due(task: Task, now: datetime) -> Task:
+    """An open task whose due moment may have passed unheard while it was snoozed."""
+    return _expire(task, DuePassed(task.due_at), now) if task.due_at <= now else task
+
+
 def _wake(task: Task, event: Woken, now: datetime) -> Task:
     if task.snoozed_until != event.moment:
         return task
-    woken = _changed(task, now, "snooze_ended", status=Status.OPEN, snoozed_until=None)
-    return _expire(woken, DuePassed(task.due_at), now) if task.due_at <= now else woken
+    return _expire_if_due(_changed(task, now, "snooze_ended", status=Status.OPEN, snoozed_until=None), now)
 
 
 def _snooze(task: Task, event: Snoozed, now: datetime) -> Task:
@@ -151,7 +155,7 @@ def _snooze(task: Task, event: Snoozed, now: datetime) -> Task:
 
 
 def _reopen(task: Task, event: Reopened, now: datetime) -> Task:
-    return _changed(task, now, "reopened", status=Status.OPEN, snoozed_until=None)
+    return _expire_if_due(_changed(task, now, "reopened", status=Status.OPEN, snoozed_until=None), now)
 
 
 def _reassign(task: Task, event: Reassigned, now: datetime) -> Task:
@@ -171,13 +175,14 @@ def _retrigger(task: Task, event: Retriggered, now: datetime) -> Task:
     """What the step says now, by the earlier of the two due moments: a second alarm does not buy time."""
     newer = event.by
     sooner = newer.due_at < task.due_at
-    return _changed(
+    again = _changed(
         task, now, "triggered_again",
         run=newer.run, title=newer.title, how=newer.how, priority=newer.priority,
         owner=newer.owner or task.owner, status=Status.OPEN, snoozed_until=None,
         due_at=newer.due_at if sooner else task.due_at, remind_at=newer.remind_at if sooner else task.remind_at,
         reminded_at=None if sooner else task.reminded_at,
     )  # fmt: skip
+    return _expire_if_due(again, now)
 
 
 def _complete(task: Task, event: Done, now: datetime) -> Task:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from csmodels.catalogue import CLIENT_TYPES, CONTROL_TYPES, TOPIC_OF
 from csmodels.envelope import Event
 from csmodels.health import HealthChanged
+from csmodels.internal import SurveyAnswered
 from csmodels.topics import PLAYBOOK_EVENTS
 from playbook.domain.run import Cause, View
 
@@ -41,9 +42,28 @@ def health_view(event: HealthChanged) -> dict[str, Any]:
 
 
 def cause_of(event: Event) -> Cause:
-    """What the event is as a trigger: clients' ids count within their source, our own are unique as they are."""
+    """What the event is as a trigger: clients' ids count within their source, our own are unique as they are.
+
+    All revisions of an answer are one trigger: a score first and a comment later are followed up once.
+    """
+    if isinstance(event, SurveyAnswered):
+        return Cause(event.data.response, event.type, event_view(event))
     id_ = f"{event.source}/{event.id}" if event.type in CLIENT_TYPES else str(event.id)
     return Cause(id_, event.type, event_view(event))
+
+
+def without(view: View, person: str) -> dict[str, Any]:
+    """The view of an event without a person's id, wherever it stands."""
+    kept: dict[str, Any] = _without(view, person)
+    return kept
+
+
+def _without(value: Any, person: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without(item, person) for key, item in value.items() if person not in (key, item)}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_without(item, person) for item in value if item != person]
+    return value
 
 
 def is_backfill(event: Event) -> bool:

@@ -10,6 +10,7 @@ from cskit.errors import Invalid
 from cskit.guard import RefusedAddress, checked_address
 
 LONGEST: Final = 2048
+LAST_PORT: Final = 65_535
 _RESOLVE_WITHIN: Final = 5.0
 
 
@@ -38,9 +39,10 @@ def origin(url: str) -> str:
 def _parsed(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
+        host = parsed.host  # decodes an international name, or cannot
     except (httpx.InvalidURL, ValueError):
-        parsed = httpx.URL("")
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+        parsed, host = httpx.URL(""), ""
+    if parsed.scheme not in ("http", "https") or not host or (parsed.port or 0) > LAST_PORT:
         raise Invalid("invalid_url", "Enter a whole address that begins with https:// or http://.", field="url")
     if parsed.userinfo:
         raise Invalid("invalid_url", "Leave the user and password out of the address.", field="url")

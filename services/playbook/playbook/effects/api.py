@@ -17,7 +17,7 @@ from cskit.http.writes import WriteIds
 from cskit.messages import UnitOfWork, UnitOfWorks
 from csmodels.api import Model, Page
 from csmodels.fields import Staff, UtcTime
-from playbook.api.edge import Body, actor_of, after_of, name_after, page_of
+from playbook.api.edge import NO_NUL, Body, actor_of, after_of, name_after, page_of, repeated
 from playbook.effects import address
 from playbook.effects.endpoint import (
     TEST,
@@ -142,7 +142,7 @@ class TestAnswer(Model):
 
 def routes(means: Means) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"])
+    router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"], dependencies=[NO_NUL])
     reader = Annotated[Principal, requires("read")]
     editor = Annotated[Principal, requires("configure")]
 
@@ -185,7 +185,10 @@ def routes(means: Means) -> APIRouter:
         if body.url is not None:
             await address.check_address(body.url, means.allow)
         async with means.units() as uow:
-            changed = _changed(await _existing(uow.tx, id, lock=True), body)
+            known = await _existing(uow.tx, id, lock=True)
+            if await repeated(uow, ids):
+                return _answer(known, principal)
+            changed = _changed(known, body)
             endpoints.save(uow.tx, [changed])
             means.record(uow, ids, principal, "webhook_endpoint.changed", id, fields=sorted(body.model_fields_set))
             means.queue.woken_by(uow)
@@ -195,6 +198,8 @@ def routes(means: Means) -> APIRouter:
     async def remove_webhook_endpoint(id: str, principal: editor, ids: WriteId) -> Response:
         """Remove an endpoint and give up what waits for it; playbooks that name it wait for a new one of its id."""
         async with means.units() as uow:
+            if await repeated(uow, ids):
+                return Response(status_code=204)
             await _existing(uow.tx, id, lock=True)
             await endpoints.remove(uow.tx, id)
             given_up = await effects.give_up_all(uow.tx, id, Failed.DELETED.value)
@@ -206,6 +211,8 @@ def routes(means: Means) -> APIRouter:
         """Make a new secret. For 24 hours the one before signs along, so that the receiver can change in peace."""
         async with means.units() as uow:
             known = await _existing(uow.tx, id, lock=True)
+            if await repeated(uow, ids):
+                return _with_secret(known, principal)
             changed = replace(known, secrets=rotated(known.secrets, ids("secret"), means.clocks.wall.now()))
             endpoints.save(uow.tx, [changed])
             means.record(uow, ids, principal, "webhook_endpoint.rotated", id)
@@ -226,7 +233,7 @@ def routes(means: Means) -> APIRouter:
 
 def delivery_routes(means: Means) -> APIRouter:
     """What became of webhooks."""
-    router = APIRouter(prefix="/v1/webhook-endpoints/{id}/deliveries", tags=["webhooks"])
+    router = APIRouter(prefix="/v1/webhook-endpoints/{id}/deliveries", tags=["webhooks"], dependencies=[NO_NUL])
     operator = Annotated[Principal, requires("operate")]
 
     @router.get("")

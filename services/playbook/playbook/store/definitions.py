@@ -73,6 +73,14 @@ def add(tx: Tx, versions: Sequence[Version], *, ignore: bool = False) -> None:
     tx.insert(definitions, [_row(version) for version in versions], ignore=ignore)
 
 
+async def add_newest(tx: Tx, version: Version) -> bool:
+    """Add a version; False if somebody else, whom no lock could hold off, took its number first."""
+    add(tx, [version], ignore=True)
+    table = definitions.c
+    rows = await tx.fetch(select(definitions).where(table.id == version.id, table.version == version.version))
+    return [_version(row) for row in rows] == [version]
+
+
 async def activate(tx: Tx, playbook: str, version: int | None) -> None:
     """Make this version the one that starts runs, or none."""
     table = definitions.c

@@ -34,6 +34,11 @@ def record(tx: Tx, entry: Entry) -> None:
     tx.insert(audit, [asdict(entry)], ignore=True)
 
 
+async def recorded(tx: Tx, id_: str) -> bool:
+    """Whether there is an entry of this id."""
+    return bool(await tx.fetch(select(audit.c.id).where(audit.c.id == id_)))
+
+
 async def entries(tx: Tx, after: After | None, limit: int) -> Sequence[Entry]:
     """Entries, the newest first."""
     table = audit.c

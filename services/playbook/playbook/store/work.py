@@ -9,14 +9,15 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
 from cskit.db import Tx
 from csmodels.ids import AccountId, PlaybookId, RunId, TaskId
 from playbook.domain.run import Cause, Enrolled, Reason, Run, State, View
 from playbook.domain.task import Status, Task
+from playbook.domain.views import without
 from playbook.effects_tables import deliveries, effects
-from playbook.tables import accounts, notes, runs, tasks, timers
+from playbook.tables import accounts, erased_accounts, notes, runs, tasks, timers
 
 _ACTIVE_TASKS: ColumnElement[bool] = tasks.c.status.in_([Status.OPEN.value, Status.SNOOZED.value])
 _TASK_FIELDS = tuple(field.name for field in fields(Task))
@@ -28,6 +29,14 @@ class Account:
 
     version: int
     health: View | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Where in cs.customer-events an account was erased last."""
+
+    partition: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +52,19 @@ class Timer:
 
 async def lock_accounts(tx: Tx, ids: Collection[AccountId]) -> dict[AccountId, Account]:
     """The accounts, made if they are new, and locked until the transaction ends."""
-    wanted = sorted(ids)
-    tx.insert(accounts, [{"account": each, "version": 0, "health": None} for each in wanted], ignore=True)
-    statement = select(accounts).where(accounts.c.account.in_(wanted)).order_by(accounts.c.account).with_for_update()
-    return {AccountId(row.account): Account(row.version, row.health) for row in await tx.fetch(statement)}
+    held: dict[AccountId, Account] = {}
+    while wanted := sorted(set(ids) - held.keys()):  # again for a row that an erasure deleted while we waited for it
+        tx.insert(accounts, [{"account": each, "version": 0, "health": None} for each in wanted], ignore=True)
+        mine = accounts.c.account.in_(wanted)
+        rows = await tx.fetch(select(accounts).where(mine).order_by(accounts.c.account).with_for_update())
+        held |= {AccountId(row.account): Account(row.version, row.health) for row in rows}
+    return held
+
+
+async def erasures(tx: Tx, ids: Collection[AccountId]) -> dict[AccountId, Erasure]:
+    """Those of the accounts that were erased once; ask after locking them."""
+    rows = await tx.fetch(select(erased_accounts).where(erased_accounts.c.account.in_(sorted(ids))))
+    return {AccountId(row.account): Erasure(row.partition, row.offset) for row in rows}
 
 
 async def active_runs(tx: Tx, ids: Collection[AccountId]) -> dict[RunId, Run]:
@@ -141,12 +159,40 @@ async def next_timer(tx: Tx) -> datetime | None:
     return moment
 
 
+def save_erasures(tx: Tx, new: Mapping[AccountId, Erasure]) -> None:
+    """Write where accounts were erased."""
+    tx.upsert(
+        erased_accounts,
+        [{"account": key, "partition": each.partition, "offset": each.offset} for key, each in sorted(new.items())],
+    )
+
+
 async def forget_accounts(tx: Tx, ids: Collection[AccountId]) -> None:
-    """Delete what was known of erased accounts, and their webhooks; runs and tasks stay as ended records, textless."""
+    """Delete what was known of erased accounts, and their webhooks.
+
+    Runs and tasks stay as ended records, textless, and without the events that started them.
+    """
     sent = select(effects.c.id).where(effects.c.account.in_(sorted(ids)))
     await tx.execute(delete(deliveries).where(deliveries.c.effect.in_(sent)))
-    for table in (accounts, notes, effects):
+    for table in (accounts, notes, effects, timers):
         await tx.execute(delete(table).where(table.c.account.in_(sorted(ids))))
+    await tx.execute(update(runs).where(runs.c.account.in_(sorted(ids))).values(event={}))
+
+
+async def let_go(tx: Tx, ids: Collection[AccountId]) -> None:
+    """Delete the rows of accounts of which no health is known, which were made only to lock them."""
+    await tx.execute(delete(accounts).where(accounts.c.account.in_(sorted(ids)), accounts.c.version == 0))
+
+
+async def forget_people(tx: Tx, people: Mapping[AccountId, Collection[str]]) -> None:
+    """Take people out of the events that started the runs of these accounts, ended ones too."""
+    rows = await tx.fetch(select(runs.c.id, runs.c.account, runs.c.event).where(runs.c.account.in_(sorted(people))))
+    for row in rows:
+        event = row.event
+        for person in people[row.account]:
+            event = without(event, person)
+        if event != row.event:
+            await tx.execute(update(runs).where(runs.c.id == row.id).values(event=event))
 
 
 def run_of(row: Row[Any]) -> Run:

@@ -29,6 +29,8 @@ def upgrade() -> None:
         sa.Column("merged_into", sa.String(36)),
         sa.Column("account", sa.String(128)),
         sa.Column("linked_at", Instant),
+        sa.Column("previous_account", sa.String(128)),
+        sa.Column("regrouped_at", Instant),
         sa.Column("name", sa.String(256)),
         sa.Column("email", sa.String(320)),
         sa.Column("locale", sa.String(64)),
@@ -44,6 +46,14 @@ def upgrade() -> None:
         sa.Column("person_id", sa.String(36), primary_key=True),
         sa.Column("account", sa.String(128), primary_key=True),
     )
+    op.create_table(
+        "settled",
+        sa.Column("source", sa.String(64), primary_key=True),
+        sa.Column("event_id", sa.String(128), primary_key=True),
+        sa.Column("account", sa.String(128)),
+        sa.Column("received", Instant, nullable=False),
+    )
+    op.create_index("ix_settled_received", "settled", ["received"])
     op.create_table(
         "waiting",
         sa.Column("seq", _SERIAL, primary_key=True, autoincrement=True),

@@ -1,4 +1,4 @@
-"""Definitions, accounts, runs, tasks, notes, timers, staff, audit, and the plumbing."""
+"""Definitions, accounts and erased ones, runs, tasks, notes, timers, staff, audit, and the plumbing."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,6 +31,12 @@ def upgrade() -> None:
         sa.Column("account", sa.String(128), primary_key=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("health", Json()),
+    )
+    op.create_table(
+        "erased_accounts",
+        sa.Column("account", sa.String(128), primary_key=True),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
     )
     op.create_table(
         "runs",

@@ -1,0 +1,30 @@
+"""`make test`: what can share the machine in two processes, then what must be alone; one table at the end."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+NOTHING_RAN = 5  # pytest's exit status where no test was selected
+
+
+def run(arguments: list[str], table: Path) -> int:
+    command = [sys.executable, "-m", "pytest", *arguments, *sys.argv[1:]]
+    return subprocess.run(command, env={**os.environ, "KIZASHI_TEST_TABLE": str(table)}, check=False).returncode
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "table.json"
+        together = run(["-n", "2", "--dist", "worksteal", "-m", "not alone"], table)
+        if together not in (0, NOTHING_RAN):
+            return together
+        alone = run(["-m", "alone"], table)
+    if alone == NOTHING_RAN:
+        return together
+    return alone
+
+
+if __name__ == "__main__":
+    sys.exit(main())
