@@ -42,6 +42,8 @@ def _area(report: TestReport) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    if hasattr(terminalreporter.config, "workerinput"):
+        return  # the controller counts for its workers
     counts: Counter[tuple[str, str, str]] = Counter()
     for outcome in ("passed", "failed", "error", "skipped", "xfailed", "xpassed"):
         for report in terminalreporter.stats.get(outcome, []):

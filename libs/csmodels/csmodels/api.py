@@ -239,11 +239,11 @@ class Staff(Model):
     id: Annotated[str, Field(min_length=1, max_length=128)]
     name: str
     email: str | None = None
-    role: str
+    role: str = "csm"
     leader: str | None = None
     country: str | None = None
     time_zone: str
-    locale: Locale
+    locale: Locale = "en"
     capacity: Annotated[int, Field(ge=0)] | None = None
     away_from: UtcTime | None = None
     away_until: UtcTime | None = None

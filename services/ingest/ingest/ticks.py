@@ -120,7 +120,7 @@ class Ticks:
 
         A family that stands still already is told again: these partitions may have been held up when it stopped.
         """
-        since_when = dict.fromkeys(FAMILIES, away_since) | stopped
+        since_when = {**dict.fromkeys(FAMILIES, away_since), **stopped}
         clock.stop(uow, since_when.keys() - stopped.keys(), away_since)
         for family, since in sorted(since_when.items()):
             for partition in found.partitions:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from cskit.http import encode_cursor
 from cskit.log import LogError
 from ingest.tables import SETTLED
 
@@ -340,3 +341,29 @@ async def test_what_is_kept_of_a_move_is_forgotten_when_a_repeat_is_no_longer_sa
 
     async with each_ingest.service.database.read() as tx:
         assert [row.event_id for row in await tx.fetch(select(SETTLED))] == ["g-3"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/v1/people", {"user": "a\x00b"}),
+        ("/v1/people", {"account": "a\x00b"}),
+        ("/v1/people", {"cursor": encode_cursor("product", "a\x00b")}),
+        ("/v1/people", {"cursor": encode_cursor("a\x00b", "u-1")}),
+        ("/v1/people", {"cursor": "WyJcdWQ4MDAiLCJ1LTEiXQ"}),  # half of a character
+        ("/v1/quarantine", {"cursor": encode_cursor("a\x00b")}),
+        ("/v1/texts/a%00b", {}),
+    ],
+)
+async def test_what_no_database_takes_is_refused(each_ingest: Any, path: str, query: dict[str, str]) -> None:
+    answer = await each_ingest.client.get(path, params=query)
+
+    assert answer.status_code == 422
+    assert {"code", "message", "detail"} <= answer.json().keys()
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "half a \ud800"])
+async def test_a_text_that_no_database_takes_is_refused(each_ingest: Any, text: str) -> None:
+    answer = await each_ingest.client.post("/v1/texts", content=json.dumps({"text": text}).encode())
+
+    assert answer.status_code == 422

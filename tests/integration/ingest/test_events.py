@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cskit.auth import new_key
 from cskit.observability import new_traceparent
 
 
@@ -59,6 +60,13 @@ async def test_content_type_decides_nothing(ingest: Any) -> None:
         (usage("e", data={"name": "x", "count": "3"}), "invalid_field", "data.count"),
         (usage("e", data={}), "missing_field", "data.name"),
         (usage("e", time="yesterday"), "invalid_field", "time"),
+        (usage("e", time="0001-01-01T00:00:00Z"), "invalid_field", "time"),
+        (usage("e", time="1969-12-31T23:59:59Z"), "invalid_field", "time"),
+        (
+            usage("e", type="ticket.changed", data={"ticket": "T-1", "opened_at": "0001-01-01T00:00:00Z"}),
+            "invalid_field",
+            "data.opened_at",
+        ),
         (usage("e", type="clock.ticked", data={"hour": "2026-01-01T00:00:00Z"}), "unknown_type", "type"),
         (usage("e", type="person.erased"), "unknown_type", "type"),
         (usage("e", type="no.such"), "unknown_type", "type"),
@@ -163,6 +171,23 @@ async def test_a_key_without_the_scope_and_a_request_without_a_key_are_told_so(i
 
     assert nobody.status_code == 401
     assert {"code", "message", "detail"} <= nobody.json().keys()
+
+
+@pytest.mark.parametrize("source", ["ingest", "scoring", "survey", "playbook", "console", "service", "operator"])
+@pytest.mark.parametrize(("path", "body"), [("/v1/events", usage("tick:2026-03-10T13:00:00Z:0")), ("/v1/batch", {"batch": []})])
+async def test_a_key_whose_source_is_a_name_of_ours_sends_no_events(
+    ingest: Any, path: str, body: Any, source: str
+) -> None:
+    now = ingest.platform.clocks.wall.now()
+    # as a key file that was written by hand may have it
+    text, entry = new_key("crm", ["ingest"], None, None, now)
+    ingest.platform.keys.file.add(entry.model_copy(update={"source": source}))
+
+    answer = await ingest.client.post(path, json=body, auth=(text, ""))
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "reserved_source")
+    assert source in answer.json()["message"]
+    assert await ingest.events() == []
 
 
 JSON = st.recursive(

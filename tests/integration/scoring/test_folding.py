@@ -1,10 +1,6 @@
 """cs.customer-events becomes facts, scores, history and cs.health-events."""
 
-import random
-from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
+from datetime import datetime
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +8,7 @@ from tests.integration.scoring.conftest import Fresh
 from tests.integration.scoring.world import (
     DAY,
     HOUR,
+    MIDNIGHT,
     NOON,
     PERSON,
     SECOND,
@@ -22,6 +19,7 @@ from tests.integration.scoring.world import (
     event,
     neighbours,
     seats,
+    story,
     tick,
     ticket,
     usage,
@@ -29,42 +27,13 @@ from tests.integration.scoring.world import (
 
 from cskit.clock import Clocks, FrozenClock
 from cskit.db import Database
-from cskit.messages import UnitOfWork
 from cskit.migrate import differences
 from cskit.settings import SettingsError
-from scoring import handlers
-from scoring.account import passed, taken
 from scoring.handlers import ScoringHandler
 from scoring.scorecards import built_in
 from scoring.settings import ScoringSettings
 from scoring.store import folding
 from scoring.tables import PLUMBING, metadata, scorecards
-
-MIDNIGHT = NOON.replace(hour=0) + DAY
-
-
-def story(accounts: list[str], days: int = 2) -> Stream:
-    """An import, then days of life with hourly ticks: usage, a ticket that ages and is solved, an override."""
-    stream = Stream().append(*busy_weeks(accounts))
-    chance = random.Random(7)
-    for hours in range(1, days * 24 + 1):
-        hour = NOON + hours * HOUR
-        for account in accounts:
-            if chance.random() < 0.3:
-                stream.append(usage(account, hour - chance.randrange(1, 3000) * SECOND, chance.randrange(1, 6)))
-        if hours == 10:
-            stream.append(ticket(accounts[0], hour - SECOND, hour - 2 * SECOND))
-        if hours == 40:
-            stream.append(ticket(accounts[0], hour - SECOND, NOON + 10 * HOUR, status="solved"))
-        if hours == 20:
-            override = {"override": "o1", "points": -6.0, "expires_at": hour + DAY, "author": "sam", "text_ref": TEXT}
-            stream.append(event("override.set", accounts[1], hour - SECOND, override))
-        stream.append(tick(hour))
-    return stream
-
-
-TEXT = "ingest/00000000-0000-4000-8000-000000000000"
-
 
 async def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
     assert await database.migrate(lambda connection: differences(connection, metadata)) == []
@@ -387,93 +356,3 @@ async def test_a_second_zone_is_refused_with_a_sentence(database: Database) -> N
         assert await folding.stored_zone(tx, PLUMBING) == "Asia/Tokyo"
         (card,) = await tx.fetch(select(scorecards))
     assert (card.scorecard, card.version, card.sha256) == ("foundation", 1, built_in()[0].sha256)
-
-
-async def test_long_work_on_accounts_at_hand_is_never_without_a_statement_and_gives_the_same(
-    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PostgreSQL ends a transaction that is idle, and the watchdog a runner that asks for nothing."""
-    stream = story(neighbours(5)).append(tick(NOON + 30 * DAY))
-    calm, clock, silence = await fresh(), 0.0, []
-
-    def slowly(work: Callable[..., Any], seconds: float) -> Callable[..., Any]:
-        def working(*given: Any, **named: Any) -> Any:
-            nonlocal clock
-            clock += seconds
-            return work(*given, **named)
-
-        return working
-
-    whole = await Scoring(calm).take(stream.messages)
-    monkeypatch.setattr(handlers, "monotonic", lambda: clock)
-    monkeypatch.setattr(handlers, "passed", slowly(passed, 0.1))
-    monkeypatch.setattr(handlers, "taken", slowly(taken, 0.1))
-    scoring = Scoring(await fresh())
-    async with scoring.database.write() as tx:
-        spoke = clock
-
-        async def fetch(statement: Any, values: Any = None, plain: Any = tx.fetch) -> Any:
-            nonlocal spoke
-            silence.append(clock - spoke)
-            spoke = clock
-            return await plain(statement, values)
-
-        monkeypatch.setattr(tx, "fetch", fetch)
-        await scoring.handler.on_batch(stream.messages, UnitOfWork(tx, PLUMBING))
-
-    assert clock > 60
-    assert max(silence) < 1
-    assert await scoring.everything() == await whole.everything()
-
-
-async def test_more_than_one_statement_holds_is_written_whole(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = story(neighbours(5))
-
-    whole = await Scoring(await fresh()).take(stream.messages)
-    monkeypatch.setattr(folding, "AT_ONCE", 2)
-    parts = await Scoring(await fresh()).take(stream.messages)
-
-    assert await parts.everything() == await whole.everything()
-
-
-async def test_an_event_of_the_first_day_of_all_stops_nothing(database: Database) -> None:
-    first = datetime(1, 1, 1, tzinfo=UTC)
-    events = [usage("acme", first, received=NOON, backfill=True), seats("acme", first, 4, received=NOON)]
-
-    scoring = await Scoring(database, zone="America/New_York").take(Stream().append(*events, tick(MIDNIGHT)).messages)
-
-    row = await scoring.live()
-    assert (row.seats, row.occurred_at) == (4, first)
-    assert (await scoring.accounts())["acme"].facts.months.keys() == set()
-
-
-async def test_contracts_of_any_size_are_published(database: Database) -> None:
-    most = {"status": "active", "seats": 2**31 - 1, "mrr": Decimal("999999999999999.999999")}
-    signed = [event("contract.changed", "acme", NOON, {"contract": id_, **most}) for id_ in ("c1", "c2")]
-
-    scoring = await Scoring(database).take(Stream().append(*signed).messages)
-
-    row = await scoring.live()
-    assert (row.seats, row.mrr) == (2**31 - 1, "999999999999999.999999")
-    assert (await scoring.published())[-1]["data"]["account"]["mrr"] == row.mrr
-
-
-async def test_a_late_event_does_not_swallow_what_time_alone_has_changed(database: Database) -> None:
-    """A cap was due at 20:00; the next tick is an hour off when something five days old arrives."""
-    open_ = ticket("acme", NOON, NOON)
-    calm = Stream().append(*busy_weeks(["acme"]), open_, *(tick(NOON + n * HOUR) for n in range(1, 9)))
-    late = usage("acme", NOON - 5 * DAY, received=NOON + 8 * HOUR + 600 * SECOND, backfill=True)
-    stream = Stream(messages=list(calm.messages)).append(late, tick(NOON + 9 * HOUR))
-
-    scoring = await Scoring(database).take(calm.messages)
-    band = (await scoring.live()).band
-    assert band in {"yellow", "green"}
-    await scoring.take(*([message] for message in stream.messages[len(calm.messages) :]))
-
-    turned = [one for one in await scoring.published() if one["data"]["band"] == "red"]
-    assert turned[0]["data"]["backfill"] is False
-    assert turned[0]["data"]["previous"]["band"] == band
-    assert turned[0]["data"]["cause"]["time"] is True
-    assert late.id not in turned[0]["data"]["cause"]["events"]
-    assert [row["kind"] for row in await scoring.history()][-1] == "ageing"
-    assert (await scoring.live()).offset == len(stream.messages) - 1

@@ -1,6 +1,7 @@
 """A small world for the tests of scoring: a log in memory, cut into batches at will, and a real database."""
 
 import json
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,8 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)  # a Wednesday
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
+MIDNIGHT = NOON.replace(hour=0) + DAY
+TEXT = "ingest/00000000-0000-4000-8000-000000000000"
 PERSON = "00000000-0000-4000-8000-00000000000{}"
 
 
@@ -202,3 +205,23 @@ def busy_weeks(accounts: Iterable[str], *, start: datetime = NOON - 100 * DAY, d
             if at.weekday() < 5:
                 events += [usage(account, at, who, received=end, backfill=True) for who in (1, 2, 3)]
     return events
+
+
+def story(accounts: list[str], days: int = 2) -> Stream:
+    """An import, then days of life with hourly ticks: usage, a ticket that ages and is solved, an override."""
+    stream = Stream().append(*busy_weeks(accounts))
+    chance = random.Random(7)
+    for hours in range(1, days * 24 + 1):
+        hour = NOON + hours * HOUR
+        for account in accounts:
+            if chance.random() < 0.3:
+                stream.append(usage(account, hour - chance.randrange(1, 3000) * SECOND, chance.randrange(1, 6)))
+        if hours == 10:
+            stream.append(ticket(accounts[0], hour - SECOND, hour - 2 * SECOND))
+        if hours == 40:
+            stream.append(ticket(accounts[0], hour - SECOND, NOON + 10 * HOUR, status="solved"))
+        if hours == 20:
+            override = {"override": "o1", "points": -6.0, "expires_at": hour + DAY, "author": "sam", "text_ref": TEXT}
+            stream.append(event("override.set", accounts[1], hour - SECOND, override))
+        stream.append(tick(hour))
+    return stream

@@ -133,3 +133,61 @@ async def test_the_migration_makes_what_the_tables_say(stack: Stack) -> None:
 
 async def test_the_service_is_ready(stack: Stack) -> None:
     assert (await stack.browser.get("/readyz")).status_code == 200
+
+
+async def test_nobody_is_asked_in_the_name_of_an_erased_person_and_an_old_link_is_not_given_again(stack: Stack) -> None:
+    await stack.invite(key="before")
+    await stack.fold(person_erased(PERSON))
+
+    for key in ("before", "after"):
+        answer = await stack.api.post(
+            "/v1/surveys/nps/invitations",
+            json={"account": "acme", "person": PERSON},
+            headers={"Idempotency-Key": key},
+        )
+
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "person_erased", "person")
+    assert await stack.rows(invitations) == []
+
+
+async def test_an_invitation_under_a_merged_id_is_one_of_whom_the_person_became(stack: Stack) -> None:
+    last = "22222222-2222-4222-8222-222222222222"
+    await stack.fold(merged(PERSON, OTHER))
+    await stack.fold(merged(OTHER, last))
+
+    link = await stack.invite(key="k")
+    await stack.answer(link, 9)
+
+    assert await stack.invite(key="k") == link
+    assert [row["person"] for row in await stack.rows(invitations)] == [last]
+    event = (await stack.outbox())[-1]
+    assert isinstance(event, SurveyAnswered)
+    assert event.personid == last
+
+
+async def test_a_merge_told_after_its_target_was_merged_or_erased_ends_where_the_target_did(stack: Stack) -> None:
+    last, third = "22222222-2222-4222-8222-222222222222", "33333333-3333-4333-8333-333333333333"
+    await answered(stack)
+    await stack.fold(merged(OTHER, last))
+    await stack.fold(merged(PERSON, OTHER))
+
+    assert await people_in(stack) == [{last}, {last}, {last}]
+
+    await stack.fold(person_erased(last))
+    await answered(stack, person=third)
+    await stack.fold(merged(third, PERSON))
+
+    assert await people_in(stack) == [set(), {None}, set()]
+
+
+async def test_an_invitation_and_an_erasure_at_once_leave_no_link(stack: Stack) -> None:
+    people = [f"00000000-0000-4000-8000-{n:012x}" for n in range(30)]
+
+    async def ask(person: str) -> int:
+        body = {"account": "acme", "person": person}
+        return (await stack.api.post("/v1/surveys/nps/invitations", json=body)).status_code
+
+    found = await asyncio.gather(*(ask(each) for each in people), *(stack.fold(person_erased(each)) for each in people))
+
+    assert set(found) <= {201, 422, None}
+    assert await stack.rows(invitations) == []

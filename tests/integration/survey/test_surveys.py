@@ -82,6 +82,9 @@ async def test_other_kinds_are_refused_by_name(stack: Stack, kind: str) -> None:
         ({"expires_after": "P2Y"}, "expires_after"),
         ({"expires_after": "PT1M"}, "expires_after"),
         ({"expires_after": 86400}, "expires_after"),
+        ({"expires_after": "PT1H0.5S"}, "expires_after"),
+        ({"id": "a\x00b"}, "id"),
+        ({"name": {"en": "a\x00b", "ja": "x"}}, "name.en"),
         ({"kind": "guess"}, "kind"),
     ],
 )
@@ -147,6 +150,24 @@ async def test_an_invitation_needs_a_survey_that_exists_and_a_random_person_id(s
     assert await stack.rows(invitations) == []
 
 
+@pytest.mark.parametrize("path", ["", "/responses", "/results"])
+async def test_an_id_that_no_database_takes_is_no_survey(stack: Stack, path: str) -> None:
+    answer = await stack.api.get(f"/v1/surveys/a%00b{path}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_survey")
+
+
+@pytest.mark.parametrize("field", ["account", "person", "locale", "role"])
+async def test_an_invitation_with_what_no_database_takes_is_refused(stack: Stack, field: str) -> None:
+    body = {"account": "acme", "person": PERSON, field: "a\x00b"}
+
+    answer = await stack.api.post("/v1/surveys/nps/invitations", json=body)
+    nowhere = await stack.api.post("/v1/surveys/a%00b/invitations", json={"account": "acme", "person": PERSON})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert nowhere.status_code == 404
+
+
 @pytest.mark.parametrize(
     ("method", "path", "scope"),
     [
@@ -199,7 +220,17 @@ async def test_responses_are_listed_newest_first_a_page_at_a_time(stack: Stack) 
 
 
 @pytest.mark.parametrize("path", ["/v1/surveys/nps/responses", "/v1/surveys"])
-@pytest.mark.parametrize("cursor", [encode_cursor(1), encode_cursor("x", "y", "z"), "%%%"])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        encode_cursor(1),
+        encode_cursor("x", "y", "z"),
+        "%%%",
+        encode_cursor("a\x00b"),
+        encode_cursor("2026-11-24T08:43:00+00:00", "a\x00b"),
+        encode_cursor("0001-01-01T00:00:00+09:00", "r"),
+    ],
+)
 async def test_a_foreign_cursor_is_refused(stack: Stack, path: str, cursor: str) -> None:
     answer = await stack.api.get(path, params={"cursor": cursor})
 

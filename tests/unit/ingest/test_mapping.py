@@ -135,6 +135,10 @@ def test_a_number_as_an_id_is_its_text() -> None:
         ({"messageId": "m", "userId": "u", "type": "track", "event": "x", "properties": 3}, "properties"),
         ({"messageId": "m", "userId": "u", "type": "track", "event": "x", "timestamp": "soon"}, "timestamp"),
         (
+            {"messageId": "m", "userId": "u", "type": "track", "event": "x", "timestamp": "0001-01-01T00:00:00Z"},
+            "timestamp",
+        ),
+        (
             {"messageId": "m", "userId": "u", "type": "track", "event": "x", "context": {"groupId": "a@b"}},
             "context.groupId",
         ),

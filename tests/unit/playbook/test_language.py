@@ -146,10 +146,10 @@ def test_a_name_inside_a_text_is_no_variable() -> None:
 @pytest.mark.parametrize(
     ("line", "at"),
     [
-        ('  - webhook: {endpoint: crm, data: {note: "a%s"}}', (7, 45)),
-        ('  - webhook: {endpoint: crm, data: {deep: [{"k%s": 1}]}}', (7, 47)),
-        ('  - task: {title: {en: "a%s"}, owner: account.owner, due: 2 business days}', (7, 25)),
-        ('  - task: {title: {en: x}, how: {ja: "a%s"}, owner: account.owner, due: 2 business days}', (7, 39)),
+        ('  - webhook: {endpoint: crm, data: {note: "a%s"}}', (7, 43)),
+        ('  - webhook: {endpoint: crm, data: {deep: [{"k%s": 1}]}}', (7, 45)),
+        ('  - task: {title: {en: "a%s"}, owner: account.owner, due: 2 business days}', (7, 24)),
+        ('  - task: {title: {en: x}, how: {ja: "a%s"}, owner: account.owner, due: 2 business days}', (7, 38)),
         ('exit: "true // %s"', (7, 7)),
     ],
 )
@@ -193,7 +193,7 @@ def test_tabs_line_breaks_and_json_s_pairs_of_surrogates_are_taken() -> None:
 )
 def test_a_value_that_is_none_is_a_mistake_with_its_place(value: str) -> None:
     assert [found[:2] for found in mistakes(f"{GOOD}  - webhook: {{endpoint: crm, data: {{n: {value}}}}}\n")] == [
-        (7, 42)
+        (7, 40)
     ]
 
 

@@ -13,6 +13,7 @@ from cskit.http.problems import Refused
 
 MEGABYTE: Final = 1024 * 1024
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+_PROGRAMS: Final = "/v1/"  # where the body decides what it is: SDKs and curl name other types, or none
 _STEP: Final = 64 * 1024  # bytes that are unpacked at a time
 
 
@@ -43,8 +44,12 @@ class Bodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path = get_route_path(scope)
+        if path.startswith(_PROGRAMS):
+            kept = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
+            scope["headers"] = [*kept, (b"content-type", b"application/json")]
         headers = dict(scope["headers"])
-        body = _Body(receive, self._limits.of(get_route_path(scope)), self._limits, headers)
+        body = _Body(receive, self._limits.of(path), self._limits, headers)
         if b"content-encoding" in headers:
             scope["headers"] = [
                 pair for pair in scope["headers"] if pair[0] not in (b"content-encoding", b"content-length")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from csmodels.refusals import refusal
 from ingest.domain.drafts import ACCOUNT_RULE, MAX_USER_ID, Arrival, Draft, Refusal, refused
 from ingest.domain.people import directory_fields
 from ingest.domain.properties import travelling
-from ingest.domain.times import settle
+from ingest.domain.times import check_not_too_early, settle
 
 _USER_ID: Final = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{MAX_USER_ID}}}")
 _FREE: Final = {"usage.tracked": "properties", "account.described": "custom"}  # event type -> its free-form field
@@ -46,8 +47,12 @@ def _draft(item: EventItem, index: int, arrival: Arrival) -> Draft:
         raise InvalidEvent(INVALID_FIELD, "user", message)
     if item.type == "contact.described" and item.user is None:
         raise InvalidEvent(MISSING_FIELD, "user", "user is missing: a contact is a person.")
-    said, dropped = _without_what_stays(item.type, item.data, arrival.keep)
     settled = settle(item.time or arrival.received, arrival.received, backfill=item.backfill)
+    said, dropped = _without_what_stays(item.type, item.data, arrival.keep)
+    data = parse_data(item.type, said)
+    for name, value in data:
+        if isinstance(value, datetime):
+            check_not_too_early(value, f"data.{name}")
     return Draft(
         index=index,
         client_id=item.id,
@@ -57,7 +62,7 @@ def _draft(item: EventItem, index: int, arrival: Arrival) -> Draft:
         received=arrival.received,
         clamped=settled.clamped,
         backfill=settled.backfill,
-        data=parse_data(item.type, said),
+        data=data,
         user=item.user,
         account=None if item.account is None else AccountId(item.account),
         person=directory_fields(item.data) if item.type == "contact.described" else {},

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from csmodels.errors import INVALID_FIELD, InvalidEvent
+
 BACKFILL_AFTER: Final = timedelta(days=3)
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)  # before it lie the zero times of programs, such as Go's year 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +19,21 @@ class Settled:
     backfill: bool
 
 
-def settle(time: datetime, received: datetime, *, backfill: bool = False) -> Settled:
-    """A time in the future becomes `received`; more than three days before it is backfill, if not said already."""
+def settle(time: datetime, received: datetime, *, field: str = "time", backfill: bool = False) -> Settled:
+    """A time in the future becomes `received`; more than three days before it is backfill, if not said already.
+
+    InvalidEvent for one before 1970, that names `field`.
+    """
+    check_not_too_early(time, field)
     if time > received:
         return Settled(received, clamped=True, backfill=backfill)
     return Settled(time, clamped=False, backfill=backfill or is_old_news(time, received))
+
+
+def check_not_too_early(time: datetime, field: str) -> None:
+    """InvalidEvent that names `field` for a time before 1970."""
+    if time < EARLIEST:
+        raise InvalidEvent(INVALID_FIELD, field, f"{field} is refused: it lies before 1970.")
 
 
 def is_old_news(time: datetime, now: datetime) -> bool:

@@ -1,0 +1,43 @@
+"""The body decides what it is, whatever Content-Type says: SDKs and curl name other types, or none."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from cskit.auth import KeyFile, Keys
+from cskit.clock import Clocks, FrozenClock
+from cskit.http import make_app
+
+
+class Note(BaseModel):
+    text: str
+
+
+async def ready() -> Mapping[str, str]:
+    return {}
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "application/json", None])
+@pytest.mark.parametrize("path", ["/v1/notes", "/inner/v1/notes"])
+async def test_json_is_taken_whatever_its_content_type(tmp_path: Path, kind: str | None, path: str) -> None:
+    router = APIRouter()
+
+    @router.post("/v1/notes")
+    async def add(note: Note) -> Note:
+        return note
+
+    wall = FrozenClock(datetime(2026, 1, 1, tzinfo=UTC))
+    keys, clocks = Keys(KeyFile(tmp_path / "keys.json", wall)), Clocks(wall, wall)
+    app = make_app("outer", [router], keys=keys, clocks=clocks, ready=ready)
+    app.mount("/inner", make_app("inner", [router], keys=keys, clocks=clocks, ready=ready))
+    headers = {"content-type": kind} if kind else {}
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.post(path, content=b'{"text": "hello"}', headers=headers)
+
+    assert (answer.status_code, answer.json()) == (200, {"text": "hello"})
