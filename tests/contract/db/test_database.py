@@ -42,6 +42,16 @@ async def test_a_moment_is_kept_in_utc_to_the_microsecond(database: Database, ta
     assert found == {"a": AT, "b": None}
 
 
+@pytest.mark.parametrize("at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+async def test_the_first_and_the_last_moment_come_back(database: Database, table: Table, at: datetime) -> None:
+    async with database.write() as tx:
+        tx.insert(table, [row("a", at=at)])
+
+    async with database.read() as tx:
+        (found,) = await tx.fetch(select(table.c.at))
+    assert found.at == at
+
+
 async def test_a_time_without_zone_is_refused(database: Database, table: Table) -> None:
     with pytest.raises(ValueError, match="time zone"):
         async with database.write() as tx:

@@ -16,6 +16,7 @@ from tests.integration.playbook.conftest import (
     webhooks,
 )
 
+from cskit.headers import unpacked
 from cskit.messages import UnitOfWork
 from csmodels.ids import derived_id
 from playbook.tables import PLUMBING, accounts, erased_accounts, notes, runs, tasks, timers
@@ -318,8 +319,8 @@ async def test_the_trace_of_the_event_goes_on_with_what_it_causes(stack: Stack) 
         traced = type(seen)(seen.event, seen.topic, 0, 0, NOW, (("traceparent", trace.encode()),))
         await stack.handler.on_batch([traced], UnitOfWork(tx, PLUMBING))
 
-    headers = [row["headers"] for row in await stack.rows(PLUMBING.outbox)]
-    assert headers == [[["traceparent", trace]]] * 2
+    headers = [unpacked(row["headers"]) for row in await stack.rows(PLUMBING.outbox)]
+    assert headers == [(("traceparent", trace.encode()),)] * 2
 
 
 async def test_consumers_and_people_that_change_one_account_at_once_do_not_lose_each_other(stack: Stack) -> None:

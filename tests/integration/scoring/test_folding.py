@@ -35,6 +35,7 @@ from scoring.settings import ScoringSettings
 from scoring.store import folding
 from scoring.tables import PLUMBING, metadata, scorecards
 
+
 async def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
     assert await database.migrate(lambda connection: differences(connection, metadata)) == []
 

@@ -30,8 +30,10 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        moment: datetime = _EPOCH + value * _MICROSECOND if dialect.name == "sqlite" else value.astimezone(UTC)
-        return moment
+        if dialect.name == "sqlite":
+            return _EPOCH + int(value) * _MICROSECOND
+        moment: datetime = value  # asyncpg gives the first and the last moment without a zone
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def Json() -> JSON:
