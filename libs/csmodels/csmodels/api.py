@@ -173,12 +173,13 @@ class EventResult(Model):
 class EventsAnswer(Model):
     """The answer of POST /v1/events: how many, and each item's result in the order of the request.
 
-    Duplicates count as accepted.
+    Duplicates count as accepted. dropped counts the properties that were left out of events that were taken.
     """
 
     accepted: int
     waiting: int
     refused: int
+    dropped: int = 0
     items: list[EventResult]
 
     @classmethod

@@ -163,9 +163,14 @@ def _waiting(row: Any) -> WaitingEvent:
 
 def _texts(cursor: str) -> tuple[str, str]:
     match decode_cursor(cursor):
-        case (str(source), str(user)):
+        case (str(source), str(user)) if _is_text(source) and _is_text(user):
             return source, user
     raise _foreign_cursor()
+
+
+def _is_text(value: str) -> bool:
+    """Whether every database takes it: no NUL, no half of a character."""
+    return not any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _place(cursor: str) -> int:

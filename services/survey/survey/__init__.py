@@ -4,7 +4,8 @@ The map:
 
     topics in   cs.customer-events (group survey): person.erased, contact.merged, account.erased
     topics out  cs.customer-events: survey.answered, by the outbox
-    tables      surveys, invitations, responses, texts (the comments), and the plumbing
+    tables      surveys, invitations, people (ids that were merged or erased), responses, texts (the
+                comments), and the plumbing
 
     service     build: the composition root
     api         /v1/surveys, for programs

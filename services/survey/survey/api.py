@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, get_args
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from cskit.auth import PEOPLE, Principal
 from cskit.clock import Clock
@@ -17,7 +17,7 @@ from cskit.http import Cursor, Limit, WriteId, decode_cursor, encode_cursor, req
 from cskit.messages import UnitOfWorks
 from csmodels import api
 from csmodels.fields import Account, Code, Locale, Person, Role, SurveyKind, UtcTime
-from csmodels.ids import SurveyId
+from csmodels.ids import SurveyId, is_code
 from survey import store
 from survey.answers import text_ref
 from survey.domain.answering import Invitation, Survey
@@ -34,7 +34,18 @@ def _duration(value: object) -> object:
     raise ValueError("should be an ISO 8601 duration as text, such as P30D")
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(hours=1), le=timedelta(days=366))]
+def _whole_seconds(value: timedelta) -> timedelta:
+    if value.microseconds:
+        raise ValueError("should be whole seconds")
+    return value
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    AfterValidator(_whole_seconds),
+    Field(ge=timedelta(hours=1), le=timedelta(days=366)),
+]
 
 
 def _text(longest: int) -> Any:
@@ -166,15 +177,23 @@ def survey_routes(
         ids: WriteId,
         secret: Annotated[bytes, Depends(key)],
     ) -> api.Invitation:
-        """Ask a person: the link to send. The same Idempotency-Key for the same person gives the same link."""
+        """Ask a person: the link to send. The same Idempotency-Key for the same person gives the same link.
+
+        The id of somebody who was merged stands for whom they became; that of somebody erased is refused.
+        """
         now = world.now()
         async with units() as uow:
             survey = await _existing(uow.tx, survey_id)
+            person = (await store.ends_of(uow.tx, [body.person]))[body.person]
+            if person is None:
+                raise Invalid(
+                    "person_erased", "This person was erased: nobody can be asked under this id.", field="person"
+                )
             wanted = Invitation(
                 id=str(uuid4()),
                 survey=survey.id,
                 account=body.account,
-                person=body.person,
+                person=person,
                 locale=body.locale,
                 role=body.role,
                 expires_at=now + survey.expires_after,
@@ -249,7 +268,7 @@ def _response_body(found: store.Listed, with_comment: bool) -> ResponseBody:
 
 def _survey_cursor(cursor: str) -> str:
     match decode_cursor(cursor):
-        case (str(after),):
+        case (str(after),) if is_code(after):
             return after
         case _:
             raise _bad_cursor()
@@ -257,13 +276,13 @@ def _survey_cursor(cursor: str) -> str:
 
 def _response_cursor(cursor: str) -> tuple[datetime, str]:
     match decode_cursor(cursor):
-        case (str(at), str(response)):
+        case (str(at), str(response)) if is_code(response):
             try:
                 moment = datetime.fromisoformat(at)
-            except ValueError:
+                if moment.tzinfo is not None:
+                    return moment.astimezone(UTC), response
+            except (ValueError, OverflowError):
                 raise _bad_cursor() from None
-            if moment.tzinfo is not None:
-                return moment, response
     raise _bad_cursor()
 
 

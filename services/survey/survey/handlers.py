@@ -6,7 +6,7 @@ from cskit.log import Partition
 from cskit.messages import Message, UnitOfWork
 from csmodels.envelope import Event
 from survey import store
-from survey.domain.people import changes
+from survey.domain.people import changes, continued
 
 
 class Handlers:
@@ -17,7 +17,10 @@ class Handlers:
         found = changes([message.event for message in messages])
         await store.forget_accounts(uow.tx, found.accounts)
         await store.forget_people(uow.tx, found.erased)
-        await store.merge_people(uow.tx, found.merged)
+        ends = await store.ends_of(uow.tx, set(found.merged.values()))
+        erased, merged = continued(found.merged, ends)
+        await store.forget_people(uow.tx, erased)
+        await store.merge_people(uow.tx, merged)
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         """Nothing to load."""

@@ -1,7 +1,7 @@
 """All reading and writing of surveys, invitations, responses and comments.
 
-Who writes takes the invitation first, then the response, then the text, so that answers and erasures never wait for
-each other in a circle.
+Who writes takes the person first, then the invitation, then the response, then the text, so that invitations, answers
+and erasures never wait for each other in a circle.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +14,8 @@ from sqlalchemy import Row, case, delete, func, select, update
 from cskit.db import Tx
 from csmodels.ids import AccountId, PersonId
 from survey.domain.answering import Answer, Invitation, Response, Survey
-from survey.tables import invitations, responses, surveys, texts
+from survey.domain.people import chain
+from survey.tables import invitations, people, responses, surveys, texts
 
 T = TypeVar("T")
 _AT_ONCE: Final = 500  # values in one statement
@@ -88,6 +89,24 @@ async def invite(tx: Tx, invitation: Invitation, *, write_id: str, now: datetime
     (found,) = await tx.fetch(select(invitations.c.id).where(invitations.c.write_id == write_id))
     kept: str = found.id
     return kept
+
+
+async def ends_of(tx: Tx, persons: Collection[PersonId]) -> dict[PersonId, PersonId | None]:
+    """Whom each of these became in the end, themselves if nobody else; None for who was erased. Locked till the end."""
+    _meet(tx, persons)
+    found: dict[PersonId, Row[Any]] = {}
+    asked: set[PersonId] = set(persons)
+    while asked:
+        for some in _portions(sorted(asked)):
+            rows = await tx.fetch(
+                select(people).where(people.c.person.in_(some)).order_by(people.c.person).with_for_update()
+            )
+            found |= {row.person: row for row in rows}
+        asked = {row.became for row in found.values() if row.became is not None} - found.keys()
+    into = {person: row.became for person, row in found.items() if row.became is not None}
+    erased = {person for person, row in found.items() if row.erased}
+    ends = {person: chain(person, into)[-1] for person in persons}
+    return {person: None if end in erased else end for person, end in ends.items()}
 
 
 async def hold(tx: Tx, invitation_id: str) -> None:
@@ -186,21 +205,34 @@ async def forget_accounts(tx: Tx, accounts: Collection[AccountId]) -> None:
             await tx.execute(delete(table).where(table.c.account.in_(some)))
 
 
-async def forget_people(tx: Tx, people: Collection[PersonId]) -> None:
-    """Delete the invitations and comments of these people; their scores stay, and nobody can say whose they are."""
-    for some in _portions(sorted(people)):
+async def forget_people(tx: Tx, erased: Collection[PersonId]) -> None:
+    """Delete the invitations and comments of these people; their scores stay, and nobody can say whose they are.
+
+    That they were erased is kept, by the random id that nobody can resolve any more.
+    """
+    for some in _portions(sorted(erased)):
+        tx.upsert(people, [{"person": person, "became": None, "erased": True} for person in some])
         await tx.execute(delete(invitations).where(invitations.c.person.in_(some)))
         await tx.execute(update(responses).where(responses.c.person.in_(some)).values(person=None, invitation=None))
         await tx.execute(delete(texts).where(texts.c.person.in_(some)))
 
 
 async def merge_people(tx: Tx, merged: Mapping[PersonId, PersonId]) -> None:
-    """Re-point what belongs to the merged people to whom they became."""
+    """Re-point what belongs to the merged people to whom they became. Who was erased stays so."""
+    _meet(tx, merged)
     for some in _portions(sorted(merged)):
         became = {person: merged[person] for person in some}
+        theirs = people.c.person.in_(some) & people.c.erased.is_(False)
+        await tx.execute(update(people).where(theirs).values(became=case(became, value=people.c.person)))
         for table in (invitations, responses, texts):
             person = table.c.person
             await tx.execute(update(table).where(person.in_(some)).values(person=case(became, value=person)))
+
+
+def _meet(tx: Tx, persons: Collection[PersonId]) -> None:
+    """Give each of these people a row to lock, unless there is one."""
+    rows = [{"person": person, "became": None, "erased": False} for person in sorted(persons)]
+    tx.insert(people, rows, ignore=True)
 
 
 def _survey(row: Row[Any]) -> Survey:

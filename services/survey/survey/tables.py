@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
 from cskit.db import Instant, Json
 from cskit.db.plumbing import plumbing
@@ -33,6 +33,16 @@ invitations = Table(
     Column("role", String(16)),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
+)
+
+# Whose id is no longer theirs, so that nobody is asked under it: merged into another person, or erased; and who was
+# asked or merged into, so that an invitation, a merge and an erasure of one person come one after the other.
+people = Table(
+    "people",
+    metadata,
+    Column("person", String(36), primary_key=True),
+    Column("became", String(36)),
+    Column("erased", Boolean, nullable=False),
 )
 
 responses = Table(

@@ -174,7 +174,9 @@ async def test_a_key_without_the_scope_and_a_request_without_a_key_are_told_so(i
 
 
 @pytest.mark.parametrize("source", ["ingest", "scoring", "survey", "playbook", "console", "service", "operator"])
-@pytest.mark.parametrize(("path", "body"), [("/v1/events", usage("tick:2026-03-10T13:00:00Z:0")), ("/v1/batch", {"batch": []})])
+@pytest.mark.parametrize(
+    ("path", "body"), [("/v1/events", usage("tick:2026-03-10T13:00:00Z:0")), ("/v1/batch", {"batch": []})]
+)
 async def test_a_key_whose_source_is_a_name_of_ours_sends_no_events(
     ingest: Any, path: str, body: Any, source: str
 ) -> None:

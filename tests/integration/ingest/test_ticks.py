@@ -120,7 +120,11 @@ async def test_a_partition_that_takes_nothing_holds_up_its_own_time_only(ingest:
     await ticks.round()
 
     assert before == Counter([3])
-    assert [type_ for type_, _ in await of_partition(ingest, 3)] == ["clock.ticked", *["feed.stopped"] * 3, "clock.ticked"]
+    assert [type_ for type_, _ in await of_partition(ingest, 3)] == [
+        "clock.ticked",
+        *["feed.stopped"] * 3,
+        "clock.ticked",
+    ]
     assert await of_partition(ingest, 4) == []
 
 

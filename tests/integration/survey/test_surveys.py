@@ -151,10 +151,10 @@ async def test_an_invitation_needs_a_survey_that_exists_and_a_random_person_id(s
 
 
 @pytest.mark.parametrize("path", ["", "/responses", "/results"])
-async def test_an_id_that_no_database_takes_is_no_survey(stack: Stack, path: str) -> None:
+async def test_an_id_that_no_database_takes_is_refused(stack: Stack, path: str) -> None:
     answer = await stack.api.get(f"/v1/surveys/a%00b{path}")
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_survey")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_text")
 
 
 @pytest.mark.parametrize("field", ["account", "person", "locale", "role"])
@@ -165,7 +165,7 @@ async def test_an_invitation_with_what_no_database_takes_is_refused(stack: Stack
     nowhere = await stack.api.post("/v1/surveys/a%00b/invitations", json={"account": "acme", "person": PERSON})
 
     assert (answer.status_code, answer.json()["field"]) == (422, field)
-    assert nowhere.status_code == 404
+    assert nowhere.status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -41,3 +41,15 @@ async def test_json_is_taken_whatever_its_content_type(tmp_path: Path, kind: str
         answer = await client.post(path, content=b'{"text": "hello"}', headers=headers)
 
     assert (answer.status_code, answer.json()) == (200, {"text": "hello"})
+
+
+@pytest.mark.parametrize("path", ["/v1/notes/%00", "/v1/notes?x=a%00b"])
+async def test_an_address_with_a_nul_is_refused_before_anything_looks_at_it(tmp_path: Path, path: str) -> None:
+    wall = FrozenClock(datetime(2026, 1, 1, tzinfo=UTC))
+    keys, clocks = Keys(KeyFile(tmp_path / "keys.json", wall)), Clocks(wall, wall)
+    app = make_app("outer", [], keys=keys, clocks=clocks, ready=ready)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_text")

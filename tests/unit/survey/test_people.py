@@ -7,7 +7,7 @@ from csmodels.catalogue import CustomerEvent
 from csmodels.examples import message
 from csmodels.ids import PersonId
 from csmodels.internal import AccountErased, ContactMerged, PersonErased
-from survey.domain.people import changes
+from survey.domain.people import changes, continued
 
 PEOPLE = [PersonId(f"00000000-0000-4000-8000-00000000000{n}") for n in range(6)]
 A, B, C, D = PEOPLE[:4]
@@ -60,3 +60,10 @@ def test_nobody_is_both_erased_and_merged_or_merged_into_the_erased(
     assert found.erased.isdisjoint(found.merged)
     assert found.erased.isdisjoint(found.merged.values())
     assert all(person != into for person, into in found.merged.items())
+
+
+def test_a_merge_goes_on_to_where_its_end_went_before() -> None:
+    erased, merged_ = continued({A: B, C: D, B: A}, {B: C, D: None, A: B})
+
+    assert erased == {C}
+    assert merged_ == {A: C}  # B had become A already

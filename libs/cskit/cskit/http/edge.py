@@ -11,6 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cskit.auth import Principal
+from cskit.errors import Invalid
 from cskit.http.access import PRINCIPAL
 from cskit.http.problems import REQUEST_ID, problem_response, unexpected
 from cskit.observability import HTTP_REQUESTS, HTTP_SECONDS, bind_traceparent, get_logger
@@ -20,6 +21,10 @@ _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 log = get_logger()
+
+
+# PostgreSQL takes no NUL, not even to look for it: refused once, for all routes
+_NUL: Final = Invalid("invalid_text", "The address holds a NUL character (%00). Take it out.")
 
 
 class Edge:
@@ -51,6 +56,9 @@ class Edge:
             structlog.contextvars.bound_contextvars(request_id=request_id),
         ):
             try:
+                if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+                    await problem_response(_NUL, scope)(scope, receive, answer)
+                    return
                 await self._app(scope, receive, answer)
             except Exception:
                 log.exception("http.failed", service=self._service, method=scope["method"], route=_template(scope))

@@ -10,6 +10,7 @@ from csmodels.errors import InvalidEvent
 from csmodels.ids import AccountId, EventId
 
 MAX_USER_ID: Final = 256
+ANONYMOUS: Final = "anon:"  # in front of an anonymousId, where a user id is wanted
 ACCOUNT_RULE: Final = (
     'is refused: an account id has 1 to 128 characters, no "@", no control character and no "!" in front.'
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from csmodels.ids import AccountId, EventId, PersonId
-from ingest.domain.drafts import Draft
+from ingest.domain.drafts import ANONYMOUS, Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Plan:
 
     placed: Sequence[Placed] = ()
     known: Mapping[str, Known] = field(default_factory=dict)
-    links: set[PersonId] = field(default_factory=set)
+    changed: set[PersonId] = field(default_factory=set)
     memberships: set[tuple[PersonId, AccountId]] = field(default_factory=set)
     aliases: dict[str, PersonId] = field(default_factory=dict)
     steps: list[Merge | Release] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether the directory has to be written: not for events of people who are known where they happen."""
-        told = self.links or self.memberships or self.aliases or self.steps or self.people
+        told = self.changed or self.memberships or self.aliases or self.steps or self.people
         return bool(told) or any(one.draft.type is not None and one.account is None for one in self.placed)
 
 
@@ -98,7 +98,9 @@ def others_of(drafts: Iterable[Draft]) -> set[str]:
 
 
 def resolve(
-    drafts: Sequence[Draft], known: Mapping[str, Known], settled: Mapping[EventId, AccountId | None] = MappingProxyType({})
+    drafts: Sequence[Draft],
+    known: Mapping[str, Known],
+    settled: Mapping[EventId, AccountId | None] = MappingProxyType({}),
 ) -> Plan:
     """Place each draft. An account becomes known for the drafts after it, and for those before it that would wait.
 
@@ -161,17 +163,24 @@ class _Resolver:
         newer = one.linked_at is None or one.linked_at <= draft.time
         if one.account == draft.account or not (one.account is None or (draft.moves and newer)):
             return
-        self._plan.links.add(person)
+        self._plan.changed.add(person)
         self._people[person] = replace(one, account=draft.account, linked_at=draft.time, previous=one.account)
         if one.account is None:
             self._release(person, draft.account)
         else:
             self._regroup(person, draft)
 
+    def _name(self, person: PersonId, *, nameless: bool) -> None:
+        """The person goes by one more key; by a user id among them they are named."""
+        one = self._people[person]
+        if one.nameless and not nameless:
+            self._plan.changed.add(person)
+            self._people[person] = replace(one, nameless=False)
+
     def _regroup(self, person: PersonId, draft: Draft) -> None:
         """What this request says of the person is to be settled: the same words would come to something else later."""
         self._regrouped.add(person)
-        self._plan.links.add(person)
+        self._plan.changed.add(person)
         self._people[person] = replace(self._people[person], regrouped_at=draft.received)
 
     def _release(self, person: PersonId, account: AccountId) -> None:
@@ -192,6 +201,7 @@ class _Resolver:
         gone = self._person_of.get(key)
         if gone is None:
             self._plan.aliases[key] = self._person_of[key] = person
+            self._name(person, nameless=key.startswith(ANONYMOUS))
             return
         other = self._people[gone]
         if gone == person or not (draft.absorbs_named or other.nameless):
@@ -204,7 +214,8 @@ class _Resolver:
         said = self._plan.people.pop(gone, [])
         if said:
             self._plan.people.setdefault(person, [])[:0] = said
-        self._plan.links.discard(gone)
+        self._plan.changed.discard(gone)
+        self._name(person, nameless=other.nameless)
         one = self._people[person]
         if one.account is not None:
             self._release(person, one.account)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from csmodels.catalogue import parse_data
 from csmodels.errors import INVALID_FIELD, MISSING_FIELD, NOT_AN_OBJECT, UNKNOWN_TYPE, InvalidEvent
 from csmodels.ids import AccountId, is_account_id, wire_event_id
-from ingest.domain.drafts import ACCOUNT_RULE, MAX_USER_ID, Arrival, Draft, Refusal, refused
+from ingest.domain.drafts import ACCOUNT_RULE, ANONYMOUS, MAX_USER_ID, Arrival, Draft, Refusal, refused
 from ingest.domain.people import contact_fields, directory_fields
 from ingest.domain.properties import travelling, valid_fields
 from ingest.domain.times import client_time, corrected, settle
@@ -36,7 +36,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def anonymous(anonymous_id: str) -> str:
     """The key under which someone is kept who is known by an anonymousId only."""
-    return f"anon:{anonymous_id}"
+    return ANONYMOUS + anonymous_id
 
 
 def draft(item: object, raw: bytes, index: int, arrival: Arrival) -> Draft | Refusal:

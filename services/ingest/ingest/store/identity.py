@@ -17,7 +17,7 @@ from cskit.messages import UnitOfWork
 from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
 from csmodels.ids import AccountId, EventId, PersonId
-from ingest.domain.drafts import Draft
+from ingest.domain.drafts import ANONYMOUS, Draft
 from ingest.domain.identity import Known, Plan, Release
 from ingest.domain.times import is_old_news
 from ingest.settings import REPEATS_SAFE_FOR
@@ -58,7 +58,7 @@ async def ensure(
     made = sorted((row.person_id, row.user_id) for row in rows if fresh[row.user_id] == row.person_id)
     uow.insert(
         PEOPLE,
-        [{"person_id": person, "nameless": user.startswith("anon:"), "created_at": now} for person, user in made],
+        [{"person_id": person, "nameless": user.startswith(ANONYMOUS), "created_at": now} for person, user in made],
         ignore=True,
     )
     return await _load(uow.tx, source, sorted({*users, *others}), lock=True)
@@ -115,8 +115,9 @@ async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: da
         return changed.setdefault(person, dict(loaded.people[person]))
 
     for one in plan.known.values():
-        if one.person in plan.links:
+        if one.person in plan.changed:
             row_of(one.person).update(
+                nameless=one.nameless,
                 account=one.account,
                 linked_at=one.linked_at,
                 previous_account=one.previous,

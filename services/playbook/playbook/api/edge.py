@@ -1,11 +1,10 @@
 """What the endpoints share: their means, who acts, and pages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from cskit.auth import Principal
@@ -93,17 +92,6 @@ def name_after(cursor: str | None) -> str | None:
         case (str(id_),) if not UNFIT.search(id_):
             return id_
     raise _foreign()
-
-
-async def _no_nul(request: Request) -> None:
-    places: Sequence[Mapping[str, str]] = (request.path_params, request.query_params)
-    for place in places:
-        for name, value in place.items():
-            if "\x00" in value:
-                raise Invalid("invalid_text", f"“{name}” holds a NUL character; take it out.", field=name)
-
-
-NO_NUL: Final = Depends(_no_nul)  # of a router: PostgreSQL takes no NUL, not even to look for it
 
 
 def check_text(field: str, text: str | None, longest: int) -> None:

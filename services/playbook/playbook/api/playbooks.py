@@ -10,7 +10,7 @@ from cskit.errors import JSON, Conflict, Invalid, NotFound
 from cskit.http import Cursor, Limit, WriteId, encode_cursor, requires
 from csmodels.api import Model, Page
 from csmodels.fields import Account, UtcTime
-from playbook.api.edge import NO_NUL, Body, Edge, actor_of, after_of, name_after, page_of
+from playbook.api.edge import Body, Edge, actor_of, after_of, name_after, page_of
 from playbook.definitions import definition_of
 from playbook.domain.document import InvalidDocument
 from playbook.domain.run import BY_HAND, Cause, Run, run_id
@@ -79,7 +79,7 @@ class RunAnswer(Model):
 
 def routes(edge: Edge) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(tags=["playbooks"], dependencies=[NO_NUL])
+    router = APIRouter(tags=["playbooks"])
     reader = Annotated[Principal, requires("read")]
     writer = Annotated[Principal, requires("write")]
     editor = Annotated[Principal, requires("configure")]

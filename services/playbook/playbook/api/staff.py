@@ -11,7 +11,7 @@ from cskit.http import Cursor, Limit, WriteId, encode_cursor, requires
 from csmodels.api import Model, Page, Staff
 from csmodels.fields import UtcTime
 from csmodels.ids import StaffId, is_wire_id
-from playbook.api.edge import NO_NUL, Edge, after_of, check_text, name_after, page_of
+from playbook.api.edge import Edge, after_of, check_text, name_after, page_of
 from playbook.domain.calendar import has_calendar
 from playbook.store import people, records
 from playbook.store.people import Member
@@ -33,7 +33,7 @@ class AuditEntry(Model):
 
 def routes(edge: Edge) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(tags=["staff"], dependencies=[NO_NUL])
+    router = APIRouter(tags=["staff"])
     reader = Annotated[Principal, requires("read")]
     editor = Annotated[Principal, requires("configure")]
     operator = Annotated[Principal, requires("operate")]

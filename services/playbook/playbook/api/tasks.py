@@ -15,7 +15,7 @@ from csmodels import api as wire
 from csmodels.api import Page, TaskCompletion
 from csmodels.fields import Code, Staff, TaskStatus, UtcTime
 from csmodels.ids import TaskId
-from playbook.api.edge import NO_NUL, Body, Edge, actor_of, after_of, check_text, page_of
+from playbook.api.edge import Body, Edge, actor_of, after_of, check_text, page_of
 from playbook.domain.task import Done, Event, Moved, Reassigned, Reopened, Snoozed, Status, Task
 from playbook.ledger import Ledger
 from playbook.store import lists, records
@@ -35,7 +35,7 @@ class TaskPatch(Body):
 
 def routes(edge: Edge) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(prefix="/v1/tasks", tags=["tasks"], dependencies=[NO_NUL])
+    router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
     reader = Annotated[Principal, requires("read")]
     writer = Annotated[Principal, requires("write")]
 
@@ -69,9 +69,10 @@ def routes(edge: Edge) -> APIRouter:
             before = await _found(uow.tx, task)
             ledger = await _locked(edge, uow, before)
             if not await edge.repeated(uow, ids):
-                await _change(ledger, before, _events(before, body, edge))
+                _change(ledger, before, _events(before, body, edge))
                 details = body.model_dump(mode="json", exclude_unset=True)
                 edge.record(uow, ids, principal, "task.changed", task, **details)
+            await ledger.save()
         return await _shown(edge, task)
 
     @router.post("/{task}/complete")
@@ -83,11 +84,12 @@ def routes(edge: Edge) -> APIRouter:
             ledger = await _locked(edge, uow, before)
             same = before.status is Status.COMPLETED and before.outcome == body.outcome
             if not same and not await edge.repeated(uow, ids):
-                await _change(ledger, before, [Done(body.outcome)])
+                _change(ledger, before, [Done(body.outcome)])
                 if body.note is not None:
                     now = edge.world.now()
                     records.note(uow.tx, before.id, before.account, actor_of(principal), body.note, now)
                 edge.record(uow, ids, principal, "task.completed", task, outcome=body.outcome)
+            await ledger.save()
         return await _shown(edge, task)
 
     return router
@@ -126,11 +128,10 @@ async def _locked(edge: Edge, uow: UnitOfWork, task: Task) -> Ledger:
     return await Ledger.opened(uow, edge.means, catalogue, {task.account}, edge.world.now())
 
 
-async def _change(ledger: Ledger, task: Task, events: Sequence[Event]) -> None:
+def _change(ledger: Ledger, task: Task, events: Sequence[Event]) -> None:
     for event in events:
         if ledger.change_task(TaskId(task.id), event) is None:
             raise Conflict("task_closed", f"The task is {task.status.value}; only an open or snoozed one can change.")
-    await ledger.save()
 
 
 async def _found(tx: Tx, id_: str) -> Task:

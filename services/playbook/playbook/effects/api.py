@@ -17,7 +17,7 @@ from cskit.http.writes import WriteIds
 from cskit.messages import UnitOfWork, UnitOfWorks
 from csmodels.api import Model, Page
 from csmodels.fields import Staff, UtcTime
-from playbook.api.edge import NO_NUL, Body, actor_of, after_of, name_after, page_of, repeated
+from playbook.api.edge import Body, actor_of, after_of, name_after, page_of, repeated
 from playbook.effects import address
 from playbook.effects.endpoint import (
     TEST,
@@ -142,7 +142,7 @@ class TestAnswer(Model):
 
 def routes(means: Means) -> APIRouter:
     """The endpoints."""
-    router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"], dependencies=[NO_NUL])
+    router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhooks"])
     reader = Annotated[Principal, requires("read")]
     editor = Annotated[Principal, requires("configure")]
 
@@ -233,7 +233,7 @@ def routes(means: Means) -> APIRouter:
 
 def delivery_routes(means: Means) -> APIRouter:
     """What became of webhooks."""
-    router = APIRouter(prefix="/v1/webhook-endpoints/{id}/deliveries", tags=["webhooks"], dependencies=[NO_NUL])
+    router = APIRouter(prefix="/v1/webhook-endpoints/{id}/deliveries", tags=["webhooks"])
     operator = Annotated[Principal, requires("operate")]
 
     @router.get("")

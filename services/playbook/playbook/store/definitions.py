@@ -51,9 +51,13 @@ async def documents(tx: Tx, wanted: Collection[tuple[str, int]]) -> dict[tuple[s
 
 
 async def versions(tx: Tx, playbook: str, *, lock: bool = False) -> Sequence[Version]:
-    """The versions of a playbook, the newest first; `lock` for a caller that changes them."""
-    statement = select(definitions).where(definitions.c.id == playbook).order_by(definitions.c.version.desc())
-    return [_version(row) for row in await tx.fetch(statement.with_for_update() if lock else statement)]
+    """The versions of a playbook, the newest first; `lock` for a caller that changes them.
+
+    Locked from the first version on, which all have in common: whoever waits there holds nothing else yet.
+    """
+    statement = select(definitions).where(definitions.c.id == playbook).order_by(definitions.c.version)
+    rows = await tx.fetch(statement.with_for_update() if lock else statement)
+    return [_version(row) for row in reversed(rows)]
 
 
 async def current(tx: Tx, after: str | None, limit: int) -> Sequence[Version]:

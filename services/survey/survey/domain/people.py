@@ -1,6 +1,6 @@
 """What a batch of erasures and merges means in the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from csmodels.envelope import Event
@@ -34,17 +34,29 @@ def changes(events: Sequence[Event]) -> Changes:
                 pass
     merged: dict[PersonId, PersonId] = {}
     for person in into:
-        chain = _chain(person, into)
-        if erased.isdisjoint(chain):
-            merged[person] = chain[-1]
+        became = chain(person, into)
+        if erased.isdisjoint(became):
+            merged[person] = became[-1]
         else:
-            erased.update(chain[: max(chain.index(one) for one in chain if one in erased)])
+            erased.update(became[: max(became.index(one) for one in became if one in erased)])
     return Changes(frozenset(accounts), frozenset(erased), {a: b for a, b in merged.items() if a != b})
 
 
-def _chain(person: PersonId, into: dict[PersonId, PersonId]) -> list[PersonId]:
+def continued(
+    merged: Mapping[PersonId, PersonId], ends: Mapping[PersonId, PersonId | None]
+) -> tuple[set[PersonId], dict[PersonId, PersonId]]:
+    """The merged people who go with an end that was erased before, and whom the others become in the end.
+
+    ends holds, for each of those they become, whom that one became before; None if erased.
+    """
+    erased = {person for person, into in merged.items() if ends[into] is None}
+    final = {person: end for person, into in merged.items() if (end := ends[into]) is not None and end != person}
+    return erased, final
+
+
+def chain(person: PersonId, into: Mapping[PersonId, PersonId]) -> list[PersonId]:
     """From a person to whom they became in the end; a circle is left where it closes."""
-    chain = [person]
-    while (following := into.get(chain[-1])) is not None and following not in chain:
-        chain.append(following)
-    return chain
+    found = [person]
+    while (following := into.get(found[-1])) is not None and following not in found:
+        found.append(following)
+    return found

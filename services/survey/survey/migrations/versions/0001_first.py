@@ -36,6 +36,12 @@ def upgrade() -> None:
     op.create_index("ix_invitations_account", "invitations", ["account"])
     op.create_index("ix_invitations_person", "invitations", ["person"])
     op.create_table(
+        "people",
+        sa.Column("person", sa.String(36), primary_key=True),
+        sa.Column("became", sa.String(36)),
+        sa.Column("erased", sa.Boolean, nullable=False),
+    )
+    op.create_table(
         "responses",
         sa.Column("id", sa.String(36), primary_key=True),
         sa.Column("survey", sa.String(64), nullable=False),
