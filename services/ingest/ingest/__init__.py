@@ -4,8 +4,9 @@ Topics in: none. Topics out: cs.customer-events: clients' events straight to the
 merges, feed records and the hourly ticks by the outbox.
 
 Tables: users and people (who a client's user id is, and in which account), memberships (which accounts know a person),
-settled (where the events of requests with a move went), waiting (events of people whose account is not known yet), texts, hours (the next tick of each partition), feeds (those
-that stopped), and the plumbing that every service has. deployment keeps the key of the hashed event ids.
+settled (where the events of requests with a move or a merge went), waiting (events of people whose account is not known
+yet), texts, hours (the next tick of each partition), feeds (those that stopped), and the plumbing that every service
+has. deployment keeps the key of the hashed event ids.
 
     service    build(platform): the composition root
     api        routes for people: texts, people, quarantine
