@@ -116,6 +116,8 @@ class AccountSummary(Model):
     last_contact_at: UtcTime | None = None
     change: float | None = None
     scored_at: UtcTime | None = None
+    contributions: list[Contribution] = Field(default_factory=list)
+    adjustments: list[Adjustment] = Field(default_factory=list)
 
 
 class HistoryRow(Model):
@@ -136,6 +138,86 @@ class HistoryRow(Model):
     adjustments: list[Adjustment]
     scorecard: str
     view: Literal["known", "corrected"] = "known"
+
+
+class ExplainedMoment(Model):
+    """One end of an explanation: the score as recorded (known), or as today's facts give it where none was."""
+
+    at: UtcTime
+    score: Score
+    band: Band
+    stage: Stage
+    version: int | None
+    scorecard: str
+    view: Literal["known", "corrected"]
+
+
+class MeasureChange(Model):
+    """A measure's contribution then and now; data + configuration = after - before.
+
+    data = mean weight * change of points, and what came or went of the other measures' weights; configuration: the
+    weights of another scorecard.
+    """
+
+    measure: str
+    before: float
+    after: float
+    data: float
+    configuration: float
+
+
+class AdjustmentChange(Model):
+    """How an override, a cap or the clamp moved the score between two moments."""
+
+    kind: AdjustmentKind
+    reason: str
+    change: float
+
+
+class Explanation(Model):
+    """GET …/explanation: why the score changed. data + configuration + override equals change within 1e-9.
+
+    Caps and the clamp follow from the facts and count as data. events are the newest ids, `more` how many came before.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    account: str
+    first: Annotated[ExplainedMoment, Field(alias="from")]
+    last: Annotated[ExplainedMoment, Field(alias="to")]
+    change: float
+    data: float
+    configuration: float
+    override: float
+    measures: list[MeasureChange]
+    adjustments: list[AdjustmentChange]
+    events: list[str]
+    more: int
+
+
+TimelineKind = Literal[
+    "health", "ticket", "contract", "invoice", "touch", "note", "voice", "milestone", "answer", "owner", "override",
+    "override_ended", "contact",
+]  # fmt: skip
+
+
+class TimelineEntry(Model):
+    """Something that befell an account. data depends on the kind and holds codes, numbers and ids, never words.
+
+    health {version, score, band, previous_score, previous_band, backfill} · ticket {ticket, status, severity, channel,
+    topic, csat, text_ref} · contract {contract, status, plan, mrr, currency, seats, starts_on, ends_on, reason} ·
+    invoice {invoice, amount, currency, due_on, paid_at} · touch {kind, direction, person, outcome, text_ref} ·
+    note {author, text_ref} · voice {sentiment, role, person, channel, text_ref} · milestone {milestone} ·
+    answer {response, revision, survey, kind, score, role, person, reason, text_ref} · owner {from, to, text_ref} ·
+    override {override, points, expires_at, author, text_ref} · override_ended {override} ·
+    contact {person, role, left}. A ticket, a contract, an invoice or a contact has an entry per change; data is what it
+    was from then on.
+    """
+
+    id: str
+    at: UtcTime
+    kind: TimelineKind
+    data: dict[str, Any]
 
 
 class EventItem(Model):

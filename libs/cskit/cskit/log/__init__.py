@@ -9,6 +9,7 @@ from cskit.log.base import (
     NewRecord,
     OffsetOutOfRange,
     Partition,
+    Reader,
     Record,
     TopicMismatch,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "NewRecord",
     "OffsetOutOfRange",
     "Partition",
+    "Reader",
     "Record",
     "TopicMismatch",
 ]

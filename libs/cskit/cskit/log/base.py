@@ -91,6 +91,19 @@ class Consumer(Protocol):
         """Leave the group at once (no session time-out for the others). Safe to call twice."""
 
 
+class Reader(Protocol):
+    """Reads one topic without a group: nobody shares with it, and nothing is remembered of it."""
+
+    async def poll(self, *, max_records: int, timeout: float) -> Sequence[Record]:
+        """The next records, in offset order within each partition; empty after `timeout` seconds without any.
+
+        Raises OffsetOutOfRange where the log does not hold what comes next, or LogError when it cannot read on.
+        """
+
+    async def stop(self) -> None:
+        """Read no more. Safe to call twice."""
+
+
 class Log(Protocol):
     """An append-only log of topics with partitions."""
 
@@ -118,6 +131,9 @@ class Log(Protocol):
 
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
         """A new member of `group`, not yet started."""
+
+    async def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
+        """Read every partition of a topic, each from the offset given for it. Raises LogError."""
 
     async def close(self) -> None:
         """Send what was accepted, then disconnect. Safe to call twice."""

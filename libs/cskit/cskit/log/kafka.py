@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from cskit.log.base import Consumer, NewRecord
+from cskit.log.base import Consumer, NewRecord, Reader
 from cskit.log.kafka_appender import Appender
 from cskit.log.kafka_connection import KafkaSecurity, KafkaTopics, client_options
 from cskit.log.kafka_consumer import KafkaConsumer
+from cskit.log.kafka_reader import KafkaReader
 
 __all__ = ["KafkaLog", "KafkaSecurity"]
 
@@ -49,6 +50,11 @@ class KafkaLog:
 
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
         return KafkaConsumer(group, topics, self._options, self._session_timeout_ms, self._topic_ids)
+
+    async def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
+        reader = KafkaReader(topic, offsets, self._options)
+        await reader.start()
+        return reader
 
     async def delete_topic(self, topic: str) -> None:
         """Delete a topic with all its records and wait until it is gone. For tests."""

@@ -29,6 +29,16 @@ _FETCH_WAIT_MS: Final = 100
 _APPEND_TIME: Final = 1
 _NEVER_MS: Final = 2**31 - 1
 
+READING: Final[Mapping[str, Any]] = {  # whatever reads: from where it is told, all that is there, and no other place
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",
+    "isolation_level": "read_uncommitted",
+    "check_crcs": True,
+    "fetch_max_wait_ms": _FETCH_WAIT_MS,
+    "max_partition_fetch_bytes": TOPIC_BYTES,
+    "fetch_max_bytes": 6 * TOPIC_BYTES,
+}
+
 
 class KafkaConsumer(ConsumerRebalanceListener):
     """See base.Consumer. `topic_ids` tells the ids of those topics that exist."""
@@ -70,13 +80,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
         self._kafka = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
             **options,
             group_id=self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_uncommitted",
-            check_crcs=True,
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
-            max_partition_fetch_bytes=TOPIC_BYTES,
-            fetch_max_bytes=6 * TOPIC_BYTES,
+            **READING,
             session_timeout_ms=self._session_timeout_ms,
             heartbeat_interval_ms=min(1_000, self._session_timeout_ms // 4),  # how soon a member hears of a rebalance
             max_poll_interval_ms=_NEVER_MS,  # aiokafka would not rejoin after a pause (#847); the runner has a watchdog
@@ -130,7 +134,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
             self._watching.cancel()
             await asyncio.wait((self._watching,))
         if self._kafka is not None:
-            await _leave(self._kafka, self._group)
+            await leave(self._kafka, self._group)
 
     # What aiokafka's coordinator calls, in its own task.
 
@@ -209,7 +213,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
                 text = f"topic {partition.topic} carries its writers' time: set message.timestamp.type=LogAppendTime"
                 raise self._fail(LogError(f"group {self._group}: {text}"))
         return {
-            Partition(*p): [_record(each) for each in records] for p, records in fetched.items() if p in self._readable
+            Partition(*p): [record_of(each) for each in records] for p, records in fetched.items() if p in self._readable
         }
 
     async def _watch(self, first: Mapping[str, UUID]) -> None:
@@ -253,7 +257,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
             self._waiting.reschedule(asyncio.get_running_loop().time())
 
 
-async def _leave(kafka: Any, group: str) -> None:
+async def leave(kafka: Any, group: str) -> None:
     """Leave the group and disconnect, within _LEAVE seconds.
 
     In a task of its own: where a fetch has just failed, aiokafka's `stop` raises the CancelledError of that fetch and
@@ -277,7 +281,7 @@ def _kafka(partition: Partition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.number)
 
 
-def _record(r: Any) -> Record:
-    """Kafka allows a header without a value; here it is an empty one."""
+def record_of(r: Any) -> Record:
+    """aiokafka's record as ours. Kafka allows a header without a value; here it is an empty one."""
     headers = tuple((name, value or b"") for name, value in r.headers)
     return Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, headers)

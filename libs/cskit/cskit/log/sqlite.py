@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 from uuid import UUID
+from weakref import WeakSet
 
 from cskit.log.base import LogError, MessageTooLarge, NewRecord, Partition, Record
 from cskit.log.sqlite_file import Appended, LogReader, LogWriter, Range, Row, Topic, encode_headers
-from cskit.log.sqlite_group import Group, SqliteConsumer
+from cskit.log.sqlite_group import Group, SqliteConsumer, SqliteReader
 from csmodels.topics import MAX_MESSAGE_BYTES
 
 MAX_COMMIT_BYTES: Final = 16_000_000  # a commit takes no further call beyond this
@@ -42,6 +43,7 @@ class SqliteLog:
         self._now_ms = now_ms
         self._topics: dict[str, Topic] = {}
         self._groups: dict[str, Group] = {}
+        self._readers: WeakSet[Group] = WeakSet()
         self._waiting: list[_Call] = []
         self._more = asyncio.Event()
         self._open = False
@@ -95,6 +97,14 @@ class SqliteLog:
     def consumer(self, group: str, topics: Sequence[str]) -> SqliteConsumer:
         """A new member of `group`, not yet started."""
         return SqliteConsumer(self, self._groups.setdefault(group, Group()), topics)
+
+    async def reader(self, topic: str, offsets: Mapping[int, int]) -> SqliteReader:
+        """As the contract says; LogError for an unknown topic."""
+        alone = Group()
+        self._readers.add(alone)
+        reader = SqliteReader(SqliteConsumer(self, alone, [topic]), offsets)
+        await reader.start()
+        return reader
 
     async def delete_topic(self, name: str) -> None:
         """Remove a topic and its records for good. Its consumers' polls raise, also once it is made anew."""
@@ -200,7 +210,7 @@ class SqliteLog:
         self._wake()
 
     def _wake(self) -> None:
-        for group in self._groups.values():
+        for group in (*self._groups.values(), *self._readers):
             group.wake()
 
     def _check_open(self) -> None:

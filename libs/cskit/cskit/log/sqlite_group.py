@@ -192,3 +192,31 @@ class SqliteConsumer:
             if position < end:
                 ranges.append(Range(topic.no, partition, position, end))
         return ranges
+
+
+class SqliteReader:
+    """The Reader of the embedded log: the only member of a group that nobody else knows."""
+
+    def __init__(self, consumer: SqliteConsumer, offsets: Mapping[int, int]) -> None:
+        self._consumer = consumer
+        self._offsets = offsets
+
+    async def start(self) -> None:
+        """Begin to read; LogError for an unknown topic."""
+        await self._consumer.start(self)
+
+    async def poll(self, *, max_records: int, timeout: float) -> Sequence[Record]:
+        """As the contract says."""
+        found = await self._consumer.poll(max_records=max_records, timeout=timeout)
+        return [record for records in found.values() for record in records]
+
+    async def stop(self) -> None:
+        """As the contract says."""
+        await self._consumer.stop()
+
+    async def on_assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
+        """Every partition from where the reader was told."""
+        return {partition: self._offsets[partition.number] for partition in partitions}
+
+    async def on_revoked(self, partitions: frozenset[Partition]) -> None:
+        """Does not happen: nobody shares with it."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from cskit.log import Consumer, Listener, Log, NewRecord, Partition, Record
+from cskit.log import Consumer, Listener, Log, NewRecord, Partition, Reader, Record
 
 
 class PrefixedLog:
@@ -35,8 +35,24 @@ class PrefixedLog:
         inner = self._log.consumer(self._prefix + group, [self._prefix + topic for topic in topics])
         return _PrefixedConsumer(inner, self._prefix)
 
+    async def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
+        return _PrefixedReader(await self._log.reader(self._prefix + topic, offsets), topic)
+
     async def close(self) -> None:
         await self._log.close()
+
+
+class _PrefixedReader:
+    def __init__(self, reader: Reader, topic: str) -> None:
+        self._reader = reader
+        self._topic = topic
+
+    async def poll(self, *, max_records: int, timeout: float) -> Sequence[Record]:
+        polled = await self._reader.poll(max_records=max_records, timeout=timeout)
+        return [record._replace(topic=self._topic) for record in polled]
+
+    async def stop(self) -> None:
+        await self._reader.stop()
 
 
 class _PrefixedConsumer:
