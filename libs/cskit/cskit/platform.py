@@ -52,6 +52,7 @@ class Platform:
         self.clocks = clocks
         self.keys = keys
         self.hooks = hooks
+        self.closing = asyncio.Event()  # set when answers that have no end are to end, so that the server can
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._databases: dict[str, Database] = {}
         self._relays: dict[int, Relay] = {}

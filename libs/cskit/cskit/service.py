@@ -30,7 +30,7 @@ class Service:
     name: str
     routers: Sequence[APIRouter]
     workers: Sequence[Worker]
-    database: Database
+    database: Database | None  # None for one that owns nothing
     ready: Callable[[], Awaitable[Mapping[str, str]]]
     body_limits: Mapping[str, int] = field(default_factory=dict)  # path -> bytes, where 1 MB is not right
     # awaited once, when the schema is there and before anything is served; raises what must keep it from starting

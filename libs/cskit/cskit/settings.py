@@ -69,7 +69,6 @@ class Settings(BaseSettings):
     scoring_database_url: SecretStr | None = Field(None, description="PostgreSQL of scoring alone")
     playbook_database_url: SecretStr | None = Field(None, description="PostgreSQL of playbook alone")
     survey_database_url: SecretStr | None = Field(None, description="PostgreSQL of survey alone")
-    console_database_url: SecretStr | None = Field(None, description="PostgreSQL of console alone")
     keys: Path | None = Field(None, description="File of API keys; when embedded, keys.json in the data folder")
     public_url: WebUrl = Field("http://127.0.0.1:8000", description="Where people and links reach this installation")
     time_zone: Zone = Field("UTC", description="Zone of the portfolio's days; fixed at the first start")

@@ -15,7 +15,7 @@ from allinone.commands import doctor as doctors
 from allinone.commands import keys as key_commands
 from allinone.commands.calls import Refused, Unreachable
 from allinone.commands.output import complain, say, show, show_json
-from allinone.composition import SERVICES, known_service
+from allinone.composition import SERVED, SERVICES, known_service
 from allinone.data_folder import FolderInUse, FolderUnusable
 from allinone.databases import opening_database
 from allinone.serve import serve_embedded, serve_one
@@ -78,7 +78,7 @@ def serve(
         check_serves_all(settings)
         _run(serve_embedded(settings, _hooks(), host, port))
         return
-    known_service(service)
+    known_service(service, SERVED)
     check_serves_one(settings, service)
     _run(serve_one(settings, _hooks(), service, host, port))
 

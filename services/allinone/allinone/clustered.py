@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from allinone.composition import build, service_app, started
+from allinone.composition import SERVICES, build, service_app, started
 from allinone.databases import opening_database
 from allinone.server import bound_socket, serving
 from cskit.platform import open_platform
@@ -19,16 +19,20 @@ async def service_replica(
     listener = bound_socket(host, port)
     platform = open_platform(settings, hooks=hooks)
     try:
-        with opening_database(service_name):
-            await platform.prepare(service_name)
-        await platform.start()
+        if service_name in SERVICES:
+            with opening_database(service_name):
+                await platform.prepare(service_name)
+            await platform.start()
         service = build(service_name, platform)
         async with started([service]):
             stop = asyncio.Event()
             workers = asyncio.create_task(platform.run([service], stop), name="workers")
             try:
                 async with serving(service_app(service, platform), listener):
-                    yield workers
+                    try:
+                        yield workers
+                    finally:
+                        platform.closing.set()
             finally:
                 stop.set()
                 await asyncio.wait((workers,))

@@ -13,7 +13,9 @@ from cskit.http import BodyLimits, make_app
 from cskit.platform import Platform
 from cskit.service import Service
 
-SERVICES: Final = ("ingest", "scoring", "playbook", "survey")
+SERVICES: Final = ("ingest", "scoring", "playbook", "survey")  # each with a database of its own
+CONSOLE: Final = "console"  # owns nothing; its pages come last, after the paths of the others
+SERVED: Final = (*SERVICES, CONSOLE)
 
 
 def build(name: str, platform: Platform) -> Service:
@@ -30,10 +32,10 @@ def plumbing_of(name: str) -> Plumbing:
     return tables
 
 
-def known_service(name: str) -> str:
-    """The name, if there is such a service. Raises Invalid."""
-    if name not in SERVICES:
-        raise Invalid("unknown_service", f"There is no service “{name}”. There are: {', '.join(SERVICES)}.")
+def known_service(name: str, among: Sequence[str] = SERVICES) -> str:
+    """The name, if there is such a service among those with a database, or those given. Raises Invalid."""
+    if name not in among:
+        raise Invalid("unknown_service", f"There is no service “{name}”. There are: {', '.join(among)}.")
     return name
 
 

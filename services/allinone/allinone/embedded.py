@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from allinone.composition import SERVICES, build, combined_app, started
+from allinone.composition import SERVED, SERVICES, build, combined_app, started
 from allinone.data_folder import RunningServer, announced, locked
 from allinone.server import bound_socket, serving
 from cskit.auth import KeyFile, Keys, new_key
@@ -54,15 +54,18 @@ async def embedded_server(
             await platform.start()
             for name in SERVICES:
                 await platform.prepare(name)
-            services = {name: build(name, platform) for name in SERVICES}
+            services = {name: build(name, platform) for name in SERVED}
             async with started(services.values()):
                 stop = asyncio.Event()
                 workers = asyncio.create_task(platform.run(list(services.values()), stop), name="workers")
                 here = RunningServer(url, os.getpid(), operator_key.get_secret_value())
                 try:
                     async with serving(combined_app(list(services.values()), platform), listener):
-                        with announced(settings.data, here):
-                            yield Embedded(url, platform, services, first_key, workers)
+                        try:
+                            with announced(settings.data, here):
+                                yield Embedded(url, platform, services, first_key, workers)
+                        finally:
+                            platform.closing.set()
                 finally:
                     stop.set()
                     await workers
@@ -79,7 +82,7 @@ def _url(host: str, listener: socket.socket) -> str:
 def _completed(settings: Settings, url: str) -> Settings:
     """What the embedded server knows by itself: where it is, and the key its services share."""
     given = settings.model_fields_set
-    known: dict[str, object] = {f"{name}_url": url for name in SERVICES if f"{name}_url" not in given}
+    known: dict[str, object] = {f"{name}_url": url for name in SERVED if f"{name}_url" not in given}
     if "public_url" not in given:
         known["public_url"] = url
     if settings.service_key is None:
