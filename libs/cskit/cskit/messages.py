@@ -124,8 +124,18 @@ class UnitOfWork:
             call()
 
 
+Wanted = Callable[[str], bool]
+"""Whether events of a type concern a handler."""
+
+
 class Handler(Protocol):
     """The message edge of a service."""
+
+    async def wanted(self) -> Wanted | None:
+        """Which types concern it at the moment; None: all, and then all that is poison is put aside by it too.
+
+        Asked before each batch. What does not concern it is passed over before it is parsed.
+        """
 
     async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
         """Handle a batch in its transaction: offsets per partition ascend; duplicates and poison are gone. Never

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
 from sqlalchemy import select
 
 from cskit import failpoints
@@ -21,7 +22,7 @@ from cskit.db.plumbing import Plumbing
 from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter, put_aside
 from cskit.dedup import Dedup, Taken
 from cskit.log import Consumer, Log, LogError, Partition, Record
-from cskit.messages import Handler, InvalidMessage, Message, Retry, UnitOfWork, append_time
+from cskit.messages import Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted, append_time
 from cskit.observability import (
     DEAD_LETTERS,
     RUNNER_BATCH_SECONDS,
@@ -36,7 +37,7 @@ from cskit.observability import (
 from cskit.progress import BeatingTx, Progress
 from cskit.seed import deployment_seed
 from cskit.settings import TestHooks
-from csmodels.catalogue import parse
+from csmodels.catalogue import TYPES, parse
 from csmodels.envelope import Event
 from csmodels.errors import InvalidEvent
 from csmodels.topics import CUSTOMER_EVENTS
@@ -251,7 +252,7 @@ class Runner:
 
     async def _attempt(self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]]) -> None:
         assert self._dedup is not None
-        reading = self._read(batch, refused)
+        reading = self._read(batch, refused, await self._handler.wanted())
         async with self._database.write() as transaction:
             tx = BeatingTx(transaction, self._progress)
             await self._claims.hold(tx, [self._owned[partition] for partition in sorted(batch)])
@@ -273,9 +274,11 @@ class Runner:
         self._progress.beat()
         self._count(batch, reading)
 
-    def _read(self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]]) -> _Reading:
-        """Parse the records in the order of each partition; poison and duplicates are told apart. Pure but for
-        `now`.
+    def _read(
+        self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]], wanted: Wanted | None
+    ) -> _Reading:
+        """Parse the records in the order of each partition; poison and duplicates are told apart, and what is not
+        wanted is passed over. Pure but for `now`.
         """
         assert self._dedup is not None
         now = self._clocks.world.now()
@@ -285,6 +288,8 @@ class Runner:
             clock_ms = claim.append_clock_ms
             for record in batch[partition]:
                 clock_ms = max(clock_ms, record.timestamp_ms)
+                if wanted is not None and _passed_over(record, wanted):
+                    continue
                 poison = refused.get((partition, record.offset))
                 event = None
                 if poison is None:
@@ -369,6 +374,22 @@ class Runner:
             await consumer.commit({claim.partition: claim.next_offset for claim in self._owned.values()})
         await consumer.stop()
         self._let_go(frozenset(self._owned))
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+_typed = msgspec.json.Decoder(_Typed).decode
+
+
+def _passed_over(record: Record, wanted: Wanted) -> bool:
+    """Whether the record is of a type that is known and not wanted. What cannot be told is parsed, to be put aside."""
+    try:
+        kind = _typed(record.value or b"").type
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return kind in TYPES and not wanted(kind)
 
 
 def _parsed(record: Record) -> tuple[Event | None, tuple[str, str] | None]:

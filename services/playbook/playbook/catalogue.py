@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from cskit.clock import Clock
 from cskit.db import Tx
 from cskit.messages import UnitOfWork, UnitOfWorks
+from csmodels.catalogue import CONTROL_TYPES
 from csmodels.ids import PlaybookId
 from playbook.definitions import Compiler, Document, library
 from playbook.domain.run import Playbook
 from playbook.store import definitions as store
 from playbook.store.definitions import Version
 
+_ALWAYS = frozenset({"health.changed", "account.erased", "person.erased"})
 SHIPPED = "kizashi"  # who applied the library
 
 
@@ -29,6 +31,12 @@ class Catalogue:
     def exits_see_events(self) -> bool:
         """Whether the exit of any version speaks of events, so that runs have to hear of all of them."""
         return any(each.exit_sees_events for each in self.versions.values())
+
+    def concerns(self, event_type: str) -> bool:
+        """Whether any run could start or change by an event of this type; most of cs.customer-events could not."""
+        if event_type in CONTROL_TYPES:
+            return False
+        return event_type in _ALWAYS or self.exits_see_events() or bool(self.started_by(event_type))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from cskit.clock import Clock
+from cskit.db import Database
 from cskit.log import Partition
-from cskit.messages import Message, UnitOfWork
+from cskit.messages import Message, UnitOfWork, Wanted
+from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
 from csmodels.health import HealthChanged
 from csmodels.ids import StaffId
-from csmodels.internal import AccountErased, PersonErased
-from playbook.catalogue import Catalogue, Playbooks
+from playbook.catalogue import Playbooks
 from playbook.domain.views import cause_of
 from playbook.ledger import Ledger, Means
 
@@ -17,7 +18,8 @@ from playbook.ledger import Ledger, Means
 class PlaybookHandler:
     """Folds cs.health-events and cs.customer-events into runs. Holds nothing that the database does not."""
 
-    def __init__(self, playbooks: Playbooks, means: Means, world: Clock) -> None:
+    def __init__(self, database: Database, playbooks: Playbooks, means: Means, world: Clock) -> None:
+        self._database = database
         self._playbooks = playbooks
         self._means = means
         self._world = world
@@ -25,7 +27,7 @@ class PlaybookHandler:
     async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
         """Let the runs of the batch's accounts hear its events, and start those that they trigger."""
         catalogue = await self._playbooks.catalogue(uow.tx)
-        concerning = [message for message in messages if _concerns(message.event, catalogue)]
+        concerning = [message for message in messages if catalogue.concerns(message.event.type)]
         if not concerning:
             return
         events = [message.event for message in concerning]
@@ -50,18 +52,15 @@ class PlaybookHandler:
             ledger.on_message(message)
         await ledger.save()
 
+    async def wanted(self) -> Wanted:
+        """What the playbooks speak of; the rest is not even parsed."""
+        async with self._database.read() as tx:
+            catalogue = await self._playbooks.catalogue(tx)
+        return frozenset(filter(catalogue.concerns, TYPES)).__contains__
+
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         """The shipped playbooks are there before the first event is handled."""
         await self._playbooks.apply_library()
 
     def forget(self) -> None:
         """Nothing is kept from batch to batch but compiled versions, which never change."""
-
-
-def _concerns(event: Event, catalogue: Catalogue) -> bool:
-    """Whether any run could start or change by this event; most of cs.customer-events is passed over here."""
-    if event.is_control:
-        return False
-    if isinstance(event, HealthChanged | AccountErased | PersonErased):
-        return True
-    return bool(catalogue.started_by(event.type)) or catalogue.exits_see_events()

@@ -92,7 +92,7 @@ def assemble(platform: Platform, effects: Effects) -> Service:
                 PLUMBING,
                 group=NAME,
                 topics=[HEALTH_EVENTS, CUSTOMER_EVENTS],
-                handler=PlaybookHandler(playbooks, means, clocks.world),
+                handler=PlaybookHandler(database, playbooks, means, clocks.world),
             ),
             Timers(database, units, playbooks, means, clocks, wake_timers),
             *effects.workers,

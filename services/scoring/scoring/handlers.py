@@ -60,6 +60,9 @@ class ScoringHandler:
         for card in self._cards.values():
             await store.keep_scorecard(self._database, card, self._clocks.world.now())
 
+    async def wanted(self) -> None:
+        """All of them: whatever befalls an account is kept."""
+
     def forget(self) -> None:
         """See Handler.forget."""
         self._memory.clear()

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from cskit.log import Partition
-from cskit.messages import Message, UnitOfWork
+from cskit.messages import Message, UnitOfWork, Wanted
 from csmodels.envelope import Event
 from survey import store
-from survey.domain.people import changes, continued
+from survey.domain.people import CONCERNING, changes, continued
 
 
 class Handlers:
@@ -21,6 +21,10 @@ class Handlers:
         erased, merged = continued(found.merged, ends)
         await store.forget_people(uow.tx, erased)
         await store.merge_people(uow.tx, merged)
+
+    async def wanted(self) -> Wanted:
+        """Erasures and merges."""
+        return CONCERNING.__contains__
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         """Nothing to load."""

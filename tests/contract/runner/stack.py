@@ -20,13 +20,13 @@ from cskit.db.sqlite import SqliteDatabase
 from cskit.log import Log, NewRecord, Partition
 from cskit.log.kafka import KafkaLog
 from cskit.log.sqlite import SqliteLog
-from cskit.messages import Message, UnitOfWork, event_record
+from cskit.messages import Message, UnitOfWork, Wanted, event_record
 from cskit.outbox import Relay
 from cskit.runner import Runner
 from cskit.settings import TestHooks
 from cskit.testing.engines import KAFKA, fresh_database
 from cskit.testing.prefixed import PrefixedLog
-from csmodels import customer, topics
+from csmodels import customer, internal, topics
 from csmodels.envelope import Event
 from csmodels.topics import CUSTOMER_EVENTS
 
@@ -56,11 +56,23 @@ def usage(account: str, event_id: str, source: str = "app") -> Event:
     )
 
 
+def erased(account: str, event_id: str) -> Event:
+    return internal.PersonErased(
+        id=event_id,
+        source="ingest",
+        subject=account,
+        time=NOW,
+        receivedtime=NOW,
+        data=internal.Erasure(person="5b8c0b2e-6c3b-4f6e-9d5a-0d7c1a2b3c4d"),
+    )
+
+
 @dataclass
 class Noting:
     """A handler that writes down what it is given; `before` may refuse."""
 
     before: Callable[[Sequence[Message[Event]]], None] = lambda _: None
+    wants: Wanted | None = None
     batches: int = 0
     forgotten: int = 0
     gate: asyncio.Event | None = None
@@ -75,6 +87,9 @@ class Noting:
         if self.gate is not None:
             await uow.tx.flush()
             await self.gate.wait()
+
+    async def wanted(self) -> Wanted | None:
+        return self.wants
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         return None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import func, select, update
-from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, running, usage
+from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, erased, running, usage
 
 from cskit import dead_letters
 from cskit.claims import Fenced, TopicRecreated
@@ -95,6 +95,23 @@ async def test_poison_never_stops_a_partition_and_is_found_with_its_reason(stack
     assert large is not None
     assert len(large.value) == 5_000_002
     assert sum((await stack.log.end_offsets(DEAD_LETTERS)).values()) == len(poison)
+
+
+async def test_what_a_handler_does_not_want_is_passed_over_and_what_cannot_be_told_is_put_aside(stack: Stack) -> None:
+    broken = usage("akagi", "broken").to_bytes().replace(b'"data":{', b'"data":{"count":"three",')
+    await stack.append_raw(HERE, b"akagi", broken)
+    await stack.append_raw(HERE, b"akagi", broken.replace(b"usage.tracked", b"usage.unheard"))
+    await stack.append([usage("akagi", "a"), erased("akagi", "b"), usage("akagi", "c")])
+
+    async with running(stack.runner(Noting(wants={"person.erased"}.__contains__))):
+        await stack.until(1)
+        await stack.append([usage("akagi", "d"), erased("akagi", "e")])
+        seen = await stack.until(2)
+        async with stack.database.read() as tx:
+            letters = await dead_letters.listed(tx, PLUMBING, before=None, limit=50)
+
+    assert seen == ["b", "e"]
+    assert [letter.code for letter in letters] == ["unknown_type"]
 
 
 async def test_a_dead_letter_is_replayed_once_with_its_original_bytes(stack: Stack) -> None:

@@ -195,7 +195,7 @@ async def opened(folder: Path, *, database_url: str | None = None) -> AsyncItera
         playbooks = Playbooks(units, world)
         wake = asyncio.Event()
         means = Means(enqueue, settings.time_zone, wake.set)
-        handler = PlaybookHandler(playbooks, means, world)
+        handler = PlaybookHandler(database, playbooks, means, world)
         await handler.on_assigned(frozenset())
         app = make_app("playbook", service.routers, keys=platform.keys, clocks=clocks, ready=service.ready)
         async with httpx.AsyncClient(

@@ -22,6 +22,7 @@ from csmodels.ids import derived_id
 from playbook.tables import PLUMBING, accounts, erased_accounts, notes, runs, tasks, timers
 
 RESCUE = "rescue-declining-usage"
+DETRACTOR = "detractor-follow-up"
 
 
 async def test_a_red_account_gets_one_task_and_one_webhook(stack: Stack) -> None:
@@ -211,6 +212,24 @@ async def test_usage_is_passed_over_without_a_look_at_the_account(stack: Stack) 
     await stack.fold(usage(), usage("beta"))
 
     assert await stack.rows(accounts) == []
+
+
+async def test_only_what_a_playbook_speaks_of_is_wanted(stack: Stack) -> None:
+    before = await stack.handler.wanted()
+    text = (await stack.api.get(f"/v1/playbooks/{DETRACTOR}")).json()["document"]
+    on_usage = text.replace("on: survey.answered", "on: usage.tracked").replace(
+        "when: 'event.data.kind == \"nps\" && event.data.score <= 6'", "when: 'event.data.count > 100'"
+    )
+    applied = await stack.api.post("/v1/playbooks", content=on_usage)
+    assert applied.status_code == 201, applied.text
+
+    after = await stack.handler.wanted()
+
+    wanted = ("health.changed", "account.erased", "person.erased", "survey.answered")
+    assert all(before(kind) for kind in wanted)
+    assert not any(before(kind) for kind in ("usage.tracked", "ticket.changed", "clock.ticked", "contact.merged"))
+    assert after("usage.tracked")
+    assert not after("survey.answered")
 
 
 async def test_an_erased_account_leaves_no_health_no_note_and_no_open_task(stack: Stack) -> None:

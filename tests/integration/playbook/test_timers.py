@@ -122,7 +122,7 @@ async def test_a_timer_that_is_put_in_and_due_soon_wakes_the_worker_from_a_longe
     means = replace(stack.timers._means, wake_timers=wake.set)
     units, playbooks = stack.timers._units, stack.timers._playbooks
     patient = Timers(stack.service.database, units, playbooks, means, stack.platform.clocks, wake, Pace(look=60.0))
-    handler = PlaybookHandler(playbooks, means, stack.world)
+    handler = PlaybookHandler(stack.service.database, playbooks, means, stack.world)
     stop = asyncio.Event()
     working = asyncio.create_task(patient.run(stop))
     await asyncio.sleep(0.2)

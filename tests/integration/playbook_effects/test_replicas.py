@@ -38,17 +38,18 @@ async def test_two_workers_share_the_work_and_never_send_the_same(stack: Stack, 
 async def test_an_endpoint_gets_a_few_at_a_time_and_one_that_fails_only_one(stack: Stack, receiver: Receiver) -> None:
     await stack.endpoint(receiver.url)
     receiver.delay = 0.05
-    await stack.enqueue(*(f"w{n}" for n in range(12)))
+    many = 3 * stack.pace.per_endpoint
+    await stack.enqueue(*(f"w{n}" for n in range(many)))
 
     async with stack.sending():
-        await until_status(stack, {"delivered": 12})
+        await until_status(stack, {"delivered": many})
         healthy = receiver.most_open
         receiver.script, receiver.most_open = [500] * 6, 0
         await stack.enqueue("first")
-        await until(lambda: len(receiver.requests) == 13)
+        await until(lambda: len(receiver.requests) == many + 1)
         await settled()
         await stack.enqueue(*(f"v{n}" for n in range(5)))
-        await until(lambda: len(receiver.requests) == 18)
+        await until(lambda: len(receiver.requests) == many + 6)
 
     assert (healthy, receiver.most_open) == (stack.pace.per_endpoint, 1)
 

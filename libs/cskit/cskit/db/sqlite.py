@@ -27,8 +27,8 @@ _write_locks: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDict
 
 
 def _lock_of(path: Path) -> asyncio.Lock:
-    """The process-wide write lock of a file (one per event loop: a lock belongs to its loop)."""
-    key = (str(path.resolve()), id(asyncio.get_running_loop()))
+    """The process-wide write lock of a file, by its resolved path (one per event loop: a lock belongs to its loop)."""
+    key = (str(path), id(asyncio.get_running_loop()))
     lock = _write_locks.get(key)
     if lock is None:
         lock = _write_locks[key] = asyncio.Lock()
@@ -161,7 +161,7 @@ class SqliteDatabase:
     """The database of one service in one file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.resolve()
         self._writer = _Worker(path, writer=True)
         self._readers: asyncio.Queue[_Worker] | None = None
         self._all_readers: list[_Worker] = []

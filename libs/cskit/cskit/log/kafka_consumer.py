@@ -213,7 +213,9 @@ class KafkaConsumer(ConsumerRebalanceListener):
                 text = f"topic {partition.topic} carries its writers' time: set message.timestamp.type=LogAppendTime"
                 raise self._fail(LogError(f"group {self._group}: {text}"))
         return {
-            Partition(*p): [record_of(each) for each in records] for p, records in fetched.items() if p in self._readable
+            Partition(*p): [record_of(each) for each in records]
+            for p, records in fetched.items()
+            if p in self._readable
         }
 
     async def _watch(self, first: Mapping[str, UUID]) -> None:

@@ -28,7 +28,7 @@ class KafkaReader:
 
     async def start(self) -> None:
         """Connect and stand at the offsets. Raises LogError when Kafka is unreachable."""
-        kafka = AIOKafkaConsumer(**self._options, **READING, group_id=None)  # type: ignore[no-untyped-call]
+        kafka: Any = AIOKafkaConsumer(**self._options, **READING, group_id=None)  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(PATIENCE):
                 await kafka.start()

@@ -43,7 +43,7 @@ class Pace:
     """
 
     at_once: int = 64
-    per_endpoint: int = 4
+    per_endpoint: int = 16
     look: float = 0.1
     timeout: float = TIMEOUT
     lease: float = TIMEOUT + 15

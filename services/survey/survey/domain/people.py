@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from csmodels.envelope import Event
 from csmodels.ids import AccountId, PersonId
 from csmodels.internal import AccountErased, ContactMerged, PersonErased
+
+CONCERNING: Final = frozenset({"account.erased", "person.erased", "contact.merged"})
 
 
 @dataclass(frozen=True, slots=True)
