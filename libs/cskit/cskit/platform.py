@@ -25,6 +25,7 @@ from cskit.db.postgres import PostgresDatabase
 from cskit.db.sqlite import SqliteDatabase
 from cskit.http.calls import service_client
 from cskit.http.dead_letters import dead_letter_routes
+from cskit.http.feeds import Feed
 from cskit.log import Log
 from cskit.messages import Handler, UnitOfWork, UnitOfWorks
 from cskit.outbox import Relay
@@ -146,6 +147,10 @@ class Platform:
         if key is None:
             raise SettingsError("KIZASHI_SERVICE_KEY is needed: services call each other with it.")
         return service_client(self.settings.url_of(service), key, actor)
+
+    def feed(self, service: str, topic: str) -> Feed:
+        """A topic as server-sent events: a worker, and the source of a route (feed_routes)."""
+        return Feed(self.log, topic, name=f"feed:{service}", closing=self.closing)
 
     def dead_letters(self, service: str, plumbing: Plumbing) -> APIRouter:
         """/v1/dead-letters/{service}."""

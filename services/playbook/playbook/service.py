@@ -7,10 +7,11 @@ from typing import Final
 
 from fastapi import APIRouter
 
+from cskit.http.feeds import feed_routes
 from cskit.platform import Platform
 from cskit.service import Service, Worker
 from cskit.webhooks import WebhookSender
-from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS, PLAYBOOK_EVENTS
 from playbook.api import playbooks as playbooks_api
 from playbook.api import staff as staff_api
 from playbook.api import tasks as tasks_api
@@ -26,6 +27,10 @@ from playbook.tables import PLUMBING
 from playbook.timers import Timers
 
 NAME: Final = "playbook"
+_STREAM: Final = (
+    "What becomes of runs, tasks and webhooks as server-sent events: `event` is the type, such as task.created, `data` "
+    "the event as it is on the bus. The id of the last event that was seen, as Last-Event-ID, resumes on any replica."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ def assemble(platform: Platform, effects: Effects) -> Service:
     means = Means(effects.enqueue, platform.settings.time_zone, wake_timers.set)
     edge = Edge(database, units, playbooks, means, clocks.world)
 
+    feed = platform.feed(NAME, PLAYBOOK_EVENTS)
+
     async def ready() -> Mapping[str, str]:
         await playbooks.apply_library()
         async with database.read() as tx:
@@ -79,6 +86,7 @@ def assemble(platform: Platform, effects: Effects) -> Service:
     return Service(
         name=NAME,
         routers=[
+            feed_routes("/v1/playbook/stream", feed, tag="playbooks", description=_STREAM),
             playbooks_api.routes(edge),
             tasks_api.routes(edge),
             staff_api.routes(edge),
@@ -87,6 +95,7 @@ def assemble(platform: Platform, effects: Effects) -> Service:
         ],
         workers=[
             platform.relay(NAME, PLUMBING),
+            feed,
             platform.runner(
                 NAME,
                 PLUMBING,

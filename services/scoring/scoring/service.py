@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from cskit.http.feeds import feed_routes
 from cskit.platform import Platform
 from cskit.service import Service
-from csmodels.topics import CUSTOMER_EVENTS
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
 from scoring import api
 from scoring.account import Rules
 from scoring.handlers import ScoringHandler, check_zone, other_zone
@@ -15,6 +16,10 @@ from scoring.store.folding import stored_zone
 from scoring.tables import PLUMBING
 
 NAME = "scoring"
+_STREAM = (
+    "health.changed as server-sent events: `event` is the type, `data` the event as it is on the bus. "
+    "The id of the last event that was seen, as Last-Event-ID, resumes on any replica."
+)
 
 
 def build(platform: Platform) -> Service:
@@ -32,6 +37,7 @@ def build(platform: Platform) -> Service:
         settings=settings,
         clocks=clocks,
     )
+    feed = platform.feed(NAME, HEALTH_EVENTS)
     rules = Rules(cards[0], settings.tzinfo, settings.currency, {})
 
     async def start() -> None:
@@ -45,10 +51,11 @@ def build(platform: Platform) -> Service:
     return Service(
         name=NAME,
         routers=[
+            feed_routes("/v1/health/stream", feed, tag="scoring", description=_STREAM),
             api.router(database=database, overrides=overrides, rules=rules, clocks=clocks),
             platform.dead_letters(NAME, PLUMBING),
         ],
-        workers=[runner, platform.relay(NAME, PLUMBING)],
+        workers=[runner, feed, platform.relay(NAME, PLUMBING)],
         database=database,
         ready=ready,
         start=start,
