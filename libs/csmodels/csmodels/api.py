@@ -153,10 +153,9 @@ class ExplainedMoment(Model):
 
 
 class MeasureChange(Model):
-    """A measure's contribution then and now; data + configuration = after - before.
+    """A measure's contribution then and now; data + configuration = after - before, but for a change of the reference.
 
-    data = mean weight * change of points, and what came or went of the other measures' weights; configuration: the
-    weights of another scorecard.
+    configuration is what another scorecard changed, data all else.
     """
 
     measure: str

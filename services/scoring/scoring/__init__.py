@@ -14,6 +14,7 @@ erased_accounts, and the plumbing that every service has.
     handlers     cs.customer-events -> scores, history, health.changed
     memory       accounts at hand between batches
     views        rows as the models of the API
+    explaining   explanations and timelines as the models of the API
     publishing   an evaluation as health.changed
     planning     where a batch is cut, which hours pass, under which control records
     account      an account, and what events and hours make of it

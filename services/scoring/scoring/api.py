@@ -12,16 +12,27 @@ from cskit.db import Database, Tx
 from cskit.errors import Invalid, NotFound
 from cskit.http import Cursor, Limit, WriteId, decode_cursor, encode_cursor, requires
 from cskit.http.pages import DEFAULT_LIMIT
-from csmodels.api import AccountSummary, Health, HistoryRow, Model, OverrideRequest, Page
-from csmodels.fields import Band, UtcTime
-from scoring import views
+from csmodels.api import (
+    AccountSummary,
+    Explanation,
+    Health,
+    HistoryRow,
+    Model,
+    OverrideRequest,
+    Page,
+    TimelineEntry,
+)
+from csmodels.fields import Band, Stage, UtcTime
+from scoring import explaining, views
 from scoring.account import Rules
+from scoring.engine import story
 from scoring.engine.facts import KEPT_DAYS, Facts
 from scoring.overrides import Overrides
 from scoring.store import folding, reading
 from scoring.store.reading import Filter, Sort
 
 _CHANGE_OVER: Final = timedelta(days=7)
+_SAME_MOMENT: Final = 25  # changes as of one moment that a page of the timeline allows for
 _LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
 _LAST_OFFSET: Final = 2**63 - 1
 
@@ -55,6 +66,7 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
     async def list_accounts(
         _: Annotated[Principal, requires(READ)],
         band: Annotated[Band | None, Query()] = None,
+        stage: Annotated[Stage | None, Query()] = None,
         segment: Text = None,
         owner: Text = None,
         text: Annotated[str | None, Query(max_length=128, description="Part of the id or of the name")] = None,
@@ -64,7 +76,7 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
     ) -> Page[AccountSummary]:
         """The accounts and how they are."""
         after = _list_place(cursor, sort) if cursor else None
-        wanted = Filter(band=band, segment=segment, owner=owner, text=text)
+        wanted = Filter(band=band, stage=stage, segment=segment, owner=owner, text=text)
         async with database.read() as tx:
             rows = await reading.accounts(tx, wanted, sort=sort, after=after, limit=limit + 1)
             page = rows[:limit]
@@ -101,6 +113,49 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
         more = len(rows) > limit
         following = encode_cursor(page[-1].offset, page[-1].at.isoformat(), page[-1].kind) if more else None
         return Page(items=[views.known(row) for row in page], next=following)
+
+    @routes.get("/v1/accounts/{id:path}/explanation")
+    async def get_explanation(
+        id: str,
+        _: Annotated[Principal, requires(READ)],
+        first: Annotated[UtcTime | None, Query(alias="from", description="7 days before `to` if left out")] = None,
+        last: Annotated[UtcTime | None, Query(alias="to", description="Now if left out")] = None,
+    ) -> Explanation:
+        """Why the score changed between two moments: data, configuration and override add up to the change.
+
+        A score that was recorded is taken as it was known; before the first record, as today's facts give it.
+        """
+        live = await _found(database, id)
+        end = live.at if last is None else min(last, live.at)
+        start = end - _CHANGE_OVER if first is None else first
+        if start > end:
+            raise Invalid("from_after_to", "from lies after to, or after the newest score.", field="from")
+        to = explaining.now(live) if end == live.at else await _score_at(database, live, end, rules)
+        begin = await _score_at(database, live, start, rules)
+        same_card = begin.moment.scorecard == to.moment.scorecard
+        rescored = None if same_card else await _score_by_facts(database, live, begin.moment.at, rules)
+        async with database.read() as tx:
+            causes = [explaining.causes_of(each) for each in await reading.causes_between(tx, id, start, end)]
+        if end == live.at:
+            causes.append(explaining.causes_of(live.causes))
+        return explaining.explanation(id, begin, to, causes, rescored)
+
+    @routes.get("/v1/accounts/{id:path}/timeline")
+    async def get_timeline(
+        id: str, _: Annotated[Principal, requires(READ)], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    ) -> Page[TimelineEntry]:
+        """What befell the account, the newest first: changes of health, tickets, contracts, contacts, answers."""
+        await _found(database, id)
+        before = _timeline_place(cursor) if cursor else None
+        async with database.read() as tx:
+            slow = (await folding.load(tx, {id: frozenset()}))[id].facts.slow
+            until = before[0] if before else None
+            rows = await reading.published(tx, id, until=until, limit=limit + _SAME_MOMENT)
+        told = [explaining.told(entry) for entry in story.entries(slow)]
+        told += [explaining.health_told(row, older) for row, older in zip(rows, [*rows[1:], None], strict=False)]
+        told = sorted((e for e in told if before is None or (e.at, e.id) < before), key=_moment_of, reverse=True)
+        following = encode_cursor(told[limit - 1].at.isoformat(), told[limit - 1].id) if len(told) > limit else None
+        return Page(items=told[:limit], next=following)
 
     @routes.post("/v1/accounts/{id:path}/overrides", status_code=201)
     async def set_override(
@@ -161,6 +216,30 @@ async def _with_override(database: Database, id_: str, override: str) -> None:
 async def _summaries(tx: Tx, rows: Any, now: datetime) -> list[AccountSummary]:
     before = await reading.scores_before(tx, [row.account for row in rows], now - _CHANGE_OVER)
     return [views.summary(row, before.get(row.account)) for row in rows]
+
+
+async def _score_at(database: Database, live: Row[Any], moment: datetime, rules: Rules) -> explaining.End:
+    """As it was recorded at that moment or last before it; where nothing was, as today's facts give it."""
+    async with database.read() as tx:
+        row = await reading.recorded_at(tx, live.account, moment)
+    return explaining.recorded(row) if row is not None else await _score_by_facts(database, live, moment, rules)
+
+
+async def _score_by_facts(database: Database, live: Row[Any], moment: datetime, rules: Rules) -> explaining.End:
+    async with database.read() as tx:
+        account = (await folding.load(tx, {live.account: views.months_of([moment], rules)}))[live.account]
+    return explaining.from_facts(account.facts, moment, rules)
+
+
+def _moment_of(entry: TimelineEntry) -> tuple[datetime, str]:
+    return entry.at, entry.id
+
+
+def _timeline_place(cursor: str) -> tuple[datetime, str]:
+    match decode_cursor(cursor):
+        case (str() as at, str() as id_):
+            return _moment(at), id_
+    raise _bad_cursor()
 
 
 def _span(

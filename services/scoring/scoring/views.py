@@ -41,6 +41,8 @@ def summary(row: Row[Any], before: float | None) -> AccountSummary:
         last_contact_at=row.last_contact_at,
         change=row.score - before if before is not None else None,
         scored_at=row.scored_at,
+        contributions=_CONTRIBUTIONS.validate_python(row.contributions),
+        adjustments=_ADJUSTMENTS.validate_python(row.adjustments),
     )
 
 
@@ -76,7 +78,7 @@ def known(row: Row[Any]) -> HistoryRow:
         band=row.band,
         stage=row.stage,
         coverage=row.coverage,
-        contributions=row.contributions,
+        contributions={measure: parts[0] for measure, parts in row.contributions.items()},
         adjustments=_ADJUSTMENTS.validate_python(row.adjustments),
         scorecard=row.scorecard,
         view="known",

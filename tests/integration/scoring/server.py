@@ -103,6 +103,7 @@ class Held:
         self._go = go
         self.on_assigned = handler.on_assigned
         self.forget = handler.forget
+        self.wanted = handler.wanted
 
     async def on_batch(self, messages: Any, uow: Any) -> None:
         await self._go.wait()

@@ -220,7 +220,7 @@ def _checked(since: Place, begins: Mapping[int, int]) -> dict[int, int]:
     if gone:
         raise DomainError(
             "place_gone",
-            "The log no longer holds what came after this id. Read the accounts anew, then follow without Last-Event-ID.",
+            "The log no longer holds what came after this id. Read the accounts anew, then follow without it.",
             status=410,
         )
     return dict(since)

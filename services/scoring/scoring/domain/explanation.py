@@ -1,10 +1,36 @@
 """Why the score changed between two moments."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from scoring.domain.score import Contribution, Score
+from csmodels.fields import AdjustmentKind
+from scoring.domain.score import Adjustment
+
+
+class Part(Protocol):
+    """A measure's part of a score, as far as it matters here. points None: it was not fresh, and weighs nothing."""
+
+    @property
+    def measure(self) -> str: ...
+    @property
+    def points(self) -> float | None: ...
+    @property
+    def weight(self) -> float: ...
+
+
+class Told(Protocol):
+    """A score with its reasons: a Score, or what was recorded of one."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def reference(self) -> float: ...
+    @property
+    def contributions(self) -> Sequence[Part]: ...
+    @property
+    def adjustments(self) -> Sequence[Adjustment]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,16 +38,18 @@ class Explanation:
     """The change of a score in parts: total == sum(data) + sum(configuration) + override + limits, within 1e-9.
 
     data and configuration are points by measure (and "reference" in configuration); limits are caps and the clamp.
+    lines are the adjustments that changed, (kind, reason) to points; override and limits are their sums.
     """
 
     total: float
     data: Mapping[str, float]
     configuration: Mapping[str, float]
+    lines: Mapping[tuple[AdjustmentKind, str], float]
     override: float
     limits: float
 
 
-def explain(before: Score, after: Score, rescored: Score | None = None) -> Explanation:
+def explain(before: Told, after: Told, rescored: Told | None = None) -> Explanation:
     """The change from before to after.
 
     rescored is the earlier moment scored with the later scorecard; without it the scorecard counts as the same. Per
@@ -30,22 +58,24 @@ def explain(before: Score, after: Score, rescored: Score | None = None) -> Expla
     middle = rescored or before
     configuration = _by_measure(before, middle)
     configuration["reference"] = middle.reference - before.reference
+    lines = _lines(before, after)
     return Explanation(
         total=after.value - before.value,
         data=_by_measure(middle, after),
         configuration=configuration,
-        override=_lines(after, "override") - _lines(before, "override"),
-        limits=_lines(after, "cap", "clamp") - _lines(before, "cap", "clamp"),
+        lines=lines,
+        override=math.fsum(points for (kind, _), points in lines.items() if kind == "override"),
+        limits=math.fsum(points for (kind, _), points in lines.items() if kind != "override"),
     )
 
 
-def _by_measure(before: Score, after: Score) -> dict[str, float]:
+def _by_measure(before: Told, after: Told) -> dict[str, float]:
     left = {c.measure: c for c in before.contributions}
     right = {c.measure: c for c in after.contributions}
     return {m: _change(left.get(m), right.get(m), before.reference, after.reference) for m in {**left, **right}}
 
 
-def _change(a: Contribution | None, b: Contribution | None, reference_a: float, reference_b: float) -> float:
+def _change(a: Part | None, b: Part | None, reference_a: float, reference_b: float) -> float:
     """A side without points takes the other's, so that coming and going is a change of weight alone."""
     known = [c.points - r for c, r in ((a, reference_a), (b, reference_b)) if c is not None and c.points is not None]
     if not known:
@@ -55,5 +85,10 @@ def _change(a: Contribution | None, b: Contribution | None, reference_a: float, 
     return (weight_a + weight_b) / 2 * (last - first) + (first + last) / 2 * (weight_b - weight_a)
 
 
-def _lines(score: Score, *kinds: str) -> float:
-    return math.fsum(a.points for a in score.adjustments if a.kind in kinds)
+def _lines(before: Told, after: Told) -> dict[tuple[AdjustmentKind, str], float]:
+    points: dict[tuple[AdjustmentKind, str], float] = {}
+    for sign, told in ((1, after), (-1, before)):
+        for line in told.adjustments:
+            key = line.kind, line.reason
+            points[key] = points.get(key, 0.0) + sign * line.points
+    return {key: change for key, change in points.items() if change}

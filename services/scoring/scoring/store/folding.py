@@ -259,7 +259,7 @@ def _history_row(evaluation: Evaluation, scored_at: datetime) -> dict[str, Any]:
         "adoption_level": score.adoption_level,
         "coverage": score.coverage,
         "watch": list(verdict.watch),
-        "contributions": {one.measure: one.contribution for one in score.contributions},
+        "contributions": {one.measure: (one.contribution, one.points, one.weight) for one in score.contributions},
         "adjustments": _ADJUSTMENTS.dump_python(score.adjustments, mode="json"),
         "scorecard": score.scorecard,
         "cause": _CAUSES.dump_python(evaluation.causes, mode="json"),

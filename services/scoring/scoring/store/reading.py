@@ -18,13 +18,19 @@ class Filter:
     """Which accounts to list; None is any. text is looked for in the id and the name, upper or lower case."""
 
     band: str | None = None
+    stage: str | None = None
     segment: str | None = None
     owner: str | None = None
     text: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As conditions on the live table."""
-        equal = {live.c.band: self.band, live.c.segment: self.segment, live.c.owner: self.owner}
+        equal = {
+            live.c.band: self.band,
+            live.c.stage: self.stage,
+            live.c.segment: self.segment,
+            live.c.owner: self.owner,
+        }
         found: list[ColumnElement[bool]] = [column == value for column, value in equal.items() if value is not None]
         if self.text:
             name = func.lower(live.c.name).contains(self.text.lower(), autoescape=True)
@@ -91,6 +97,36 @@ async def recorded(
         later = or_(history.c.at > at, and_(history.c.at == at, history.c.kind > kind))
         statement = statement.where(or_(history.c.offset > offset, and_(history.c.offset == offset, later)))
     return await tx.fetch(statement.order_by(history.c.offset, history.c.at, history.c.kind).limit(limit))
+
+
+async def recorded_at(tx: Tx, id_: str, moment: datetime) -> Row[Any] | None:
+    """The newest row of history as of a moment or before it."""
+    statement = (
+        select(history)
+        .where(history.c.account == id_, history.c.at <= moment)
+        .order_by(history.c.at.desc(), history.c.offset.desc(), history.c.kind.desc())
+        .limit(1)
+    )
+    rows = await tx.fetch(statement)
+    return rows[0] if rows else None
+
+
+async def causes_between(tx: Tx, id_: str, first: datetime, last: datetime) -> Sequence[Any]:
+    """The causes of the changes that were published as of first < at <= last, the oldest first."""
+    statement = (
+        select(history.c.cause)
+        .where(history.c.account == id_, history.c.version.is_not(None), history.c.at > first, history.c.at <= last)
+        .order_by(history.c.version)
+    )
+    return [row.cause for row in await tx.fetch(statement)]
+
+
+async def published(tx: Tx, id_: str, *, until: datetime | None, limit: int) -> Sequence[Row[Any]]:
+    """Published changes, the newest first, as of `until` or before."""
+    statement = select(history).where(history.c.account == id_, history.c.version.is_not(None))
+    if until is not None:
+        statement = statement.where(history.c.at <= until)
+    return await tx.fetch(statement.order_by(history.c.at.desc(), history.c.version.desc()).limit(limit))
 
 
 async def scorecard_versions(tx: Tx) -> Sequence[Row[Any]]:
