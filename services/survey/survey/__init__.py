@@ -8,7 +8,7 @@ The map:
                 comments), and the plumbing
 
     service     build: the composition root
-    api         /v1/surveys, for programs
+    api         /v1/surveys, for programs; importing: answers that were given elsewhere
     pages       /s/{token}, for the people asked; rendering and words: what these pages look like and say
     handlers    what other services' events change here
     answers     recording an answer: load, decide, save, publish

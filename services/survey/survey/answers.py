@@ -52,8 +52,10 @@ async def record(
     return Outcome(replace(asked, response=response), found)
 
 
-def answered(asked: store.Asked, response: Response, now: datetime) -> SurveyAnswered:
-    """The event of a revision."""
+def answered(
+    asked: store.Asked, response: Response, at: datetime, *, received: datetime | None = None, backfill: bool = False
+) -> SurveyAnswered:
+    """The event of a revision, given at a moment and received then unless told otherwise."""
     invitation: Invitation = asked.invitation
     said = {
         "survey": invitation.survey,
@@ -71,8 +73,9 @@ def answered(asked: store.Asked, response: Response, now: datetime) -> SurveyAns
         source=SOURCE,
         subject=invitation.account,
         personid=invitation.person,
-        time=now,
-        receivedtime=now,
+        time=at,
+        receivedtime=received or at,
+        backfill=backfill,
         data=WireAnswer.model_validate(said),
     )
 

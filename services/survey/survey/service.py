@@ -16,6 +16,7 @@ from survey import store
 from survey.api import OPEN_FOR, survey_routes
 from survey.domain.answering import Survey
 from survey.handlers import Handlers
+from survey.importing import import_routes
 from survey.pages import Pages
 from survey.rendering import Renderer
 from survey.tables import PLUMBING
@@ -70,6 +71,7 @@ def build(platform: Platform) -> Service:
         name=NAME,
         routers=[
             survey_routes(key=key, database=database, units=units, world=world, public_url=settings.public_url),
+            import_routes(key=key, units=units, world=world),
             pages.router(),
             platform.dead_letters(NAME, PLUMBING),
         ],

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Row, case, delete, func, select, update
 
 from cskit.db import Tx
-from csmodels.ids import AccountId, PersonId
+from csmodels.ids import AccountId, PersonId, ResponseId
 from survey.domain.answering import Answer, Invitation, Response, Survey
 from survey.domain.people import chain
 from survey.tables import invitations, people, responses, surveys, texts
@@ -164,6 +164,36 @@ async def save(tx: Tx, invitation: Invitation, response: Response, *, now: datet
         return
     text = {"id": response.id, "account": invitation.account, "person": invitation.person, "body": comment}
     tx.upsert(texts, [text])
+
+
+async def known_responses(tx: Tx, ids: Collection[ResponseId]) -> set[ResponseId]:
+    """Those of the ids that are responses already."""
+    found: set[ResponseId] = set()
+    for some in _portions(sorted(ids)):
+        rows = await tx.fetch(select(responses.c.id).where(responses.c.id.in_(some)))
+        found |= {row.id for row in rows}
+    return found
+
+
+def add_responses(tx: Tx, answered: Sequence[Asked]) -> None:
+    """Keep answers that nobody was invited to give; one that is there stays as it is."""
+    rows = [
+        {
+            "id": each.response.id,
+            "survey": each.survey.id,
+            "invitation": None,
+            "account": each.invitation.account,
+            "person": each.invitation.person,
+            "role": each.invitation.role,
+            "score": each.response.answer.score,
+            "revision": each.response.revision,
+            "answered_at": each.response.answered_at,
+            "changed_at": each.response.answered_at,
+        }
+        for each in answered
+        if each.response is not None
+    ]
+    tx.insert(responses, rows, ignore=True)
 
 
 async def list_responses(

@@ -50,7 +50,7 @@ responses = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("survey", String(64), nullable=False),
-    Column("invitation", String(36), unique=True),  # null once the person was erased
+    Column("invitation", String(36), unique=True),  # null once the person was erased, and if given elsewhere
     Column("account", String(128), nullable=False, index=True),
     Column("person", String(36), index=True),  # null once the person was erased
     Column("role", String(16)),
