@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = {
     name: ROOT / parent / name / name
     for parent, names in {
-        "libs": ("csmodels", "cskit"),
-        "services": ("ingest", "scoring", "playbook", "survey", "allinone"),
+        "libs": ("csmodels", "cskit", "csworld"),
+        "services": ("ingest", "scoring", "playbook", "survey", "console", "allinone"),
     }.items()
     for name in names
 }
@@ -25,7 +25,14 @@ CROSSINGS = [
     ("independent", "scoring/handlers.py", "import playbook.tables"),
     ("independent", "playbook/store/work.py", "import scoring.engine.fold"),
     ("composition", "cskit/runner.py", "import scoring.handlers"),
+    ("composition", "csworld/world.py", "import ingest.domain.native"),
+    ("independent", "console/service.py", "import scoring.domain.score"),
     ("downward", "survey/service.py", "import allinone.composition"),
+    ("downward", "console/service.py", "import csworld.fates"),
+    ("world", "csworld/world.py", "import csmodels.ids"),
+    ("world", "csworld/dice.py", "import numpy"),
+    ("stateless", "console/service.py", "import cskit.db"),
+    ("stateless", "console/upstream.py", "import cskit.log"),
     ("models", "csmodels/envelope.py", "import msgspec"),
     ("models", "csmodels/topics.py", "import cskit.log"),
     ("pure", "scoring/domain/score.py", "import sqlalchemy"),
