@@ -7,7 +7,7 @@ INPUTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyp
 ENGINES := $(BIN)/python deploy/local/engines.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check e2e bench fmt clean local-up local-down docs release
+.PHONY: help install run demo test check e2e bench fmt clean local-up local-down docs release
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,9 @@ install: .venv/.dev  ## Install everything into .venv (the command is .venv/bin/
 
 run: .venv/.run  ## Serve everything, embedded, at http://127.0.0.1:8000 (ARGS="--port 9000 --data DIR")
 	@$(BIN)/kizashi serve $(ARGS)
+
+demo: .venv/.run  ## Watch a made-up company live, at http://127.0.0.1:8000 (ARGS="--speed 6h/s --port 9000")
+	@$(BIN)/kizashi demo $(ARGS)
 
 test: .venv/.dev  ## Run all tests, on real Kafka and PostgreSQL where they can be started (ARGS="-k name")
 	@$(ENGINES) run -- $(BIN)/python -m tests $(ARGS)
@@ -26,6 +29,8 @@ check: .venv/.dev  ## Check style, types, walls, schemas and settings
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python deploy/docs.py --check
+	@$(BIN)/hadolint deploy/Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
 e2e: .venv/.dev  ## Run the whole story on both platforms
 	@$(ENGINES) run -- $(BIN)/pytest tests/e2e $(ARGS)

@@ -1,5 +1,8 @@
 """The `kizashi` command. Exit status: 0 done, 1 the answer is no, 2 wrong use, 3 something unreachable."""
 
+from allinone.starting import interrupts_are_raised
+
+# isort: split
 import asyncio
 import os
 import sys
@@ -13,11 +16,13 @@ import uvloop
 from allinone.commands import dead_letters
 from allinone.commands import doctor as doctors
 from allinone.commands import keys as key_commands
-from allinone.commands.calls import Refused, Unreachable
+from allinone.commands.calls import Refused, Unreachable, call, server_client
 from allinone.commands.output import complain, say, show, show_json
-from allinone.composition import SERVED, SERVICES, known_service
+from allinone.composition import CONSOLE, SERVED, SERVICES, known_service
 from allinone.data_folder import FolderInUse, FolderUnusable
 from allinone.databases import opening_database
+from allinone.demo.options import Options, parse_speed
+from allinone.demo.tally import NotDone
 from allinone.serve import serve_embedded, serve_one
 from allinone.server import PortInUse
 from cskit import migrate as migrations
@@ -81,6 +86,54 @@ def serve(
     known_service(service, SERVED)
     check_serves_one(settings, service)
     _run(serve_one(settings, _hooks(), service, host, port))
+
+
+@app.command()
+def demo(
+    accounts: Annotated[int | None, typer.Option(min=1, max=700, help="Customers (200).")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=390, help="Days of history (120).")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another seed makes another world (1).")] = None,
+    speed: Annotated[str | None, typer.Option(help="World time per second: 30m/s, 1h/s, 6h/s, 1d/s (1h/s).")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder to go on with, or to make; else ./kizashi-demo is made anew.")
+    ] = None,
+    live: Annotated[bool, typer.Option("--live/--no-live", help="Let time pass after the history.")] = True,
+    exit_after: Annotated[
+        float | None, typer.Option(min=0, help="End by itself, this many seconds after the history.")
+    ] = None,
+) -> None:
+    """Watch a made-up company: everything embedded, four months of history, then an hour a second."""
+    # Its lines are for whoever watches: of the log, only what went wrong stands between them.
+    configure_logging(level="WARNING")
+    settings = _settings()
+    check_serves_all(settings)
+    options = Options(
+        folder=data,
+        accounts=accounts,
+        days=days,
+        seed=seed,
+        speed=parse_speed(speed) if speed is not None else None,
+        port=port,
+        live=live,
+        exit_after=exit_after,
+    )
+    from allinone.demo.command import demonstrate  # with it come the world and the SDK, which no other command needs
+
+    _run(demonstrate(options, settings, _hooks()))
+
+
+@app.command("sign-in")
+def sign_in(
+    staff: Annotated[str | None, typer.Option(help="Staff id of whom it is for.")] = None,
+    role: Annotated[str, typer.Option(help="csm, leader, operator or read_only.")] = "operator",
+    data: Data = None,
+) -> None:
+    """Print a link that signs a person in to the console; it works for a day."""
+    settings = _settings(data)
+    with server_client(settings, CONSOLE) as client:
+        body = {"staff": staff, "role": role}
+        print(call(client, "POST", "/v1/sign-in-links", json=body)["url"])  # the link alone, unstyled
 
 
 @app.command()
@@ -187,11 +240,12 @@ def dlq_replay(letters: list[str], data: Data = None, as_json: AsJson = False) -
 
 
 _UNREACHABLE = (Unreachable, LogError, DatabaseUnavailable)
-_NO = (Refused, FolderInUse, FolderUnusable, PortInUse, SchemaOutdated, Fenced, Stuck, TopicRecreated)
+_NO = (Refused, FolderInUse, FolderUnusable, PortInUse, SchemaOutdated, Fenced, Stuck, TopicRecreated, NotDone)
 
 
 def main() -> None:
     """Run the command; errors are sentences that say what, where and what to do."""
+    interrupts_are_raised()
     try:
         app(standalone_mode=True)
     except _UNREACHABLE as error:

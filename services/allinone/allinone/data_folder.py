@@ -10,6 +10,7 @@ from pathlib import Path
 
 SERVER_FILE = "server.json"
 LOCK_FILE = "lock"
+DEMO_FILE = "demo.json"  # marks the folder of a demo, whose clock was scaled
 
 
 class FolderInUse(Exception):
@@ -38,6 +39,15 @@ def usable(folder: Path) -> Iterator[None]:
         raise FolderUnusable(
             f"The folder {folder} cannot be used: {error.strerror}. Correct its owner and rights, or name another."
         ) from error
+
+
+def check_real_clock(folder: Path) -> None:
+    """Raises FolderUnusable for the folder of a demo: what is in it happened in a time of its own."""
+    if (folder / DEMO_FILE).exists():
+        raise FolderUnusable(
+            f"The data folder {folder} is a demo's: its clock was scaled, so no server can go on with it. "
+            f"Run: kizashi demo --data {folder}"
+        )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from allinone.composition import SERVED, SERVICES, build, combined_app, started
 from allinone.data_folder import RunningServer, announced, locked
 from allinone.server import bound_socket, serving
+from console.sessions import LINK_FOR, Role, sign_in_link
 from cskit.auth import KeyFile, Keys, new_key
 from cskit.clock import Clocks
 from cskit.platform import Platform, key_file, open_platform
@@ -72,6 +73,20 @@ async def embedded_server(
         finally:
             listener.close()
             await platform.close()
+
+
+def console_link(server: Embedded, *, staff: str | None = None, role: Role = "operator") -> str:
+    """A link that signs a person in to the console for a day."""
+    settings = server.platform.settings
+    assert settings.service_key is not None, "the embedded server has made it"
+    return sign_in_link(
+        settings.public_url,
+        settings.service_key.get_secret_value(),
+        staff=staff,
+        role=role,
+        now=server.platform.clocks.wall.now(),
+        valid=LINK_FOR,
+    )
 
 
 def _url(host: str, listener: socket.socket) -> str:

@@ -4,13 +4,15 @@ import asyncio
 
 from allinone.clustered import service_replica
 from allinone.commands.output import say
-from allinone.embedded import Embedded, embedded_server
+from allinone.data_folder import check_real_clock
+from allinone.embedded import Embedded, console_link, embedded_server
 from allinone.server import calm_garbage_collection, stop_on_signals
 from cskit.settings import Settings, TestHooks
 
 
 async def serve_embedded(settings: Settings, hooks: TestHooks, host: str, port: int) -> None:
-    """Everything in one process, until a signal."""
+    """Everything in one process, until a signal. Raises FolderUnusable for the folder of a demo."""
+    check_real_clock(settings.data)
     stop = asyncio.Event()
     stop_on_signals(stop)
     async with embedded_server(settings, host=host, port=port, hooks=hooks) as server:
@@ -38,7 +40,12 @@ async def _until(stop: asyncio.Event, workers: "asyncio.Task[None]") -> None:
 
 
 def _welcome(server: Embedded, settings: Settings) -> str:
-    lines = [f"Kizashi serves at {server.url} (data in {settings.data}; stop with Ctrl-C)"]
+    lines = [
+        f"Kizashi serves at {server.url} (data in {settings.data}; stop with Ctrl-C)",
+        "",
+        "Open the console (the link works for a day; `kizashi sign-in` makes another):",
+        f"  {console_link(server)}",
+    ]
     if server.first_key is not None:
         lines += [
             "",

@@ -1,5 +1,6 @@
 """The HTTP edge: accounts, their health and history, overrides, scorecards."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -32,6 +33,7 @@ from scoring.store import folding, reading
 from scoring.store.reading import Filter, Sort
 
 _CHANGE_OVER: Final = timedelta(days=7)
+_TOLD_BY_FACTS: Final = 100  # accounts of a page; of imported ones nothing is recorded of a week ago
 _SAME_MOMENT: Final = 25  # changes as of one moment that a page of the timeline allows for
 _LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
 _LAST_OFFSET: Final = 2**63 - 1
@@ -80,7 +82,7 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
         async with database.read() as tx:
             rows = await reading.accounts(tx, wanted, sort=sort, after=after, limit=limit + 1)
             page = rows[:limit]
-            items = await _summaries(tx, page, clocks.world.now())
+            items = await _summaries(tx, page, clocks.world.now(), rules)
         following = encode_cursor(sort, page[-1].urgency, page[-1].account) if len(rows) > limit else None
         return Page(items=items, next=following)
 
@@ -182,7 +184,7 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
         """One account, as the list shows it."""
         row = await _found(database, id)
         async with database.read() as tx:
-            (item,) = await _summaries(tx, [row], clocks.world.now())
+            (item,) = await _summaries(tx, [row], clocks.world.now(), rules)
         return item
 
     @routes.get("/v1/scorecards")
@@ -213,8 +215,15 @@ async def _with_override(database: Database, id_: str, override: str) -> None:
         raise NotFound("override_not_found", f"The account “{id_}” has no override “{override}”.")
 
 
-async def _summaries(tx: Tx, rows: Any, now: datetime) -> list[AccountSummary]:
-    before = await reading.scores_before(tx, [row.account for row in rows], now - _CHANGE_OVER)
+async def _summaries(tx: Tx, rows: Sequence[Row[Any]], now: datetime, rules: Rules) -> list[AccountSummary]:
+    """With the change over seven days: against what was recorded then, else against what today's facts tell of then."""
+    moment = now - _CHANGE_OVER
+    before = dict(await reading.scores_before(tx, [row.account for row in rows], moment))
+    unrecorded = [row.account for row in rows if row.account not in before][:_TOLD_BY_FACTS]
+    months = views.months_of([moment], rules)
+    for id_, account in (await folding.load(tx, dict.fromkeys(unrecorded, months))).items():
+        if (score := views.score_by_facts(account.facts, moment, rules)) is not None:
+            before[id_] = score
     return [views.summary(row, before.get(row.account)) for row in rows]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from csmodels.api import AccountSummary, Adjustment, Contribution, Health, HistoryRow
 from scoring.account import Rules
-from scoring.domain.calendar import Month
+from scoring.domain.calendar import Month, local_day
 from scoring.domain.verdict import Verdict, judge
 from scoring.engine.facts import Facts
 from scoring.engine.features import assess, months_needed
@@ -98,6 +98,14 @@ def closings(first: datetime, last: datetime, rules: Rules) -> list[datetime]:
 def months_of(moments: Sequence[datetime], rules: Rules) -> frozenset[Month]:
     """The months that the scores of these moments need."""
     return frozenset().union(*(months_needed(moment, rules.zone) for moment in moments))
+
+
+def score_by_facts(facts: Facts, at: datetime, rules: Rules) -> float | None:
+    """The score of a moment by what is known today; None if nothing was used yet then."""
+    first = facts.slow.first_usage
+    if first is None or first > local_day(at, rules.zone):
+        return None
+    return assess(facts, at, rules.card, rules.zone).value
 
 
 def corrected(facts: Facts, at: datetime, live: Row[Any], rules: Rules) -> HistoryRow:

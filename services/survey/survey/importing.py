@@ -37,6 +37,7 @@ class PastAnswer(Model):
     score: Annotated[int, Field(ge=LOWEST, le=HIGHEST, strict=True)]
     at: UtcTime
     role: Role | None = None
+    backfill: Annotated[bool, Field(strict=True)] = False  # old news, however young
 
 
 class PastAnswers(Model):
@@ -70,7 +71,7 @@ def import_routes(*, key: Callable[[], Awaitable[bytes]], units: UnitOfWorks, wo
     async def import_responses(
         survey_id: str, body: PastAnswers, by: Annotated[Principal, requires("write")]
     ) -> Imported:
-        """Bring in answers that were given elsewhere. What is older than three days starts no playbook."""
+        """Bring in answers that were given elsewhere. What is older than three days, or says so, starts no playbook."""
         now = world.now()
         async with units() as uow:
             survey = await store.survey(uow.tx, survey_id)
@@ -79,16 +80,20 @@ def import_routes(*, key: Callable[[], Awaitable[bytes]], units: UnitOfWorks, wo
             ends = await store.ends_of(uow.tx, {item.person for item in body.items})
             refused: list[RefusedAnswer] = []
             wanted: dict[ResponseId, store.Asked] = {}
+            old: set[ResponseId] = set()
             for index, item in enumerate(body.items):
                 if (problem := _problem(item, ends, now)) is not None:
                     refused.append(RefusedAnswer(index=index, id=item.id, code=problem[0], message=problem[1]))
                     continue
                 id_ = ResponseId(derived_id("answer", by.source, survey.id, item.id))
                 wanted.setdefault(id_, _asked(item, id_, survey, ends))
+                if item.backfill or now - item.at > OLD_AFTER:
+                    old.add(id_)
             there = await store.known_responses(uow.tx, wanted.keys())
-            new = [asked for id_, asked in wanted.items() if id_ not in there]
-            store.add_responses(uow.tx, new)
-            uow.publish(CUSTOMER_EVENTS, [_event(asked, now) for asked in new], traceparent=current_traceparent())
+            new = {id_: asked for id_, asked in wanted.items() if id_ not in there}
+            store.add_responses(uow.tx, list(new.values()))
+            told = [_event(asked, now, old=id_ in old) for id_, asked in new.items()]
+            uow.publish(CUSTOMER_EVENTS, told, traceparent=current_traceparent())
         return Imported(accepted=len(new), known=len(body.items) - len(refused) - len(new), refused=refused)
 
     return router
@@ -109,8 +114,7 @@ def _asked(item: PastAnswer, id_: ResponseId, survey: Survey, ends: dict[PersonI
     return store.Asked(never, survey, Response(id_, Answer(item.score), 1, item.at))
 
 
-def _event(asked: store.Asked, now: datetime) -> SurveyAnswered:
+def _event(asked: store.Asked, now: datetime, *, old: bool) -> SurveyAnswered:
     response = asked.response
     assert response is not None, "it was answered"
-    at = response.answered_at
-    return answered(asked, response, at, received=now, backfill=now - at > OLD_AFTER)
+    return answered(asked, response, response.answered_at, received=now, backfill=old)

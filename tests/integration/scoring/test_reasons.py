@@ -149,3 +149,14 @@ async def test_a_list_of_accounts_says_why(scoring: Running) -> None:
     assert account["contributions"] == health["contributions"]
     assert account["adjustments"] == health["adjustments"]
     assert (await scoring.get("/v1/accounts", stage="churned"))["items"] == []
+
+
+async def test_the_change_of_an_imported_account_is_told_by_its_facts(scoring: Running) -> None:
+    await scoring.append(*busy_weeks(["acme"]), usage("new", NOON))
+    week = text(NOON - 7 * DAY)
+    rows = (await scoring.get("/v1/accounts/acme/history", view="corrected", **{"from": week, "to": week}))["items"]
+
+    listed = {one["account"]: one for one in (await scoring.get("/v1/accounts"))["items"]}
+
+    assert listed["acme"]["change"] == pytest.approx(listed["acme"]["score"] - rows[0]["score"])
+    assert listed["new"]["change"] is None

@@ -33,11 +33,10 @@ async def test_a_past_answer_counts_in_the_results_and_goes_onto_the_bus_as_old_
     assert (listed["score"], listed["person"]) == (9, PERSON)
 
 
-async def test_an_answer_of_today_is_news(stack: Stack) -> None:
-    await stack.api.post(PATH, json={"items": [item(days=0)]})
+async def test_an_answer_of_today_is_news_unless_it_says_otherwise(stack: Stack) -> None:
+    await stack.api.post(PATH, json={"items": [item(days=0), item("a-2", days=0, backfill=True)]})
 
-    (event,) = await stack.outbox()
-    assert event.backfill is False
+    assert [event.backfill for event in await stack.outbox()] == [False, True]
 
 
 async def test_the_same_answers_again_change_nothing(stack: Stack) -> None:

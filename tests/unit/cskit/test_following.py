@@ -84,6 +84,14 @@ async def test_what_the_log_no_longer_holds_is_passed_over() -> None:
     assert server.asked == [None, "0:1", None, "0:10"]
 
 
+async def test_a_ping_is_no_event() -> None:
+    stream = "event: ready\nid: 0:1\ndata: {}\n\n: ping - now\n\nevent: a\nid: 0:2\ndata: one\n\n: ping - later\n\n"
+
+    heard, _ = await followed(Server(httpx.Response(200, headers={"content-type": "text/event-stream"}, text=stream)))
+
+    assert heard == ["one"]
+
+
 async def test_a_refusal_is_raised() -> None:
     with pytest.raises(httpx.HTTPStatusError):
         await followed(Server(httpx.Response(401)))

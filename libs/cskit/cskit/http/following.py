@@ -43,7 +43,7 @@ async def follow(client: httpx.AsyncClient, path: str, heard: Heard, standing: S
                     last = event.id or last
                     if event.event == "ready":
                         standing(True)
-                    else:
+                    elif event.data:  # a ping has none
                         await heard(event)
         except httpx.HTTPStatusError as error:
             if error.response.status_code < 500 and error.response.status_code != _GONE:
