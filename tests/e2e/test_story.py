@@ -140,6 +140,7 @@ async def test_a_drop_becomes_one_task_and_one_signed_webhook_and_an_answer_move
 
         tasks = await until("the task of the detractor's playbook", followed_up)
         assert sorted(task["playbook"] for task in tasks) == ["detractor-follow-up", "rescue-declining-usage"]
+        assert f"{after['score']:.1f}" in await a_leader_looks(system)
         history = (await get(scoring, f"/v1/accounts/{ACCOUNT}/history"))["items"]
         versions = sorted(row["version"] for row in history if row["version"] is not None)
         assert versions == list(range(1, len(versions) + 1))
@@ -185,3 +186,19 @@ async def a_detractor_answers(system: System) -> None:
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
         sent = await browser.post(url, data={**hidden, "score": "3"})
         assert sent.status_code in (200, 303), sent.text
+
+
+async def a_leader_looks(system: System) -> str:
+    """The account's page, after signing in by a link."""
+    async with system.client("console") as console:
+        made = await console.post("/v1/sign-in-links", json={"staff": "hana", "role": "leader"})
+        assert made.status_code == 201, made.text
+    link = httpx.URL(made.json()["url"])
+    async with httpx.AsyncClient(base_url=system.urls["console"], trust_env=False) as browser:
+        door = await browser.get(link.raw_path.decode())
+        assert door.status_code == 200, door.text
+        signed_in = await browser.post("/sign-in", data={"token": link.params["token"]})
+        assert signed_in.status_code == 303, signed_in.text
+        page = await browser.get(f"/accounts/{ACCOUNT}")
+        assert page.status_code == 200, page.text
+        return page.text

@@ -14,7 +14,8 @@ from cskit.log.kafka import KafkaLog
 from cskit.testing.engines import KAFKA, fresh_database
 from csmodels import topics
 
-SERVICES = ("ingest", "scoring", "playbook", "survey")
+SERVICES = ("ingest", "scoring", "playbook", "survey")  # each with a database
+SERVED = (*SERVICES, "console")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ async def embedded_system(folder: Path, **settings: str) -> AsyncIterator[System
     key = (await command("keys", "new", "test", "--scope", "admin", environment=environment)).strip()
     process = Process((), environment, folder / "kizashi.log")
     try:
-        yield System({name: process.url for name in SERVICES}, key, {"kizashi": process}, environment)
+        yield System({name: process.url for name in SERVED}, key, {"kizashi": process}, environment)
     finally:
         await process.stop()
 
@@ -55,8 +56,10 @@ async def embedded_system(folder: Path, **settings: str) -> AsyncIterator[System
 async def clustered_system(
     folder: Path, *, replicas: Mapping[str, int] | None = None, **settings: str
 ) -> AsyncIterator[System]:
-    """Each service in processes of its own (two of scoring), on Kafka and a database of its own; not started yet."""
-    counts = {name: 1 for name in SERVICES} | {"scoring": 2} | dict(replicas or {})
+    """Each service in processes of its own (two of scoring, no console unless asked for), on Kafka and a database of
+    its own; not started yet.
+    """
+    counts = {name: 1 for name in SERVICES} | {"scoring": 2, "console": 0} | dict(replicas or {})
     prefix = f"t{secrets.token_hex(5)}."
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(fresh_database())
@@ -69,12 +72,12 @@ async def clustered_system(
             **settings,
         }
         key = (await command("keys", "new", "test", "--scope", "admin", environment=environment)).strip()
-        names = [(name, number) for name in SERVICES for number in range(counts[name])]
+        names = [(name, number) for name in SERVED for number in range(counts[name])]
         processes = {
             (name if number == 0 else f"{name}-{number + 1}"): Process((name,), {}, folder / f"{name}-{number}.log")
             for name, number in names
         }
-        urls = {name: processes[name].url for name in SERVICES if counts[name]}
+        urls = {name: processes[name].url for name in SERVED if counts[name]}
         environment |= {f"KIZASHI_{name.upper()}_URL": each for name, each in urls.items()}
         environment["KIZASHI_PUBLIC_URL"] = urls["survey"]
         for process in processes.values():

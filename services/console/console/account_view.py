@@ -1,0 +1,157 @@
+"""What the page of an account is made of: everything asked for at once, then put into words."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+from starlette.datastructures import QueryParams
+
+from console.line_of_scores import Scores, scores_of
+from console.parts import Missing
+from console.timeline import KINDS
+from console.upstream import Person, Playbook, Refused, Run
+from console.visits import Visit
+from csmodels.api import AccountSummary, Explanation, Health, Page, Task, TimelineEntry
+
+ENTRIES: Final = 40  # of the timeline
+_MOST_PAGES: Final = 6  # read for a filter
+_MOST_TEXTS: Final = 20
+_COMPARED: Final = timedelta(days=30)  # by default
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The query: the days to compare (None: the usual), the kind of entries, where the timeline goes on."""
+
+    first: date | None
+    last: date | None
+    show: str | None
+    before: str | None
+
+    @property
+    def days(self) -> dict[str, str | None]:
+        """The days as they stand in an address."""
+        first, last = self.first, self.last
+        return {"from": first.isoformat() if first else None, "to": last.isoformat() if last else None}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All that was read. explanation is None where there is none for these days."""
+
+    summary: AccountSummary
+    health: Health
+    scores: Scores
+    tasks: Sequence[Task]
+    runs: Sequence[Run]
+    playbooks: Mapping[str, str]
+    people: Sequence[Person]
+    entries: Sequence[TimelineEntry]
+    older: str | None
+    words: Mapping[str, str]
+    compared: tuple[datetime, datetime]
+    explanation: Explanation | None
+    missing: Missing
+
+    def playbook(self, id_: str) -> str:
+        """The playbook's name, else its id."""
+        return self.playbooks.get(id_, id_)
+
+    @property
+    def open_tasks(self) -> list[Task]:
+        """Open ones first, as they are due, then those put off."""
+        current = [task for task in self.tasks if task.status == "open"]
+        return current + [task for task in self.tasks if task.status == "snoozed"]
+
+
+def asked_of(query: QueryParams) -> Asked:
+    """The query's values that make sense."""
+    show = query.get("show")
+    return Asked(_day(query.get("from")), _day(query.get("to")), show if show in KINDS else None, query.get("before"))
+
+
+async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None = None) -> Account:
+    """The account with all its blocks. Refused with 404 if there is none; other blocks may be missing."""
+    calls, missing, now = visit.calls, Missing(), visit.formats.now
+    summary, health = await asyncio.gather(calls.account(id_), calls.health(id_))
+    scores, tasks, runs, playbooks, people, (entries, older) = await asyncio.gather(
+        missing.or_else("scoring", scores_of(calls, id_, now, kept), Scores([], [])),
+        missing.or_else("playbook", calls.tasks({"account": id_, "limit": 200}), Page[Task](items=[])),
+        missing.or_else("playbook", calls.runs(id_), list[Run]()),
+        missing.or_else("playbook", calls.playbooks(), list[Playbook]()),
+        missing.or_else("ingest", calls.people(id_), list[Person]()),
+        missing.or_else("scoring", _entries(visit, id_, asked), (list[TimelineEntry](), None)),
+    )
+    compared = _compared(visit, asked, scores, now)
+    explanation, words = await asyncio.gather(
+        missing.or_else("scoring", _explanation(visit, id_, compared), None),
+        missing.or_else("ingest", _words(visit, entries), dict[str, str]()),
+    )
+    return Account(
+        summary=summary,
+        health=health,
+        scores=scores,
+        tasks=tasks.items,
+        runs=runs,
+        playbooks={each.id: visit.of(each.name) for each in playbooks},
+        people=people,
+        entries=entries,
+        older=older,
+        words=words,
+        compared=compared,
+        explanation=explanation,
+        missing=missing,
+    )
+
+
+async def _entries(visit: Visit, id_: str, asked: Asked) -> tuple[list[TimelineEntry], str | None]:
+    """A page of the timeline; with a filter as many pages as it takes to fill one, within reason."""
+    wanted = KINDS.get(asked.show) if asked.show else None
+    found: list[TimelineEntry] = []
+    cursor = asked.before
+    for _ in range(1 if wanted is None else _MOST_PAGES):
+        page = await visit.calls.timeline(id_, limit=ENTRIES if wanted is None else 200, cursor=cursor)
+        found += [entry for entry in page.items if wanted is None or entry.kind in wanted]
+        cursor = page.next
+        if cursor is None or len(found) >= ENTRIES:
+            break
+    return found, cursor
+
+
+async def _explanation(visit: Visit, id_: str, compared: tuple[datetime, datetime]) -> Explanation | None:
+    """Why the score changed; None where there was no score on the first day."""
+    if compared[0] >= compared[1]:
+        return None
+    try:
+        return await visit.calls.explanation(id_, *compared)
+    except Refused as error:
+        if error.code == "account_not_found":
+            raise
+        return None
+
+
+def _compared(visit: Visit, asked: Asked, scores: Scores, now: datetime) -> tuple[datetime, datetime]:
+    """From the begin of the first day (or the first score) to the end of the last one, or now."""
+    zone = visit.formats.zone
+    first = datetime.combine(asked.first, time(), zone) if asked.first else now - _COMPARED
+    if asked.first is None and scores.rows:
+        first = max(first, scores.rows[0].at)
+    last = datetime.combine(asked.last + timedelta(days=1), time(), zone) if asked.last else now
+    return first, min(last, now)
+
+
+async def _words(visit: Visit, entries: Sequence[TimelineEntry]) -> dict[str, str]:
+    """The words behind references to ingest, of the newest entries."""
+    refs = [str(entry.data["text_ref"]) for entry in entries if entry.data.get("text_ref")]
+    ours = [ref for ref in dict.fromkeys(refs) if ref.startswith("ingest/")][:_MOST_TEXTS]
+    texts = await asyncio.gather(*(visit.calls.text(ref.partition("/")[2]) for ref in ours))
+    return {ref: text for ref, text in zip(ours, texts, strict=True) if text is not None}
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
