@@ -8,18 +8,26 @@ from pathlib import Path
 import pytest
 from _pytest.reports import TestReport
 from _pytest.terminal import TerminalReporter
+from tests.running import browser
 
 _ENGINES = {"kafka": "KIZASHI_TEST_KAFKA", "postgres": "KIZASHI_TEST_DATABASE_URL"}
+_NAMES = {"kafka": "Apache Kafka", "postgres": "PostgreSQL", "chromium": "Chromium"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     wanted = [name.strip() for name in os.environ.get("KIZASHI_TEST_REQUIRE", "").split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in _ENGINES]
+    unknown = [name for name in wanted if name not in _NAMES]
     if unknown:
-        raise pytest.UsageError(f"KIZASHI_TEST_REQUIRE names {unknown[0]!r}; there are: {', '.join(_ENGINES)}.")
+        raise pytest.UsageError(f"KIZASHI_TEST_REQUIRE names {unknown[0]!r}; there are: {', '.join(_NAMES)}.")
     for name in wanted:
-        if not os.environ.get(_ENGINES[name]):
-            raise pytest.UsageError(f"KIZASHI_TEST_REQUIRE asks for {name}, but it could not be started: {_why(name)}")
+        if (why := _why_missing(name)) is not None:
+            raise pytest.UsageError(f"KIZASHI_TEST_REQUIRE asks for {name}, but it could not be started: {why}")
+
+
+def _why_missing(name: str) -> str | None:
+    if name not in _ENGINES:
+        return browser.MISSING
+    return None if os.environ.get(_ENGINES[name]) else _why(name)
 
 
 def _why(name: str) -> str:
@@ -28,12 +36,8 @@ def _why(name: str) -> str:
 
 
 def _engine(report: TestReport) -> str:
-    marks = [name for name in _ENGINES if name in report.keywords]
-    return (
-        {"kafka": "Apache Kafka", "postgres": "PostgreSQL"}.get("".join(marks), "embedded (SQLite)")
-        if len(marks) < 2
-        else "Apache Kafka and PostgreSQL"
-    )
+    marks = [told for name, told in _NAMES.items() if name in report.keywords]
+    return " and ".join(marks) or "embedded (SQLite)"
 
 
 def _area(report: TestReport) -> str:

@@ -1,11 +1,8 @@
 """`kizashi demo`: what thirty days of a made-up company show, and how it starts, stops and goes on."""
 
 import asyncio
-import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from tests.running.processes import KIZASHI, clean_environment, ended, free_port
+from tests.running.demos import demo
+from tests.running.processes import ended
 
 from allinone.demo.command import furnish, living
 from allinone.demo.history import until_caught_up
@@ -107,6 +105,7 @@ async def delivered(stage: Stage) -> list[str] | None:
     return None if any(each["status"] in ("pending", "sending") for each in sent) else [each["id"] for each in sent]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_thirty_days_show_every_story_by_its_own_measure(seed: int, tmp_path: Path) -> None:
     options = Options(folder=tmp_path / "demo", accounts=ACCOUNTS, seed=seed, speed=SPEED, port=0)
@@ -139,50 +138,6 @@ async def test_thirty_days_show_every_story_by_its_own_measure(seed: int, tmp_pa
 
 
 # Starting, stopping, going on
-
-
-@dataclass
-class Demo:
-    """A `kizashi demo` of a small company, in a process of its own."""
-
-    process: asyncio.subprocess.Process
-    said: Path
-
-    @property
-    def text(self) -> str:
-        return self.said.read_text(errors="replace")
-
-    async def says(self, words: str) -> None:
-        """Return once it has said this."""
-
-        async def look() -> bool | None:
-            assert self.process.returncode is None or words in self.text, self.text
-            return True if words in self.text else None
-
-        await until(words, look)
-
-    async def press_ctrl_c(self) -> None:
-        """It ends, in good order."""
-        self.process.send_signal(signal.SIGINT)
-        status = await asyncio.wait_for(self.process.wait(), SECONDS)
-        assert status == 0, self.text
-        assert "Traceback" not in self.text, self.text
-
-
-@asynccontextmanager
-async def demo(folder: Path, *more: str) -> AsyncIterator[Demo]:
-    said = folder / f"said-{time.monotonic_ns()}.txt"
-    arguments = ("demo", "--port", str(free_port()), "--data", str(folder / "demo"), *more)
-    with said.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(
-            KIZASHI, *arguments, env=clean_environment({}), stdout=out, stderr=out
-        )
-    try:
-        yield Demo(process, said)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 SMALL = ("--accounts", "10", "--speed", "6h/s")

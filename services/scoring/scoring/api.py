@@ -23,7 +23,7 @@ from csmodels.api import (
     Page,
     TimelineEntry,
 )
-from csmodels.fields import Band, Stage, UtcTime
+from csmodels.fields import Band, Stage, UtcTime, Watch
 from scoring import explaining, views
 from scoring.account import Rules
 from scoring.engine import story
@@ -71,6 +71,7 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
         stage: Annotated[Stage | None, Query()] = None,
         segment: Text = None,
         owner: Text = None,
+        watch: Annotated[Watch | None, Query()] = None,
         text: Annotated[str | None, Query(max_length=128, description="Part of the id or of the name")] = None,
         sort: Annotated[Sort, Query(description="urgency: red, yellow, grey, green; low scores first")] = "urgency",
         limit: Limit = DEFAULT_LIMIT,
@@ -78,7 +79,7 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
     ) -> Page[AccountSummary]:
         """The accounts and how they are."""
         after = _list_place(cursor, sort) if cursor else None
-        wanted = Filter(band=band, stage=stage, segment=segment, owner=owner, text=text)
+        wanted = Filter(band=band, stage=stage, segment=segment, owner=owner, watch=watch, text=text)
         async with database.read() as tx:
             rows = await reading.accounts(tx, wanted, sort=sort, after=after, limit=limit + 1)
             page = rows[:limit]

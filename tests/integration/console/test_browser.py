@@ -1,16 +1,15 @@
 """The pages in a real browser: the policy holds, values follow, forms are left alone, keys work, axe finds nothing."""
 
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, expect
 from tests.integration.console.serving import HEALTH, PLAYBOOK, Running, served
 from tests.integration.console.upstream import contribution
 from tests.integration.console.world import cookie_of
+from tests.running.browser import MISSING, chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WITHIN = 20_000.0  # milliseconds
 PAGES = [
     "/accounts",
@@ -22,10 +21,7 @@ PAGES = [
     "/help/keys",
 ]
 
-pytestmark = [
-    pytest.mark.chromium,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium"),
-]
+pytestmark = [pytest.mark.chromium, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]
 
 
 @pytest.fixture
@@ -37,9 +33,8 @@ async def running() -> AsyncIterator[Running]:
 @pytest.fixture
 async def browser(running: Running) -> AsyncIterator[BrowserContext]:
     """A window of Sato's, 1360 wide."""
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = await chromium.new_context(viewport={"width": 1360, "height": 900})
+    async with chromium() as started:
+        context = await started.new_context(viewport={"width": 1360, "height": 900})
         await context.add_cookies([
             {"name": name, "value": value, "url": running.url} for name, value in cookie_of(running.at).items()
         ])  # fmt: skip
@@ -47,7 +42,6 @@ async def browser(running: Running) -> AsyncIterator[BrowserContext]:
         expect.set_options(timeout=WITHIN)
         yield context
         await context.close()
-        await chromium.close()
 
 
 async def opened(browser: BrowserContext, running: Running, path: str) -> Page:

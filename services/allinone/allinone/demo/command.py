@@ -77,7 +77,8 @@ async def furnish(stage: Stage, words: Words, say: Say) -> None:
     say(words.open_console.format(url=_console_link(stage)))
     say(words.open_receiver.format(url=stage.receiver.url))
     say(words.stop)
-    await registration.enter_staff(stage.admin, stage.world.staff)
+    settings = stage.server.platform.settings
+    await registration.enter_staff(stage.admin, stage.world.staff, locale=settings.locale, time_zone=settings.time_zone)
     stage.receiver.secret = await registration.enter_endpoint(stage.admin, stage.receiver.hook)
     await registration.move_endpoint(stage.admin, stage.receiver.hook)
     if stage.loader is not None:

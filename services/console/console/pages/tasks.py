@@ -76,11 +76,12 @@ class TasksPage:
         return self.frame.fragment("parts/task_card.html", visit, **values)
 
     async def load(self, visit: Visit, query: QueryParams) -> View:
-        """The tasks that the query asks for: by default one's own, and open."""
+        """The tasks that the query asks for: by default open ones, of a CSM their own, of others everyone's."""
         calls, missing = visit.calls, Missing()
-        own = visit.session.staff is not None and query.get("whose") != "everyone"
+        staff, by_default = visit.session.staff, "mine" if visit.session.role == "csm" else "everyone"
+        own = staff is not None and query.get("whose", by_default) != "everyone"
         done = query.get("which") == "done"
-        owner = visit.session.staff if own else None
+        owner = staff if own else None
         asked = {"owner": owner, "limit": _SHOWN, "cursor": query.get("cursor")}
         if done:
             lists = [calls.tasks({**asked, "status": "completed"})]
@@ -96,7 +97,8 @@ class TasksPage:
             missing.or_else("scoring", _names(visit, tasks), dict[str, str]()),
         )
         cards = [card_of(visit, task, {each.id: visit.of(each.name) for each in playbooks}, names) for task in tasks]
-        state = {"whose": None if own else "everyone", "which": "done" if done else None}
+        chosen = "mine" if own else "everyone"
+        state = {"whose": None if chosen == by_default or staff is None else chosen, "which": "done" if done else None}
         following = pages[0].next
         return View(
             lead=_lead(visit, cards),
@@ -224,7 +226,7 @@ def _whose(visit: Visit, state: Mapping[str, str | None], *, own: bool) -> list[
     if visit.session.staff is None:
         return []
     return [
-        (visit.say("tasks.mine"), with_query(PATH, {**state, "whose": None}), own),
+        (visit.say("tasks.mine"), with_query(PATH, {**state, "whose": "mine"}), own),
         (visit.say("tasks.everyone"), with_query(PATH, {**state, "whose": "everyone"}), not own),
     ]
 

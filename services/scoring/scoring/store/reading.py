@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Text, and_, cast, func, or_, select
 
 from cskit.db import Tx
 from scoring.tables import PLUMBING, history, live, scorecards
@@ -21,6 +21,7 @@ class Filter:
     stage: str | None = None
     segment: str | None = None
     owner: str | None = None
+    watch: str | None = None
     text: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -32,6 +33,8 @@ class Filter:
             live.c.owner: self.owner,
         }
         found: list[ColumnElement[bool]] = [column == value for column, value in equal.items() if value is not None]
+        if self.watch is not None:
+            found.append(cast(live.c.watch, Text).contains(f'"{self.watch}"', autoescape=True))
         if self.text:
             name = func.lower(live.c.name).contains(self.text.lower(), autoescape=True)
             found.append(or_(func.lower(live.c.account).contains(self.text.lower(), autoescape=True), name))
