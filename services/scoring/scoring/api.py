@@ -126,13 +126,16 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
     ) -> Explanation:
         """Why the score changed between two moments: data, configuration and override add up to the change.
 
-        A score that was recorded is taken as it was known; before the first record, as today's facts give it.
+        A score that was recorded is taken as it was known; before the first record, as today's facts give it. Before
+        anything was known of the account there was no score: `from` is then the moment from which on there was.
         """
         live = await _found(database, id)
         end = live.at if last is None else min(last, live.at)
         start = end - _CHANGE_OVER if first is None else first
         if start > end:
             raise Invalid("from_after_to", "from lies after to, or after the newest score.", field="from")
+        async with database.read() as tx:
+            start = min(max(start, await _begin(tx, live, rules)), end)
         to = explaining.now(live) if end == live.at else await _score_at(database, live, end, rules)
         begin = await _score_at(database, live, start, rules)
         same_card = begin.moment.scorecard == to.moment.scorecard
@@ -228,6 +231,12 @@ async def _summaries(tx: Tx, rows: Sequence[Row[Any]], now: datetime, rules: Rul
     return [views.summary(row, before.get(row.account)) for row in rows]
 
 
+async def _begin(tx: Tx, live: Row[Any], rules: Rules) -> datetime:
+    """Since when anything is known of the account: before that it had no score."""
+    slow = (await folding.load(tx, {live.account: frozenset()}))[live.account].facts.slow
+    return story.begins(slow, rules.zone) or live.at
+
+
 async def _score_at(database: Database, live: Row[Any], moment: datetime, rules: Rules) -> explaining.End:
     """As it was recorded at that moment or last before it; where nothing was, as today's facts give it."""
     async with database.read() as tx:
@@ -272,9 +281,10 @@ async def _corrected(
     database: Database, live: Row[Any], rules: Rules, span: tuple[datetime, datetime], limit: int
 ) -> Page[HistoryRow]:
     start, end = span
-    moments = views.closings(start, end, rules) if start <= end else []
-    page = moments[:limit]
     async with database.read() as tx:
+        start = max(start, await _begin(tx, live, rules))
+        moments = views.closings(start, end, rules) if start <= end else []
+        page = moments[:limit]
         account = (await folding.load(tx, {live.account: views.months_of(page, rules)}))[live.account]
     facts: Facts = account.facts
     following = encode_cursor(page[-1].isoformat()) if len(moments) > limit else None

@@ -287,7 +287,10 @@ async def test_the_built_service_is_ready_though_it_owns_no_partition_and_folds_
 
 
 async def test_moments_and_places_beyond_all_bounds_are_no_server_errors(scoring: Running) -> None:
-    await scoring.append(*busy_weeks(["acme"]))
+    await scoring.append(
+        *busy_weeks(["acme"]),
+        event("milestone.reached", "acme", NOON - 500 * DAY, {"milestone": "signed"}, received=NOON),
+    )
     path = "/v1/accounts/acme/history"
     corrected: dict[str, Any] = {"view": "corrected"}
     far: dict[str, Any] = {"from": "0001-01-01T00:00:00Z"}

@@ -160,3 +160,16 @@ async def test_the_change_of_an_imported_account_is_told_by_its_facts(scoring: R
 
     assert listed["acme"]["change"] == pytest.approx(listed["acme"]["score"] - rows[0]["score"])
     assert listed["new"]["change"] is None
+
+
+async def test_before_anything_was_known_of_an_account_there_was_no_score(scoring: Running) -> None:
+    await scoring.append(usage("acme", NOON - 2 * DAY, received=NOON), ticket("acme", NOON, NOON - DAY))
+    long_ago: dict[str, Any] = {"from": text(NOON - 40 * DAY)}
+
+    rows = (await scoring.get("/v1/accounts/acme/history", view="corrected", **long_ago))["items"]
+    why = await scoring.get("/v1/accounts/acme/explanation", **long_ago)
+
+    begun = (NOON - 2 * DAY).replace(hour=0)
+    assert [datetime.fromisoformat(row["at"]).date() for row in rows] == [(begun + n * DAY).date() for n in range(3)]
+    assert datetime.fromisoformat(why["from"]["at"]) == begun
+    assert adds_up(why)

@@ -1,5 +1,5 @@
 "use strict";
-// Finished HTML from /live replaces elements in place. Order changes only when asked.
+// HTML from /live replaces elements in place; order changes when asked.
 (() => {
   const byId = (id) => document.getElementById(id);
   const badge = byId("live");
@@ -65,14 +65,15 @@
       show.hidden = false;
     } else put(el, next);
   }
-  function moved(before, after) { // the fewest rows to move, add or drop
+  function moved(before, after) {
     const places = before.map((id) => after.indexOf(id)).filter((place) => place >= 0), best = [];
     places.forEach((place, i) => { best[i] = 1 + Math.max(0, ...best.filter((_, j) => places[j] < place)); });
     return Math.max(before.length, after.length) - Math.max(0, ...best);
   }
   function ordered({ ids }) {
-    const n = moved([...document.querySelectorAll("[data-order]>[id]")].map((el) => el.id), ids);
+    const had = [...document.querySelectorAll("[data-order]>[id]")].map((el) => el.id), n = moved(had, ids);
     if (!order) return;
+    if (n && !had.length) location.reload();
     order.hidden = !n;
     order.textContent = n === 1 ? words.wOrderOne : words.wOrder.replace("{n}", n);
   }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, tzinfo
 from typing import Any, Final
 
 from csmodels.api import TimelineKind
@@ -30,6 +30,14 @@ class Entry:
 def entries(slow: SlowFacts) -> list[Entry]:
     """Everything, the oldest first. What was forgotten of the facts is not told any more."""
     return sorted(_all(slow), key=lambda entry: (entry.at, entry.id))
+
+
+def begins(slow: SlowFacts, zone: tzinfo) -> datetime | None:
+    """Since when anything is known of the account: its first day of usage, or the first that befell it."""
+    moments = [entry.at for entry in _all(slow)]
+    if slow.first_usage is not None:
+        moments.append(datetime.combine(slow.first_usage, time.min, tzinfo=zone))
+    return min(moments, default=None)
 
 
 def _all(slow: SlowFacts) -> Iterator[Entry]:
