@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import msgspec
 from sqlalchemy import select
 
 from cskit import failpoints
@@ -34,6 +33,7 @@ from cskit.observability import (
     RUNNER_RETRIES,
     get_logger,
 )
+from cskit.peek import type_of
 from cskit.progress import BeatingTx, Progress
 from cskit.seed import deployment_seed
 from cskit.settings import TestHooks
@@ -376,20 +376,10 @@ class Runner:
         self._let_go(frozenset(self._owned))
 
 
-class _Typed(msgspec.Struct):
-    type: str
-
-
-_typed = msgspec.json.Decoder(_Typed).decode
-
-
 def _passed_over(record: Record, wanted: Wanted) -> bool:
     """Whether the record is of a type that is known and not wanted. What cannot be told is parsed, to be put aside."""
-    try:
-        kind = _typed(record.value or b"").type
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return kind in TYPES and not wanted(kind)
+    kind = type_of(record.value)
+    return kind in TYPES and not wanted(str(kind))
 
 
 def _parsed(record: Record) -> tuple[Event | None, tuple[str, str] | None]:

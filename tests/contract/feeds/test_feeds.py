@@ -150,6 +150,17 @@ async def test_an_id_of_another_stream_is_refused(served: Served, text: str) -> 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_event_id")
 
 
+async def test_what_is_no_event_does_not_stop_the_stream(served: Served) -> None:
+    async with served.following() as events:
+        await take(events, 1)
+        poison = [b"no json", b"[]", b'{"type":3}', b'{"type":"a.odd","x":"\xff\xfe"}']
+        await served.log.append([NewRecord(served.topic, 0, b"k", value) for value in poison])
+        await served.say("after")
+        found = await take(events, 2)
+
+    assert [event.event for event in found] == ["a.odd", "a.after"]
+
+
 async def test_a_stream_needs_a_key(served: Served) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(f"{served.urls[0]}/stream")

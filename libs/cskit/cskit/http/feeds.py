@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple
 
-import msgspec
 from fastapi import APIRouter, Header
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
@@ -20,6 +19,7 @@ from cskit.errors import DomainError, Invalid, Unavailable
 from cskit.http.access import requires
 from cskit.log import Log, LogError, Reader, Record
 from cskit.observability import get_logger
+from cskit.peek import type_of
 
 POLL_SECONDS: Final = 0.5  # how soon a stop is noticed; records wake a poll at once
 POLL_RECORDS: Final = 500
@@ -30,13 +30,6 @@ START_SECONDS: Final = 5.0
 Place = Mapping[int, int]  # partition -> next offset
 
 log = get_logger()
-
-
-class _Typed(msgspec.Struct):
-    type: str
-
-
-_typed = msgspec.json.Decoder(_Typed).decode
 
 
 class _Item(NamedTuple):
@@ -228,11 +221,10 @@ def _checked(since: Place, begins: Mapping[int, int]) -> dict[int, int]:
 
 def _item(record: Record) -> _Item | None:
     """What is passed on of a record; None for what is no event, which its consumers put aside."""
-    try:
-        kind = _typed(record.value or b"").type
-        return _Item(record.partition, record.offset, kind, (record.value or b"").decode())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    kind = type_of(record.value)
+    if kind is None or record.value is None:
         return None
+    return _Item(record.partition, record.offset, kind, record.value.decode(errors="replace"))
 
 
 def _event(item: _Item, place: dict[int, int]) -> ServerSentEvent:
