@@ -14,5 +14,5 @@ def type_of(raw: bytes | None) -> str | None:
     """What the message calls itself; None if that cannot be told: it is no JSON object, or has no type."""
     try:
         return _decode(raw or b"").type
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last: nested without end
         return None

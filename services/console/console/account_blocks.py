@@ -236,7 +236,7 @@ def marks_of(visit: Visit, account: Account) -> list[Mark]:
         return []
     begun, ended = rows[0].at, rows[-1].at
     named = Named({each.id: each.name for each in account.people if each.name}, {})
-    found = [_mark(visit, entry.at, _marked(visit, entry, named)) for entry in account.entries if _worth(entry)]
+    found = [_mark(visit, entry.at, _marked(visit, entry, named)) for entry in account.recent if _worth(entry)]
     found += [
         _mark(
             visit,
@@ -359,7 +359,7 @@ def _step_day(visit: Visit, at: datetime) -> str:
 def people_of(visit: Visit, account: Account) -> Mapping[str, object]:
     """The contacts, those with a role in front; how many more there are."""
     roles: dict[str, tuple[str | None, bool]] = {}
-    for entry in account.entries:
+    for entry in account.recent:
         who = str(entry.data.get("person"))
         if entry.kind == "contact" and who not in roles:
             roles[who] = (entry.data.get("role"), bool(entry.data.get("left")))

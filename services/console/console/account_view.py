@@ -16,19 +16,28 @@ from console.visits import Visit
 from csmodels.api import AccountSummary, Explanation, Health, Page, Task, TimelineEntry
 
 ENTRIES: Final = 40  # of the timeline
+_RECENT: Final = 200  # entries that say who has which role, and what the line is marked with
 _MOST_PAGES: Final = 6  # read for a filter
+_BEGIN: Final = date(2000, 1, 1)
 _MOST_TEXTS: Final = 20
 _COMPARED: Final = timedelta(days=30)  # by default
+
+_Entries = tuple[Sequence[TimelineEntry], Sequence[TimelineEntry], str | None]
+_NO_ENTRIES: Final[_Entries] = ((), (), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The query: the days to compare (None: the usual), the kind of entries, where the timeline goes on."""
+    """The query: the days to compare (None: the usual), the kind of entries, where the timeline goes on.
+
+    until is the moment of the last entry of the page before, where there is one.
+    """
 
     first: date | None
     last: date | None
     show: str | None
     before: str | None
+    until: datetime | None
 
     @property
     def days(self) -> dict[str, str | None]:
@@ -39,7 +48,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """All that was read. explanation is None where there is none for these days."""
+    """All that was read. explanation is None where there is none for these days.
+
+    recent are the newest entries of all kinds, whatever part of the timeline is shown.
+    """
 
     summary: AccountSummary
     health: Health
@@ -48,6 +60,7 @@ class Account:
     runs: Sequence[Run]
     playbooks: Mapping[str, str]
     people: Sequence[Person]
+    recent: Sequence[TimelineEntry]
     entries: Sequence[TimelineEntry]
     older: str | None
     words: Mapping[str, str]
@@ -66,23 +79,29 @@ class Account:
         return current + [task for task in self.tasks if task.status == "snoozed"]
 
 
-def asked_of(query: QueryParams) -> Asked:
-    """The query's values that make sense."""
+def asked_of(query: QueryParams, today: date) -> Asked:
+    """The query's values that make sense; days are at most today."""
     show = query.get("show")
-    return Asked(_day(query.get("from")), _day(query.get("to")), show if show in KINDS else None, query.get("before"))
+    return Asked(
+        first=_day(query.get("from"), today),
+        last=_day(query.get("to"), today),
+        show=show if show in KINDS else None,
+        before=query.get("before"),
+        until=_moment(query.get("until")),
+    )
 
 
 async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None = None) -> Account:
     """The account with all its blocks. Refused with 404 if there is none; other blocks may be missing."""
     calls, missing, now = visit.calls, Missing(), visit.formats.now
     summary, health = await asyncio.gather(calls.account(id_), calls.health(id_))
-    scores, tasks, runs, playbooks, people, (entries, older) = await asyncio.gather(
+    scores, tasks, runs, playbooks, people, (recent, entries, older) = await asyncio.gather(
         missing.or_else("scoring", scores_of(calls, id_, now, kept), Scores([], [])),
         missing.or_else("playbook", calls.tasks({"account": id_, "limit": 200}), Page[Task](items=[])),
         missing.or_else("playbook", calls.runs(id_), list[Run]()),
         missing.or_else("playbook", calls.playbooks(), list[Playbook]()),
         missing.or_else("ingest", calls.people(id_), list[Person]()),
-        missing.or_else("scoring", _entries(visit, id_, asked), (list[TimelineEntry](), None)),
+        missing.or_else("scoring", _entries(visit, id_, asked), _NO_ENTRIES),
     )
     compared = _compared(visit, asked, scores, now)
     explanation, words = await asyncio.gather(
@@ -97,6 +116,7 @@ async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None
         runs=runs,
         playbooks={each.id: visit.of(each.name) for each in playbooks},
         people=people,
+        recent=recent,
         entries=entries,
         older=older,
         words=words,
@@ -106,18 +126,36 @@ async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None
     )
 
 
-async def _entries(visit: Visit, id_: str, asked: Asked) -> tuple[list[TimelineEntry], str | None]:
-    """A page of the timeline; with a filter as many pages as it takes to fill one, within reason."""
-    wanted = KINDS.get(asked.show) if asked.show else None
-    found: list[TimelineEntry] = []
-    cursor = asked.before
-    for _ in range(1 if wanted is None else _MOST_PAGES):
-        page = await visit.calls.timeline(id_, limit=ENTRIES if wanted is None else 200, cursor=cursor)
-        found += [entry for entry in page.items if wanted is None or entry.kind in wanted]
-        cursor = page.next
-        if cursor is None or len(found) >= ENTRIES:
+async def _entries(visit: Visit, id_: str, asked: Asked) -> _Entries:
+    """The recent entries, and the part of the timeline that is shown, with where it goes on.
+
+    With a filter that is as many pages as it takes to fill one, within reason. Tasks are no entries of scoring.
+    """
+    if asked.show == "task":
+        return (await visit.calls.timeline(id_, limit=_RECENT)).items, (), None
+    if asked.show is None:
+        recent, page = await asyncio.gather(visit.calls.timeline(id_, limit=_RECENT), _shown(visit, id_, asked.before))
+        return recent.items, page.items, page.next
+    recent = page = await visit.calls.timeline(id_, limit=_RECENT)
+    if asked.before is not None:
+        page = await _shown(visit, id_, asked.before, _RECENT)
+    found = [entry for entry in page.items if entry.kind in KINDS[asked.show]]
+    for _ in range(_MOST_PAGES - 1):
+        if page.next is None or len(found) >= ENTRIES:
             break
-    return found, cursor
+        page = await visit.calls.timeline(id_, limit=_RECENT, cursor=page.next)
+        found += [entry for entry in page.items if entry.kind in KINDS[asked.show]]
+    return recent.items, found, page.next
+
+
+async def _shown(visit: Visit, id_: str, before: str | None, limit: int = ENTRIES) -> Page[TimelineEntry]:
+    """A page of the timeline; the first one if the cursor is none of it."""
+    try:
+        return await visit.calls.timeline(id_, limit=limit, cursor=before)
+    except Refused as error:
+        if before is None or error.code != "invalid_cursor":
+            raise
+        return await visit.calls.timeline(id_, limit=limit)
 
 
 async def _explanation(visit: Visit, id_: str, compared: tuple[datetime, datetime]) -> Explanation | None:
@@ -150,8 +188,16 @@ async def _words(visit: Visit, entries: Sequence[TimelineEntry]) -> dict[str, st
     return {ref: text for ref, text in zip(ours, texts, strict=True) if text is not None}
 
 
-def _day(text: str | None) -> date | None:
+def _day(text: str | None, today: date) -> date | None:
     try:
-        return date.fromisoformat(text) if text else None
+        return max(_BEGIN, min(date.fromisoformat(text), today)) if text else None
     except ValueError:
         return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None

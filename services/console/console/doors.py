@@ -1,11 +1,12 @@
 """What stands before every page: the session, the form's origin, and errors that people can read."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from starlette.datastructures import FormData
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from console.formats import Formats
+from console.parts import BLOCK_SECONDS
 from console.rendering import HEADERS, Renderer
 from console.sessions import Session, cookie_name, from_cookie
 from console.upstream import Refused, Unreachable, Upstream
@@ -25,6 +27,7 @@ from cskit.observability import get_logger
 from csmodels.api import Staff
 
 _STAFF_FOR: Final = timedelta(seconds=30)  # how long the names of the staff are kept
+_STAFF_AGAIN: Final = timedelta(seconds=10)  # after they could not be read: no page waits meanwhile
 _MAX_FIELDS: Final = 32
 
 Page = Callable[[Request, Visit], Awaitable[Response]]
@@ -108,6 +111,12 @@ class Doors:
         text = request.cookies.get(self.place.cookie)
         return from_cookie(text, self.place.secret, self.place.clocks.wall.now()) if text else None
 
+    def language(self, request: Request) -> Language:
+        """The language of who asks, as far as it is known without asking another service."""
+        session = self.session(request)
+        member = self._staff.get(session.staff) if session and session.staff else None
+        return language_of(request, member, self.place.default)
+
     async def visit(self, request: Request, session: Session) -> Visit:
         """What a page needs to know of its reader."""
         staff = await self._members(session)
@@ -115,36 +124,34 @@ class Doors:
         language = language_of(request, member, self.place.default)
         zone = zone_of(member, self.place.zone)
         formats = Formats(language, zone, self.place.currency, self.place.clocks.world.now())
-        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         keys = request.cookies.get(KEYS_COOKIE) != "off"
         calls = self._upstream.acting(session.staff)
-        return Visit(session, language, theme_of(request), keys, formats, staff, calls, here)
+        return Visit(session, language, theme_of(request), keys, formats, staff, calls, here_of(request))
 
     async def _members(self, session: Session) -> Mapping[str, Staff]:
         """The staff by id, at most half a minute old. If they cannot be read the page goes on with what it has."""
         now = self.place.clocks.wall.now()
         if now >= self._staff_until:
             try:
-                found = await self._upstream.acting(session.staff).staff_members()
+                async with asyncio.timeout(BLOCK_SECONDS):
+                    found = await self._upstream.acting(session.staff).staff_members()
                 self._staff = {member.id: member for member in found}
                 self._staff_until = now + _STAFF_FOR
-            except (Unreachable, Refused) as error:
-                log.warning("console.staff_unread", reason=str(error))
+            except (Unreachable, Refused, TimeoutError) as error:
+                self._staff_until = now + _STAFF_AGAIN
+                log.warning("console.staff_unread", reason=str(error) or "too slow")
         return self._staff
 
     async def _entered(self, request: Request, handler: Page) -> Response:
         session = self.session(request)
         if session is None:
-            back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            query = urlencode({"next": back}) if request.method == "GET" else ""
+            query = urlencode({"next": here_of(request)}) if request.method == "GET" else ""
             return RedirectResponse("/sign-in" + (f"?{query}" if query else ""), 303, HEADERS)
         return await handler(request, await self.visit(request, session))
 
     async def _guarded(self, request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
-        language = language_of(request, None, self.place.default)
-
         def t(key: str, **values: object) -> str:
-            return say(language, key, **values)
+            return say(self.language(request), key, **values)
 
         try:
             if request.method == "POST" and not own_origin(request, self.place.public_url):
@@ -173,12 +180,23 @@ class Doors:
         self, request: Request, status: int, title: str, how: str, *, back: str | None = None, again: bool = False
     ) -> Response:
         """A page that says what is wrong and what to do."""
-        language = language_of(request, None, self.place.default)
-        reload = request.url.path if again and request.method == "GET" else None
+        language = self.language(request)
+        reload = here_of(request) if again and request.method == "GET" else None
         return self.renderer.page(
             "notice.html", language=language, status=status, theme=theme_of(request), title=title, how=how,
             back=back or "/accounts", reload=reload,
         )  # fmt: skip
+
+
+def path_of(request: Request) -> str:
+    """The path as it was asked for, percent-encoded: ids hold spaces, and a slash that is none of the path."""
+    raw: bytes | None = request.scope.get("raw_path")
+    return raw.decode("ascii") if raw is not None else quote(request.url.path)
+
+
+def here_of(request: Request) -> str:
+    """The path and the query, to come back to."""
+    return path_of(request) + (f"?{request.url.query}" if request.url.query else "")
 
 
 def own_origin(request: Request, public_url: str) -> bool:

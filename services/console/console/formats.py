@@ -90,8 +90,9 @@ class Formats:
         return str(format_currency(whole, code, pattern, self._locale, currency_digits=False)).replace("-", MINUS)
 
     def _yen(self, amount: Decimal) -> str:
-        for unit, name in ((_OKU, "億円"), (_MAN, "万円")):
-            if abs(amount) >= unit:
+        oku = rounded(abs(amount) / _MAN, 1) >= _OKU // _MAN  # as it would be shown: never 10,000万円
+        for fits, unit, name in ((oku, _OKU, "億円"), (rounded(abs(amount)) >= _MAN, _MAN, "万円")):
+            if fits:
                 shown = rounded(amount / unit, 1)
                 return f"{self.number(shown, 0 if shown == shown.to_integral_value() else 1)}{name}"
         return f"{self.number(amount)}円"

@@ -37,6 +37,11 @@ class News:
         """Whether every stream is open, so that what pages show is current."""
         return all(self._connected.values())
 
+    @property
+    def followers(self) -> int:
+        """How many pages are open."""
+        return len(self._subscriptions)
+
     @contextmanager
     def subscribed(self, account: str | None = None) -> Iterator[Subscription]:
         """What comes inside the block."""

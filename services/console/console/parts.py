@@ -1,11 +1,13 @@
 """What pages have in common: fragments, ids of elements, addresses, and blocks that may be missing."""
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from console.rendering import Renderer
@@ -14,6 +16,8 @@ from console.visits import Visit
 from cskit.observability import get_logger
 
 T = TypeVar("T")
+
+BLOCK_SECONDS: Final = 2.5  # how long a page waits for what it can be shown without
 
 log = get_logger()
 
@@ -42,6 +46,17 @@ def with_query(path: str, asked: Mapping[str, str | None]) -> str:
     return path + (f"?{urlencode(kept)}" if kept else "")
 
 
+async def first_if_foreign(load: Callable[[QueryParams], Awaitable[T]], query: QueryParams) -> T:
+    """The page at the query's cursor; the first one if the cursor is not of this list."""
+    try:
+        return await load(query)
+    except Refused as error:
+        if error.code != "invalid_cursor" or "cursor" not in query:
+            raise
+        log.info("console.cursor_dropped")
+        return await load(QueryParams([pair for pair in query.multi_items() if pair[0] != "cursor"]))
+
+
 @dataclass(slots=True)
 class Missing:
     """Which services could not be asked while a page was loaded; the rest of the page is shown all the same."""
@@ -49,11 +64,12 @@ class Missing:
     services: list[str] = field(default_factory=list)
 
     async def or_else(self, service: str, call: Awaitable[T], otherwise: T) -> T:
-        """The answer; `otherwise` if there is none, and the page says that something is missing."""
+        """The answer; `otherwise` if there is none in time, and the page says that something is missing."""
         try:
-            return await call
-        except (Unreachable, Refused) as error:
-            log.warning("console.block_missing", service=service, reason=str(error))
+            async with asyncio.timeout(BLOCK_SECONDS):
+                return await call
+        except (Unreachable, Refused, TimeoutError) as error:
+            log.warning("console.block_missing", service=service, reason=str(error) or "too slow")
             if service not in self.services:
                 self.services.append(service)
             return otherwise

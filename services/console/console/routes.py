@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from console.assets import StaticFiles
 from console.doors import Doors, Page, Plain
 from console.listening import News
+from console.names import AccountNames
 from console.pages.account import AccountPage
 from console.pages.accounts import AccountsPage
 from console.pages.live import LiveStream
@@ -35,7 +36,8 @@ class Pages:
 def page_routes(pages: Pages) -> APIRouter:
     """Plain routes: pages are no part of the API's description. HEAD answers as GET does."""
     doors, frame = pages.doors, pages.frame
-    accounts, account, tasks = AccountsPage(frame), AccountPage(frame), TasksPage(frame)
+    names = AccountNames(doors.place.clocks.wall)
+    accounts, account, tasks = AccountsPage(frame), AccountPage(frame), TasksPage(frame, names)
     sign_in, personal = SignIn(doors), PersonalPages(frame, doors)
     live = LiveStream(doors, pages.news, pages.closing, accounts, account, tasks)
     router = APIRouter()

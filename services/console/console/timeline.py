@@ -56,15 +56,22 @@ def days_of(
     *,
     show: str | None,
     new_since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[Day]:
-    """The entries in words, by day. show is one of KINDS, None for all; steps of the score between turns are joined."""
+    """The entries in words, by day. show is one of KINDS, None for all; steps of the score between turns are joined.
+
+    Of the tasks it shows those since the oldest entry, and before `until`, where the page before this one ends.
+    """
     wanted = KINDS.get(show) if show else None
     merged = _joined(visit, entries) if show is None else list(entries)
     found = [_item(visit, entry, named, new_since) for entry in merged if wanted is None or entry.kind in wanted]
     if wanted is None or "task" in wanted:
         oldest = entries[-1].at if entries else None
         found += [
-            item for task in tasks for item in _task_items(visit, task, new_since) if not oldest or item.at >= oldest
+            item
+            for task in tasks
+            for item in _task_items(visit, task, new_since)
+            if (not oldest or item.at >= oldest) and (not until or item.at < until)
         ]
     found.sort(key=lambda item: item.at, reverse=True)
     days: dict[str, list[Item]] = {}

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from cskit.auth import ACTOR_HEADER
 from cskit.observability import get_logger
@@ -18,16 +18,21 @@ M = TypeVar("M", bound=BaseModel)
 Asked = Mapping[str, str | int | None]
 
 SERVICES: Final = ("scoring", "playbook", "ingest")
+_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 log = get_logger()
 
 
 class Unreachable(Exception):
-    """A service does not answer, or answers that it cannot at the moment."""
+    """A service does not answer, or answers that it cannot at the moment, or what nobody can read.
 
-    def __init__(self, service: str, reason: str) -> None:
+    `perhaps_done`: it was asked to change something and may have done so.
+    """
+
+    def __init__(self, service: str, reason: str, *, perhaps_done: bool = False) -> None:
         super().__init__(f"{service}: {reason}")
         self.service = service
+        self.perhaps_done = perhaps_done
 
 
 class Refused(Exception):
@@ -181,11 +186,12 @@ class Calls:
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any], key: str) -> Task:
         headers = {"idempotency-key": key}
-        return Task.model_validate_json(await self._answer("playbook", method, path, json=body, headers=headers))
+        answer = await self._answer("playbook", method, path, json=body, headers=headers)
+        return _read("playbook", Task, answer, written=True)
 
     async def _get(self, service: str, path: str, model: type[M], asked: Asked | None = None) -> M:
         params = {name: value for name, value in (asked or {}).items() if value is not None}
-        return model.model_validate_json(await self._answer(service, "GET", path, params=params))
+        return _read(service, model, await self._answer(service, "GET", path, params=params))
 
     async def _all(self, service: str, path: str, model: type[Page[M]], asked: Asked) -> list[M]:
         page = await self._get(service, path, model, asked)
@@ -202,12 +208,23 @@ class Calls:
         try:
             answer = await self.clients[service].request(method, path, headers=headers, **request)
         except httpx.HTTPError as error:
-            raise Unreachable(service, f"{type(error).__name__}: {error}") from error
+            perhaps = method != "GET" and not isinstance(error, _NEVER_SENT)
+            raise Unreachable(service, f"{type(error).__name__}: {error}", perhaps_done=perhaps) from error
         if answer.status_code >= 500 or answer.status_code == 429:
-            raise Unreachable(service, f"status {answer.status_code}")
+            perhaps = method != "GET" and answer.status_code != 429
+            raise Unreachable(service, f"status {answer.status_code}", perhaps_done=perhaps)
         if not answer.is_success:
             raise _refused(answer)
         return answer.content
+
+
+def _read(service: str, model: type[M], answer: bytes, *, written: bool = False) -> M:
+    """The answer as that model. Unreachable if it is none: a service of another version, or a proxy's page."""
+    try:
+        return model.model_validate_json(answer)
+    except ValidationError as error:
+        reason = f"no {model.__name__}: {error.error_count()} errors"
+        raise Unreachable(service, reason, perhaps_done=written) from error
 
 
 def _account(id_: str) -> str:

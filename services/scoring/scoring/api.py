@@ -34,7 +34,6 @@ from scoring.store.reading import Filter, Sort
 
 _CHANGE_OVER: Final = timedelta(days=7)
 _TOLD_BY_FACTS: Final = 100  # accounts of a page; of imported ones nothing is recorded of a week ago
-_SAME_MOMENT: Final = 25  # changes as of one moment that a page of the timeline allows for
 _LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
 _LAST_OFFSET: Final = 2**63 - 1
 
@@ -127,11 +126,13 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
         """Why the score changed between two moments: data, configuration and override add up to the change.
 
         A score that was recorded is taken as it was known; before the first record, as today's facts give it. Before
-        anything was known of the account there was no score: `from` is then the moment from which on there was.
+        anything was known of the account there was no score: `from` is then the moment from which on there was. It
+        lies at most 400 days back: so long facts are kept.
         """
         live = await _found(database, id)
-        end = live.at if last is None else min(last, live.at)
-        start = end - _CHANGE_OVER if first is None else first
+        oldest = live.at - timedelta(days=KEPT_DAYS)
+        end = live.at if last is None else max(min(last, live.at), oldest)
+        start = end - _CHANGE_OVER if first is None else max(first, oldest)
         if start > end:
             raise Invalid("from_after_to", "from lies after to, or after the newest score.", field="from")
         async with database.read() as tx:
@@ -155,9 +156,10 @@ def router(*, database: Database, overrides: Overrides, rules: Rules, clocks: Cl
         before = _timeline_place(cursor) if cursor else None
         async with database.read() as tx:
             slow = (await folding.load(tx, {id: frozenset()}))[id].facts.slow
-            until = before[0] if before else None
-            rows = await reading.published(tx, id, until=until, limit=limit + _SAME_MOMENT)
+            place = (before[0], explaining.version_before(before[1])) if before else None
+            rows = await reading.published(tx, id, before=place, limit=limit + 2)
         told = [explaining.told(entry) for entry in story.entries(slow)]
+        # Each with the one before it; of the last, which no page shows, that may be missing here.
         told += [explaining.health_told(row, older) for row, older in zip(rows, [*rows[1:], None], strict=False)]
         told = sorted((e for e in told if before is None or (e.at, e.id) < before), key=_moment_of, reverse=True)
         following = encode_cursor(told[limit - 1].at.isoformat(), told[limit - 1].id) if len(told) > limit else None

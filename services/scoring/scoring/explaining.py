@@ -129,7 +129,18 @@ def health_told(row: Row[Any], before: Row[Any] | None) -> wire.TimelineEntry:
         data |= {"previous_score": before.score, "previous_band": before.band}
     if row.kind == "backfill":
         data["backfill"] = True
-    return wire.TimelineEntry(id=f"health/{row.version}", at=row.at, kind="health", data=data)
+    return wire.TimelineEntry(id=f"health/{row.version:012d}", at=row.at, kind="health", data=data)
+
+
+def version_before(id_: str) -> int | None:
+    """Below which version an entry about health comes after the entry `id_` of the same moment, the newest first.
+
+    None: whatever its version.
+    """
+    kind, _, version = id_.partition("/")
+    if kind == "health" and version.isascii() and version.isdigit() and len(version) < 19:
+        return int(version)
+    return None if id_ > "health/" else 0
 
 
 def _parts_of(contributions: Sequence[Contribution]) -> list[Part]:

@@ -1,7 +1,7 @@
 """Answers that were given elsewhere: from the tool that was used before, or on paper."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
@@ -23,6 +23,7 @@ from survey.answers import answered
 from survey.domain.answering import HIGHEST, LOWEST, Answer, Invitation, Response, Survey
 
 MOST: Final = 1_000  # answers a request
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)  # as ingest has it
 OLD_AFTER: Final = timedelta(days=3)  # as ingest has it: what is older starts nothing
 
 Index = int
@@ -104,6 +105,8 @@ def _problem(item: PastAnswer, ends: dict[PersonId, PersonId | None], now: datet
         return "person_erased", "This person was erased: nothing is kept under this id any more."
     if item.at > now:
         return "at_in_future", "at lies in the future; give the moment of the answer."
+    if item.at < EARLIEST:
+        return "at_too_early", "at lies before 1970; give the moment of the answer."
     return None
 
 

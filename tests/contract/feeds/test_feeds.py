@@ -150,10 +150,19 @@ async def test_an_id_of_another_stream_is_refused(served: Served, text: str) -> 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_event_id")
 
 
+async def test_an_id_of_what_the_log_does_not_hold_is_gone(served: Served) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        headers = {"authorization": f"Bearer {KEY}", "last-event-id": "0:100,1:0,2:0,3:0"}
+        answer = await client.get(f"{served.urls[0]}/stream", headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (410, "place_gone")
+
+
 async def test_what_is_no_event_does_not_stop_the_stream(served: Served) -> None:
     async with served.following() as events:
         await take(events, 1)
-        poison = [b"no json", b"[]", b'{"type":3}', b'{"type":"a.odd","x":"\xff\xfe"}']
+        nested = b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b',"type":"a.deep"}'
+        poison = [b"no json", b"[]", b'{"type":3}', nested, b'{"type":"a.odd","x":"\xff\xfe"}']
         await served.log.append([NewRecord(served.topic, 0, b"k", value) for value in poison])
         await served.say("after")
         found = await take(events, 2)

@@ -1,12 +1,16 @@
 """Pages that follow what happens, over a real server."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from tests.integration.console.serving import HEALTH, PLAYBOOK, Running, served
+from tests.integration.console.serving import HEALTH, PLAYBOOK, WITHIN, Running, Stream, served
 from tests.integration.console.upstream import contribution
-from tests.integration.console.world import cookie_of
+from tests.integration.console.world import SECRET, cookie_of
+
+from console.sessions import SESSION_FOR, Session, cookie_name, session_text
 
 
 @pytest.fixture
@@ -129,3 +133,59 @@ async def test_an_unknown_view_is_told(running: Running) -> None:
         answer = await client.get("/live?view=nothing")
 
     assert answer.status_code == 404
+
+
+async def test_a_page_of_an_account_that_was_erased_is_over(running: Running) -> None:
+    async with running.page("view=account&id=akagi") as page:
+        await page.next("fragment", naming="acc-people")
+        del running.upstream.accounts["akagi"]
+        running.upstream.publish(HEALTH, "account.erased", "akagi")
+
+        over = await page.next("over")
+
+        assert over == {}
+        assert await page.ended()
+
+
+async def test_a_page_is_over_when_the_session_is(running: Running) -> None:
+    begun = datetime.now(UTC) - SESSION_FOR + timedelta(seconds=3)
+    text = session_text(Session("sato", "csm", begun), SECRET, begun)
+    cookies = {cookie_name(running.at.public_url): text}
+
+    async with (
+        httpx.AsyncClient(base_url=running.url, cookies=cookies, timeout=WITHIN) as client,
+        client.stream("GET", "/live?view=accounts") as answer,
+    ):
+        over = await Stream(answer.aiter_lines()).next("over")
+
+    assert over == {}
+
+
+async def test_a_read_that_hangs_does_not_keep_the_server_from_stopping(running: Running) -> None:
+    async with running.page("view=accounts") as page:
+        await page.next("order")
+        asked = len(running.upstream.requests)
+        running.upstream.hung.add("scoring")
+        running.upstream.publish(HEALTH, "health.changed", "akagi")
+        async with asyncio.timeout(WITHIN):
+            while len(running.upstream.requests) == asked:
+                await asyncio.sleep(0.01)
+        running.closing.set()
+
+        async with asyncio.timeout(5):  # the client's own patience is 10 s
+            assert await page.ended()
+
+
+async def test_a_stream_goes_on_after_what_nobody_foresaw(running: Running) -> None:
+    async with running.page("view=accounts") as page:
+        await page.next("order")
+        running.upstream.broken.add("scoring")
+        running.upstream.publish(HEALTH, "health.changed", "akagi")
+        lost = await page.next("state", naming='"live":false')
+        running.upstream.broken.clear()
+        running.upstream.publish(HEALTH, "health.changed", "akagi")
+
+        back = await page.next("state", naming='"live":true')
+
+    assert not lost["live"]
+    assert back["live"]

@@ -355,3 +355,36 @@ async def test_a_demonstration_says_how_fast_time_runs(upstream: FakeUpstream) -
         answer = await browser.get("/accounts")
 
     assert "time runs 1 h/s" in answer.text
+
+
+@pytest.mark.parametrize("query", ["to=9999-12-31", "from=0001-01-01", "from=9999-12-31&to=0001-01-01"])
+async def test_days_that_nobody_lives_to_see_are_those_of_now(visitor: Visitor, query: str) -> None:
+    answer = await visitor().get(f"/accounts/akagi?{query}")
+
+    assert answer.status_code == 200
+
+
+async def test_a_staff_list_that_cannot_be_read_is_not_asked_for_by_every_page(
+    visitor: Visitor, upstream: FakeUpstream
+) -> None:
+    upstream.down.add("playbook")
+    browser = visitor()
+
+    for _ in range(3):
+        await browser.get("/settings")
+
+    assert [request.url.path for request in upstream.requests] == ["/v1/staff"]
+
+
+async def test_an_error_is_told_in_the_language_of_the_member(visitor: Visitor, upstream: FakeUpstream) -> None:
+    upstream.staff = [member.model_copy(update={"locale": "ja"}) for member in upstream.staff]
+    browser = visitor()
+    await browser.get("/settings")
+    upstream.down.add("scoring")
+
+    lost = await browser.get("/accounts?band=red")
+
+    assert lost.headers["content-language"] == "ja"
+    assert "スコアリングが応答しません" in lost.text
+    assert "再読み込み" in lost.text
+    assert "/accounts?band=red" in Page(lost.text).links

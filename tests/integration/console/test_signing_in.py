@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.integration.console.conftest import Visitor
 from tests.integration.console.reading import Page
-from tests.integration.console.upstream import NOW, FakeUpstream
+from tests.integration.console.upstream import NOW, FakeUpstream, worn
 from tests.integration.console.world import SECRET, URL, place
 
 from console.sessions import sign_in_link
@@ -130,3 +130,18 @@ async def test_a_form_of_our_own_is_taken(visitor: Visitor, upstream: FakeUpstre
 
 def test_cookies_travel_over_tls_only_where_there_is_tls() -> None:
     assert not place().secure
+
+
+async def test_an_id_with_a_space_comes_back_after_signing_in(visitor: Visitor, upstream: FakeUpstream) -> None:
+    upstream.add(worn("a b/c", "Spaced Works"))
+    path = "/accounts/a%20b%2Fc"
+    closed = await visitor(signed_in=False).get(path)
+    next_ = parse_qs(urlsplit(closed.headers["location"]).query)["next"][0]
+    token = parse_qs(urlsplit(link()).query)["token"][0]
+
+    answer = await visitor(signed_in=False).post("/sign-in", data={"token": token, "next": next_})
+    page = await visitor().get(answer.headers["location"])
+
+    assert answer.headers["location"] == path
+    assert "Spaced Works" in page.text
+    assert Page(page.text).form("/settings/language")["next"] == path

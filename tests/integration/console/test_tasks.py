@@ -1,5 +1,7 @@
 """Closing a task and putting it off."""
 
+from datetime import UTC, datetime
+
 import pytest
 from tests.integration.console.conftest import Visitor
 from tests.integration.console.reading import Page
@@ -157,3 +159,72 @@ async def test_outcomes_of_the_playbook_come_before_the_usual_ones(visitor: Visi
     assert "sent parts" in page.text
     assert "Declined" in page.text
     assert 'value="reached"' not in page.html[: page.html.index("Check tablets")]
+
+
+async def test_names_of_accounts_are_asked_for_once_a_minute(visitor: Visitor, upstream: FakeUpstream) -> None:
+    browser = visitor()
+
+    pages = [await browser.get("/tasks") for _ in range(3)]
+
+    assert all("Akagi Valve Works" in page.text for page in pages)
+    assert [request.url.path for request in upstream.requests].count("/v1/accounts/akagi") == 1
+
+
+async def test_a_write_without_an_answer_may_have_been_saved(visitor: Visitor, upstream: FakeUpstream) -> None:
+    upstream.loses_answers = True
+
+    answer = await visitor().post(COMPLETE, data={"key": "t1:1", "outcome": "reached", "next": "/tasks"})
+
+    assert answer.status_code == 503
+    assert "It may have been saved. Look at the task before you send it again." in answer.text
+    assert "Nothing was" not in answer.text
+    assert "/tasks" in Page(answer.text).links
+
+
+async def test_a_write_that_was_never_sent_changed_nothing(visitor: Visitor, upstream: FakeUpstream) -> None:
+    upstream.down.add("playbook")
+
+    answer = await visitor().post(COMPLETE, data={"key": "t1:1", "outcome": "reached", "next": "/tasks"})
+
+    assert answer.status_code == 503
+    assert "Nothing was changed." in answer.text
+
+
+async def test_the_day_that_is_confirmed_is_the_one_that_holds(visitor: Visitor, upstream: FakeUpstream) -> None:
+    upstream.back_at = datetime(2026, 11, 30, tzinfo=UTC)
+    browser = visitor()
+
+    answer = await browser.post(SNOOZE, data={"key": "t1:1", "until": "2026-11-27", "reason": "customer_away"})
+    page = await browser.get(answer.headers["location"])
+
+    assert "Snoozed until Mon 30 Nov." in page.text
+
+
+@pytest.mark.parametrize("task", ["../settings", "a/b", "t1?x=", "x" * 65, ""])
+async def test_an_address_cannot_make_up_what_is_undone(visitor: Visitor, task: str) -> None:
+    answer = await visitor().get("/tasks", params={"said": f"snoozed.2026-11-27.{task}.2"})
+
+    assert "Snoozed until Fri 27 Nov." in answer.text
+    assert not [form for form in Page(answer.text).forms if form["action"].endswith("/reopen")]
+
+
+async def test_snoozed_tasks_are_on_the_first_page_only(visitor: Visitor, upstream: FakeUpstream) -> None:
+    upstream.tasks["t4"] = upstream.tasks["t4"].model_copy(update={"status": "snoozed", "snoozed_until": NOW})
+    browser = visitor()
+
+    first, second = await browser.get("/tasks"), await browser.get("/tasks?cursor=1")
+
+    assert "Check tablets" in first.text
+    assert "Check tablets" not in second.text
+    assert "Call the champion" in second.text
+
+
+async def test_a_cursor_that_is_none_shows_the_first_page(visitor: Visitor) -> None:
+    browser = visitor()
+
+    for path in ("/tasks", "/accounts", "/accounts/akagi"):
+        cut = await browser.get(path, params={"cursor": "cut", "before": "cut"})
+
+        assert cut.status_code == 200
+        assert "Akagi Valve Works" in cut.text
+        assert "Not all could be loaded" not in cut.text

@@ -217,7 +217,12 @@ def well(id_: str = "yamabuki", name: str | None = "Yamabuki Retail", **more: An
 
 
 class FakeUpstream:
-    """All services behind one transport. `down` names those that do not answer; `requests` holds what was asked."""
+    """All services behind one transport; `requests` holds what was asked.
+
+    `down` names services that do not answer, `hung` those that never finish to, `broken` those whose client fails in
+    a way that nobody foresaw. With `loses_answers` writes are done and not answered; `back_at` overrules the moment
+    that a task is put off to.
+    """
 
     def __init__(self) -> None:
         self.accounts: dict[str, FakeAccount] = {}
@@ -227,6 +232,10 @@ class FakeUpstream:
         self.staff: list[Staff] = []
         self.texts: dict[str, str] = {}
         self.down: set[str] = set()
+        self.hung: set[str] = set()
+        self.broken: set[str] = set()
+        self.loses_answers = False
+        self.back_at: datetime | None = None
         self.writes: list[tuple[str, str, dict[str, Any], httpx.Headers]] = []
         self.requests: list[httpx.Request] = []
         self._keys: set[str] = set()
@@ -255,8 +264,15 @@ class FakeUpstream:
         path = unquote(request.url.raw_path.decode().partition("?")[0])
         if path.endswith("/stream"):
             return httpx.Response(200, content=self._stream(path), headers={"content-type": "text/event-stream"})
+        if service in self.hung:
+            await asyncio.Event().wait()
+        if service in self.broken:
+            raise RuntimeError("nobody foresaw this")
         if request.method != "GET":
-            return self._write(request, path)
+            written = self._write(request, path)
+            if self.loses_answers:
+                raise httpx.ReadTimeout("no answer", request=request)
+            return written
         return getattr(self, f"_{service}")(path, request.url.params)
 
     async def _stream(self, path: str) -> AsyncIterator[bytes]:
@@ -289,9 +305,7 @@ class FakeUpstream:
                 return answer(account.explanation(first, last))
             case "timeline":
                 entries = sorted(account.timeline, key=lambda entry: entry.at, reverse=True)
-                start, limit = int(params.get("cursor", 0)), int(params["limit"])
-                following = str(start + limit) if len(entries) > start + limit else None
-                return page(entries[start : start + limit], following)
+                return _part(entries, params)
         return answer(account.summary())
 
     def _list(self, params: httpx.QueryParams) -> httpx.Response:
@@ -303,9 +317,7 @@ class FakeUpstream:
             wanted = [each for each in wanted if text in each.id.lower() or text in (each.name or "").lower()]
         order = ["red", "yellow", "grey", "green"]
         wanted.sort(key=lambda each: (order.index(each.own_band), each.score))
-        start, limit = int(params.get("cursor", 0)), int(params["limit"])
-        following = str(start + limit) if len(wanted) > start + limit else None
-        return page([each.summary() for each in wanted[start : start + limit]], following)
+        return _part([each.summary() for each in wanted], params)
 
     def _playbook(self, path: str, params: httpx.QueryParams) -> httpx.Response:
         match path:
@@ -316,7 +328,7 @@ class FakeUpstream:
                     for task in self.tasks.values()
                     if all(getattr(task, name) == value for name, value in asked.items())
                 ]
-                return page(sorted(found, key=lambda task: task.due_at or NOW))
+                return _part(sorted(found, key=lambda task: task.due_at or NOW), params)
             case "/v1/runs":
                 return raw_page([run for run in self.runs if run["account"] == params["account"]])
             case "/v1/playbooks":
@@ -350,7 +362,10 @@ class FakeUpstream:
         if path.endswith("/complete"):
             change = {"status": "completed", "outcome": body["outcome"], "note": body.get("note"), "completed_at": NOW}
         elif body["status"] == "snoozed":
-            change = {"status": "snoozed", "snoozed_until": datetime.fromisoformat(body["snoozed_until"])}
+            change = {
+                "status": "snoozed",
+                "snoozed_until": self.back_at or datetime.fromisoformat(body["snoozed_until"]),
+            }
         else:
             change = {"status": "open", "snoozed_until": None}
         self.tasks[id_] = task.model_copy(update={**change, "version": task.version + 1})
@@ -365,6 +380,15 @@ def answer(model: Any) -> httpx.Response:
 
 def page(items: list[Any], following: str | None = None) -> httpx.Response:
     return answer(Page[Any](items=[item.model_dump(mode="json", by_alias=True) for item in items], next=following))
+
+
+def _part(items: list[Any], params: httpx.QueryParams) -> httpx.Response:
+    """The part of the items that the cursor and the limit ask for."""
+    cursor, limit = params.get("cursor", "0"), int(params["limit"])
+    if not cursor.isdigit():
+        return problem(422, "invalid_cursor", "This cursor is not of this list. Leave it out to begin anew.")
+    start = int(cursor)
+    return page(items[start : start + limit], str(start + limit) if len(items) > start + limit else None)
 
 
 def raw_page(items: list[dict[str, Any]]) -> httpx.Response:

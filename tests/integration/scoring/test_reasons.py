@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.integration.scoring.server import NOTE, Running, running
-from tests.integration.scoring.world import DAY, HOUR, NOON, TEXT, busy_weeks, event, seats, tick, ticket, usage
+from tests.integration.scoring.world import DAY, HOUR, NOON, SECOND, TEXT, busy_weeks, event, seats, tick, ticket, usage
 
 from csmodels.partitioning import partition_of
 
@@ -173,3 +173,45 @@ async def test_before_anything_was_known_of_an_account_there_was_no_score(scorin
     assert [datetime.fromisoformat(row["at"]).date() for row in rows] == [(begun + n * DAY).date() for n in range(3)]
     assert datetime.fromisoformat(why["from"]["at"]) == begun
     assert adds_up(why)
+
+
+async def test_many_changes_of_one_moment_are_told_in_order_and_none_is_lost(scoring: Running) -> None:
+    ahead = NOON + HOUR  # as of which everything is scored that comes within the hour
+    await scoring.append(*busy_weeks(["acme"]), usage("acme", ahead, received=ahead))
+    for number in range(30):
+        status = "open" if number % 2 == 0 else "solved"
+        await scoring.append(ticket("acme", NOON + number * SECOND, NOON - DAY, status=status))
+
+    told, cursor = [], None
+    while True:
+        place: dict[str, Any] = {"cursor": cursor} if cursor else {}
+        page = await scoring.get("/v1/accounts/acme/timeline", limit=3, **place)
+        told += page["items"]
+        if (cursor := page["next"]) is None:
+            break
+
+    versions = [entry["data"]["version"] for entry in told if entry["kind"] == "health"]
+    assert versions == list(range(len(versions), 0, -1))
+    assert len(versions) > 25
+    assert len({entry["at"] for entry in told if entry["kind"] == "health"}) < 4
+    assert len({entry["id"] for entry in told}) == len(told)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_moments_beyond_all_bounds_are_explained_or_refused(scoring: Running, moment: str) -> None:
+    await scoring.append(*busy_weeks(["acme"]))
+
+    for name in ("from", "to"):
+        answer = await scoring.client.get("/v1/accounts/acme/explanation", params={name: moment})
+        assert answer.status_code in (200, 422), answer.text
+
+
+async def test_facts_tell_nothing_of_what_lies_beyond_the_days_they_are_kept(scoring: Running) -> None:
+    old = {"milestone": "signed"}
+    await scoring.append(
+        *busy_weeks(["acme"]), event("milestone.reached", "acme", NOON - 600 * DAY, old, received=NOON)
+    )
+
+    why = await scoring.get("/v1/accounts/acme/explanation", **{"from": text(NOON - 500 * DAY)})
+
+    assert NOON - 401 * DAY < datetime.fromisoformat(why["from"]["at"]) < NOON - 399 * DAY

@@ -57,10 +57,20 @@ async def test_an_answer_that_cannot_be_kept_refuses_only_itself(stack: Stack) -
     )
     await stack.fold(erasure)
 
-    answer = await stack.api.post(PATH, json={"items": [item("a-1", person=OTHER), item("a-2", days=-1), item("a-3")]})
+    answer = await stack.api.post(
+        PATH,
+        json={
+            "items": [
+                item("a-1", person=OTHER),
+                item("a-2", days=-1),
+                item("a-3"),
+                item("a-4", at="0001-01-01T00:00:00Z"),
+            ]
+        },
+    )
 
     refused = [(one["index"], one["id"], one["code"]) for one in answer.json()["refused"]]
-    assert refused == [(0, "a-1", "person_erased"), (1, "a-2", "at_in_future")]
+    assert refused == [(0, "a-1", "person_erased"), (1, "a-2", "at_in_future"), (3, "a-4", "at_too_early")]
     assert answer.json()["accepted"] == 1
     assert len(await stack.rows(responses)) == 1
 

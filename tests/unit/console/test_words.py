@@ -65,6 +65,7 @@ def test_codes_have_words() -> None:
 def test_english_has_a_singular_where_it_differs() -> None:
     assert say("en", "accounts.shown", n=1) == "1 account"
     assert say("en", "accounts.shown", n=2) == "2 accounts, the most urgent first"
+    assert say("en", "accounts.following", n=1) == "The next account"
     assert say("ja", "accounts.shown", n=1) == "1社、急ぎの順"
 
 

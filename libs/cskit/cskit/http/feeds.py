@@ -13,6 +13,8 @@ from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Header
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from cskit.auth import READ, Principal
 from cskit.errors import DomainError, Invalid, Unavailable
@@ -25,6 +27,7 @@ POLL_SECONDS: Final = 0.5  # how soon a stop is noticed; records wake a poll at 
 POLL_RECORDS: Final = 500
 BEHIND: Final = 2_000  # events a client may be behind; then it is cut off, and comes back for the rest
 PING_SECONDS: Final = 15
+SEND_SECONDS: Final = 3.0  # that a client may take to read; also what it can hold up a stop
 START_SECONDS: Final = 5.0
 
 Place = Mapping[int, int]  # partition -> next offset
@@ -43,6 +46,16 @@ class _Item(NamedTuple):
 class _Follower:
     queue: "asyncio.Queue[_Item]"
     cut_off: bool = False
+
+
+class Stream(EventSourceResponse):
+    """Ends without a word where the client has stopped reading: it comes back for the rest, or is gone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            log.info("feed.client_stalled", seconds=SEND_SECONDS)
 
 
 class Feed:
@@ -101,7 +114,7 @@ class Feed:
         place = dict(until)
         if since is not None:
             try:
-                place = _checked(since, begins)
+                place = _checked(since, begins, await self._log.end_offsets(self._topic))
             except DomainError:
                 self._followers.discard(follower)
                 raise
@@ -116,6 +129,8 @@ class Feed:
             while (item := await self._next(follower)) is not None:
                 if item.offset >= place[item.partition]:  # the client was here before this replica
                     yield _event(item, place)
+        except LogError as error:  # the client comes back, and is told properly what is wrong
+            log.warning("feed.broke_off", feed=self.name, reason=str(error))
         finally:
             self._followers.discard(follower)
 
@@ -173,7 +188,7 @@ def feed_routes(path: str, feed: Feed, *, tag: str, description: str) -> APIRout
         except LogError as error:
             log.warning("feed.unavailable", feed=feed.name, reason=str(error))
             raise Unavailable("log_unavailable", "Events cannot be read now. Come again.", retry_after=1.0) from error
-        return EventSourceResponse(events, ping=PING_SECONDS)
+        return Stream(events, ping=PING_SECONDS, send_timeout=SEND_SECONDS)
 
     return routes
 
@@ -206,10 +221,11 @@ def _no_place() -> Invalid:
     )
 
 
-def _checked(since: Place, begins: Mapping[int, int]) -> dict[int, int]:
+def _checked(since: Place, begins: Mapping[int, int], ends: Mapping[int, int]) -> dict[int, int]:
     if since.keys() != begins.keys():
         raise _no_place()
-    gone = [number for number, begin in begins.items() if since[number] < begin]
+    # Beyond the end: the topic was made anew, or restored, and its offsets are not those of the id.
+    gone = [number for number, begin in begins.items() if not begin <= since[number] <= ends[number]]
     if gone:
         raise DomainError(
             "place_gone",

@@ -32,9 +32,11 @@ class KafkaReader:
         try:
             async with asyncio.timeout(PATIENCE):
                 await kafka.start()
-        except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-            await kafka.stop()
-            raise LogError(f"a reader of {self._topic} cannot connect to Kafka: {error!r}") from error
+        except BaseException as error:  # also where whoever wanted to read has left meanwhile
+            await leave(kafka, f"reader of {self._topic}")
+            if isinstance(error, kafka_errors.KafkaError | OSError | TimeoutError):
+                raise LogError(f"a reader of {self._topic} cannot connect to Kafka: {error!r}") from error
+            raise
         kafka.assign([TopicPartition(self._topic, number) for number in self._offsets])
         for number, offset in self._offsets.items():
             kafka.seek(TopicPartition(self._topic, number), offset)

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+import httpx
+
 from allinone.commands.output import say
 from allinone.demo import folder as folders
 from allinone.demo import registration
@@ -20,6 +22,7 @@ from allinone.demo.progress import showing
 from allinone.demo.respondents import Respondents
 from allinone.demo.stage import SOURCE, Stage, staged
 from allinone.demo.story import Story
+from allinone.demo.tally import NotDone
 from allinone.demo.words import Words, counted, words_of
 from allinone.embedded import console_link
 from allinone.server import stop_on_signals
@@ -50,8 +53,11 @@ async def demonstrate(options: Options, settings: Settings, hooks: TestHooks) ->
         stopping.cancel()
         if not playing.done():
             playing.cancel()
-    with suppress(asyncio.CancelledError):  # it was asked to stop, and has
-        await playing
+    try:
+        with suppress(asyncio.CancelledError):  # it was asked to stop, and has
+            await playing
+    except httpx.HTTPError as error:
+        raise NotDone(f"The demo's own server does not answer ({type(error).__name__}). Start it again.") from error
     if ended.stage is not None:
         for line in _summary(ended.stage, ended.moment, time.monotonic() - started, words):
             say(line)

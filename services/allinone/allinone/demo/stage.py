@@ -57,7 +57,7 @@ async def staged(options: Options, settings: Settings, hooks: TestHooks) -> Asyn
     """A server on the demo's folder, in a world that stands still. Raises as `embedded_server`, and Invalid."""
     wall = RealClock()
     folder = options.folder or DEFAULT_FOLDER
-    settings = settings.model_copy(update={"data": folder})
+    settings = _of_its_own(settings, folder)
     with held(folder):
         marker = prepared(folder, options, wall.now())
         newest = await newest_append(settings) if marker.loaded else None
@@ -94,6 +94,12 @@ async def staged(options: Options, settings: Settings, hooks: TestHooks) -> Asyn
             browser=browser,
             tally=Tally(),
         )
+
+
+def _of_its_own(settings: Settings, folder: Path) -> Settings:
+    """The settings without what names a real installation, whose keys and addresses a demo must not touch."""
+    kept = {name: getattr(settings, name) for name in ("time_zone", "locale", "currency", "webhook_allow")}
+    return Settings(data=folder, **{name: kept[name] for name in kept if name in settings.model_fields_set})
 
 
 def _product_key(settings: Settings) -> str:

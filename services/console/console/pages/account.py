@@ -50,13 +50,13 @@ class AccountPage:
     async def show(self, request: Request, visit: Visit) -> Response:
         """The page."""
         id_ = request.path_params["id"]
-        asked = asked_of(request.query_params)
+        asked = asked_of(request.query_params, visit.formats.today)
         values = self._values(visit, id_, asked, await self._read(visit, id_, asked))
         return self.frame.page("account.html", visit, menu="accounts", **values)
 
     async def fragments(self, visit: Visit, id_: str, query: QueryParams, watching: Watching) -> Fragments:
         """Every block."""
-        asked = asked_of(query)
+        asked = asked_of(query, visit.formats.today)
         account = await self._read(visit, id_, asked, watching.scores)
         watching.scores = account.scores
         values = self._values(visit, id_, asked, account, watching.since)
@@ -64,10 +64,10 @@ class AccountPage:
             f"acc-{block}": self.frame.fragment(f"parts/account_{block}.html", visit, **values) for block in BLOCKS
         })  # fmt: skip
 
-    async def newest(self, visit: Visit, id_: str) -> str | None:
-        """The id of the timeline's newest entry, to see whether anything came that moved no score."""
+    async def newest(self, visit: Visit, id_: str) -> str:
+        """The id of the timeline's newest entry, "" if it has none: so is seen what moved no score."""
         page = await visit.calls.timeline(id_, limit=1)
-        return page.items[0].id if page.items else None
+        return page.items[0].id if page.items else ""
 
     async def _read(self, visit: Visit, id_: str, asked: Asked, kept: Scores | None = None) -> Account:
         try:
@@ -103,11 +103,10 @@ class AccountPage:
                 Named(people, account.words),
                 show=asked.show,
                 new_since=new_since,
+                until=asked.until if asked.before else None,
             ),
             "filters": timeline_filters(visit, here, asked),
-            "older": with_query(here, {**asked.days, "show": asked.show, "before": account.older}) + "#timeline"
-            if account.older
-            else None,
+            "older": _older(here, asked, account),
             "newest": with_query(here, {**asked.days, "show": asked.show}) + "#timeline" if asked.before else None,
             "show": asked.show,
             "people": people_of(visit, account),
@@ -115,6 +114,19 @@ class AccountPage:
             "here": here,
             "back": here,
             "live": with_query(
-                "/live", {"view": "account", "id": id_, **asked.days, "show": asked.show, "before": asked.before}
+                "/live",
+                {
+                    "view": "account", "id": id_, **asked.days, "show": asked.show, "before": asked.before,
+                    "until": asked.until.isoformat() if asked.until else None,
+                },
             ),
-        }
+        }  # fmt: skip
+
+
+def _older(here: str, asked: Asked, account: Account) -> str | None:
+    """Where the timeline goes on, and from which moment on its tasks are to be shown."""
+    if not account.older:
+        return None
+    until = account.entries[-1].at.isoformat() if account.entries else None
+    query = {**asked.days, "show": asked.show, "before": account.older, "until": until}
+    return with_query(here, query) + "#timeline"

@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from console.parts import Fragments, Frame, Missing, account_url, element_id, with_query
+from console.parts import Fragments, Frame, Missing, account_url, element_id, first_if_foreign, with_query
 from console.reasons import reason
 from console.task_cards import due_words, late_words
 from console.visits import Visit
@@ -110,7 +110,10 @@ class AccountsPage:
         return Fragments(parts, [row.id for row in view.rows])
 
     async def load(self, visit: Visit, query: QueryParams) -> View:
-        """The accounts that the query asks for. Filters that do not exist count as none."""
+        """The accounts that the query asks for. Filters and cursors that do not exist count as none."""
+        return await first_if_foreign(lambda asked: self._at(visit, asked), query)
+
+    async def _at(self, visit: Visit, query: QueryParams) -> View:
         asked = asked_of(query)
         cursor = query.get("cursor")
         missing = Missing()

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from console.doors import Doors, Unfit, fields_of
 from console.rendering import HEADERS
 from console.sessions import SESSION_FOR, Session, from_link, local_path, session_text
-from console.visits import language_of, theme_of
+from console.visits import theme_of
 from console.words import say
 
 AFTER = "/accounts"
@@ -27,7 +27,7 @@ class SignIn:
         if token is None and self.doors.session(request) is not None:
             return RedirectResponse(next_ or AFTER, 303, HEADERS)
         if token is None:
-            language, who = language_of(request, None, self.doors.place.default), ""
+            language, who = self.doors.language(request), ""
         else:  # the link tells who it is for, and so in which language
             visit = await self.doors.visit(request, self._link(request, token))
             language, who = visit.language, visit.who
@@ -63,7 +63,7 @@ class SignIn:
         place = self.doors.place
         found = from_link(token, place.secret, place.clocks.wall.now())
         if found is None:
-            language = language_of(request, None, place.default)
+            language = self.doors.language(request)
             title, how = say(language, "frame.sign_in_bad"), say(language, "frame.sign_in_bad_how")
             raise Unfit(400, title, how, back="/sign-in")
         return found

@@ -1,25 +1,28 @@
 """/tasks: what is to be done, and the forms that close a task or put it off."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 from uuid import uuid4
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from console.doors import Unfit, fields_of
-from console.parts import Fragments, Frame, Missing, with_query
+from console.doors import Unfit, fields_of, path_of
+from console.names import AccountNames
+from console.parts import Fragments, Frame, Missing, first_if_foreign, with_query
 from console.rendering import HEADERS
 from console.sessions import local_path
 from console.task_cards import GROUPS, SNOOZE_REASONS, Group, TaskCard, card_of, outcome_words
-from console.upstream import Playbook, Refused
+from console.upstream import Playbook, Refused, Unreachable
 from console.visits import Said, Visit
-from csmodels.api import AccountSummary, Task
+from cskit.observability import get_logger
+from csmodels.api import Task
 from csmodels.ids import is_code
 
 PATH: Final = "/tasks"
@@ -27,6 +30,9 @@ _SHOWN: Final = 100
 _LONGEST_NOTE: Final = 4000
 _LONGEST_KEY: Final = 255
 _WORK_BEGINS: Final = time(9)  # a task that was put off comes back in the morning
+_UNDOABLE: Final = re.compile(r"([A-Za-z0-9-]{1,64})\.([0-9]{1,9})")  # a task and its version, from an address
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class TasksPage:
     """The list, its cards as fragments, and what its forms do."""
 
     frame: Frame
+    names: AccountNames
 
     async def show(self, request: Request, visit: Visit) -> Response:
         """The page."""
@@ -77,24 +84,24 @@ class TasksPage:
 
     async def load(self, visit: Visit, query: QueryParams) -> View:
         """The tasks that the query asks for: by default open ones, of a CSM their own, of others everyone's."""
+        return await first_if_foreign(lambda asked: self._at(visit, asked), query)
+
+    async def _at(self, visit: Visit, query: QueryParams) -> View:
         calls, missing = visit.calls, Missing()
         staff, by_default = visit.session.staff, "mine" if visit.session.role == "csm" else "everyone"
         own = staff is not None and query.get("whose", by_default) != "everyone"
         done = query.get("which") == "done"
         owner = staff if own else None
-        asked = {"owner": owner, "limit": _SHOWN, "cursor": query.get("cursor")}
-        if done:
-            lists = [calls.tasks({**asked, "status": "completed"})]
-        else:
-            lists = [
-                calls.tasks({**asked, "status": "open"}),
-                calls.tasks({**asked, "status": "snoozed", "cursor": None}),
-            ]
+        cursor = query.get("cursor")
+        asked = {"owner": owner, "limit": _SHOWN, "cursor": cursor}
+        lists = [calls.tasks({**asked, "status": "completed" if done else "open"})]
+        if not done and cursor is None:
+            lists.append(calls.tasks({**asked, "status": "snoozed"}))
         pages = await asyncio.gather(*lists)
         tasks = [task for page in pages for task in page.items]
         playbooks, names = await asyncio.gather(
             missing.or_else("playbook", calls.playbooks(), list[Playbook]()),
-            missing.or_else("scoring", _names(visit, tasks), dict[str, str]()),
+            missing.or_else("scoring", self.names.of(calls, [task.account for task in tasks]), dict[str, str]()),
         )
         cards = [card_of(visit, task, {each.id: visit.of(each.name) for each in playbooks}, names) for task in tasks]
         chosen = "mine" if own else "everyone"
@@ -112,7 +119,7 @@ class TasksPage:
             following=with_query(PATH, {**state, "cursor": following}) if following else None,
             notes=missing.notes(visit),
             back=with_query(PATH, state),
-            live=with_query("/live", {"view": "tasks", **state, "cursor": query.get("cursor")}),
+            live=with_query("/live", {"view": "tasks", **state, "cursor": cursor}),
         )
 
     async def complete(self, request: Request, visit: Visit) -> Response:
@@ -138,7 +145,7 @@ class TasksPage:
             raise _unfit(visit, "tasks.no_reason", fields)
         form = Form.of(request, visit, fields)
         task = await form.sent(visit.calls.snooze(form.task, until=until, reason=reason, key=form.key))
-        day = until.astimezone(visit.formats.zone).date().isoformat()
+        day = visit.formats.local(task.snoozed_until or until).date().isoformat()
         return _sent_back(fields, f"snoozed.{day}.{quote(task.id, safe='')}.{task.version}")
 
     async def reopen(self, request: Request, visit: Visit) -> Response:
@@ -171,9 +178,15 @@ class Form:
         return cls(visit, request.path_params["task"], quote(key, safe=":"), fields)
 
     async def sent(self, call: Awaitable[Task]) -> Task:
-        """The task after it was done. Unfit if it was closed meanwhile, or does not exist."""
+        """The task after it was done. Unfit if it was closed meanwhile, does not exist, or nobody knows."""
         try:
             return await call
+        except Unreachable as error:
+            if not error.perhaps_done:
+                raise
+            log.warning("console.perhaps_saved", task=self.task, reason=str(error))
+            title = self.visit.say("frame.error_unreachable", service=self.visit.say(f"frame.service_{error.service}"))
+            raise Unfit(503, title, self.visit.say("tasks.perhaps_saved"), back=_back_of(self.fields)) from error
         except Refused as error:
             if error.status == 409:
                 raise _unfit(self.visit, "tasks.closed_already", self.fields, status=409) from error
@@ -181,22 +194,6 @@ class Form:
                 title, how = self.visit.say("frame.error_task"), self.visit.say("frame.error_task_how")
                 raise Unfit(404, title, how, back=PATH) from error
             raise
-
-
-async def _names(visit: Visit, tasks: Sequence[Task]) -> dict[str, str]:
-    """The names of the tasks' accounts. One that is gone keeps its id."""
-    accounts = list(dict.fromkeys(task.account for task in tasks))
-    found = await asyncio.gather(*(_summary(visit, account) for account in accounts))
-    return {each.account: each.name for each in found if each is not None and each.name}
-
-
-async def _summary(visit: Visit, account: str) -> AccountSummary | None:
-    try:
-        return await visit.calls.account(account)
-    except Refused as error:
-        if error.status != 404:
-            raise
-        return None
 
 
 def _lead(visit: Visit, cards: Sequence[TaskCard]) -> str:
@@ -255,14 +252,15 @@ def _sent_back(fields: Mapping[str, str], said: str) -> Response:
 def with_said(visit: Visit, request: Request) -> Visit:
     """The visit with what was just done, as the address that a form sent back to tells it."""
     kind, _, rest = request.query_params.get("said", "").partition(".")
-    back = with_query(request.url.path, {name: value for name, value in request.query_params.items() if name != "said"})
+    back = with_query(path_of(request), {name: value for name, value in request.query_params.items() if name != "said"})
     match kind:
         case "completed" if is_code(rest):
             return replace(visit, said=Said(visit.say("tasks.said_completed", outcome=outcome_words(visit, rest))))
         case "snoozed" if (morning := _morning(visit, rest.partition(".")[0])) is not None:
-            task, _, version = rest.partition(".")[2].rpartition(".")
             words = visit.say("tasks.said_snoozed", day=visit.formats.weekday(morning))
-            return replace(visit, said=Said(words, task or None, f"{unquote(task)}:{version}", back))
+            found = _UNDOABLE.fullmatch(rest.partition(".")[2])
+            said = Said(words, found[1], f"{found[1]}:{found[2]}", back) if found else Said(words)
+            return replace(visit, said=said)
         case "reopened":
             return replace(visit, said=Said(visit.say("tasks.said_reopened")))
         case "saved":

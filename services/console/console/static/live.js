@@ -1,101 +1,57 @@
 "use strict";
-// HTML from /live replaces elements in place; order changes when asked.
+// The connection of an open page, and its badge. What comes is handed on as kizashi:fragment, :order and :over.
 (() => {
-  const byId = (id) => document.getElementById(id);
-  const badge = byId("live");
+  const badge = document.getElementById("live");
   if (!badge || !window.EventSource) return;
-  const words = badge.dataset, find = (selector) => badge.querySelector(selector), order = byId("order");
-  const voice = document.createElement("span"), show = document.createElement("button"), held = new Map();
-  let source, paused, at = words.at, spoken = 0;
-  voice.className = "vh";
-  voice.setAttribute("role", "status");
-  show.className = "held";
-  show.hidden = true;
-  show.textContent = words.wHeld;
-  show.onclick = () => {
-    held.forEach((next, id) => put(byId(id), next));
-    held.clear();
-    show.hidden = true;
-  };
-  badge.after(show, voice);
+  const words = badge.dataset, find = (selector) => badge.querySelector(selector);
+  let source, timer, paused = false, failed = 0;
 
   function state(name) {
+    const word = { live: words.wLive, paused: words.wPaused, stopped: words.wStopped }[name] || words.wLost;
     words.state = name;
-    find(".word").textContent = { live: words.wLive, paused: words.wPaused }[name] || words.wLost.replace("{time}", at.slice(0, 5));
-    find(".ago").textContent = name === "live" ? at : "";
+    find(".word").textContent = word.replace("{time}", words.at.slice(0, 5));
+    find(".ago").textContent = name === "live" ? words.at : "";
   }
-  function busy(el) {
-    const focus = document.activeElement;
-    return (el.contains(focus) && focus.matches("input,select,button,summary")) || el.querySelector("details[open] form") ||
-      [...el.querySelectorAll("input")].some((i) => i.value !== i.defaultValue);
+  function told({ live, at }) {
+    failed = 0;
+    if (live) words.at = at;
+    state(live ? "live" : "lost");
   }
-  const value = (el) => (el.matches("[data-row]") ? el : el.querySelector(".fig"));
-  function put(el, next) {
-    if (!el) return;
-    const focus = document.activeElement, href = el.contains(focus) && focus.getAttribute("href");
-    el.querySelectorAll("details[open]").forEach((open) => {
-      const same = next.querySelector("#" + open.id);
-      if (same) same.open = true;
-    });
-    el.replaceWith(next);
-    const was = value(el), is = value(next);
-    if (was && is && was.textContent !== is.textContent) {
-      is.classList.add("fresh");
-      setTimeout(() => is.classList.remove("fresh"), 2000);
-    }
-    const link = href && [...next.querySelectorAll("a")].find((a) => a.getAttribute("href") === href);
-    if (link) link.focus();
-    if (Date.now() - spoken > 1e4) {
-      spoken = Date.now();
-      voice.textContent = words.wSaid + " " + at;
-    }
+  function close() {
+    clearTimeout(timer);
+    if (source) source.close();
   }
-  function fragment({ id, html }) {
-    const el = byId(id), holder = document.createElement("template");
-    if (!el) return;
-    holder.innerHTML = html;
-    const next = holder.content.firstElementChild, now = el.cloneNode(true);
-    [now, ...now.querySelectorAll(".fresh,details")].forEach((each) => {
-      each.classList.remove("fresh");
-      each.open = false;
-    });
-    if (now.isEqualNode(next)) return;
-    if (busy(el)) {
-      held.set(id, next);
-      show.hidden = false;
-    } else put(el, next);
+  function lost() {
+    state("lost");
+    // 2: refused, so the browser does not try again by itself; a session that is over is refused for ever
+    if (source.readyState !== 2) return;
+    failed += 1;
+    if (failed < 3) timer = setTimeout(open, 5000);
+    else state("stopped");
   }
-  function moved(before, after) {
-    const places = before.map((id) => after.indexOf(id)).filter((place) => place >= 0), best = [];
-    places.forEach((place, i) => { best[i] = 1 + Math.max(0, ...best.filter((_, j) => places[j] < place)); });
-    return Math.max(before.length, after.length) - Math.max(0, ...best);
-  }
-  function ordered({ ids }) {
-    const had = [...document.querySelectorAll("[data-order]>[id]")].map((el) => el.id), n = moved(had, ids);
-    if (!order) return;
-    if (n && !had.length) location.reload();
-    order.hidden = !n;
-    order.textContent = n === 1 ? words.wOrderOne : words.wOrder.replace("{n}", n);
-  }
-  function told(data) {
-    if (data.live) at = data.at;
-    state(data.live ? "live" : "lost");
-  }
+  // A browser opens six streams a host and no more, in all its tabs: one that nobody sees gives its place away.
   function open() {
+    close();
+    if (paused || document.hidden) return;
     source = new EventSource(words.live);
-    Object.entries({ fragment, order: ordered, state: told }).forEach(([kind, take]) =>
-      source.addEventListener(kind, (event) => take(JSON.parse(event.data))));
-    source.onerror = () => {
-      state("lost");
-      if (source.readyState === 2) setTimeout(open, 5000);
-    };
+    source.onerror = lost;
+    source.addEventListener("state", (event) => told(JSON.parse(event.data)));
+    ["fragment", "order", "over"].forEach((kind) => source.addEventListener(kind, (event) => {
+      if (kind === "over") { close(); state("stopped"); }
+      document.dispatchEvent(new CustomEvent("kizashi:" + kind, { detail: JSON.parse(event.data) }));
+    }));
   }
+  function begin() {
+    failed = 0;
+    open();
+  }
+  document.addEventListener("visibilitychange", begin);
   document.addEventListener("kizashi:pause", () => {
     paused = !paused;
-    source.close();
-    if (paused) state("paused"); else open();
+    begin();
+    if (paused) state("paused");
   });
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", close);
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   open();
 })();

@@ -9,7 +9,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "title": Text("Accounts", "顧客"),
     "shown": Text("{n} accounts, the most urgent first", "{n}社、急ぎの順", one="{n} account"),
     "shown_more": Text("The {n} most urgent accounts", "急ぎの順に{n}社"),
-    "following": Text("The next {n} accounts", "続きの{n}社"),
+    "following": Text("The next {n} accounts", "続きの{n}社", one="The next account"),
     "rule": Text("by band, then score", "状態、スコアの順"),
     "filter": Text("Filter", "絞り込み"),
     "apply": Text("Apply filter", "絞り込む"),

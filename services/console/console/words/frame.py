@@ -46,6 +46,8 @@ TEXTS: Final[Mapping[str, Text]] = {
     "live": Text("Live", "ライブ"),
     "as_of": Text("As of {time}", "{time}時点"),
     "reconnecting": Text("Reconnecting, values from {time}", "再接続中、{time}時点の値"),
+    "stopped": Text("Not connected, values from {time}", "接続なし、{time}時点の値"),
+    "left": Text("no longer in this list", "この一覧から外れました"),
     "paused": Text("Paused", "一時停止中"),
     "held": Text("Changed, show", "変更あり、表示"),
     "order": Text("{n} changes, update order", "{n}件の変更、並べ直す", one="{n} change, update order"),

@@ -80,6 +80,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         "The task was closed meanwhile. Load the page again to see it.",
         "タスクはすでに完了しています。再読み込みして確認してください。",
     ),
+    "perhaps_saved": Text(
+        "It may have been saved. Look at the task before you send it again.",
+        "保存された可能性があります。もう一度送信する前に、タスクを確認してください。",
+    ),
     "refused_how": Text("{why} Nothing was saved.", "{why} 保存していません。"),
     "back": Text("Back to the tasks", "タスクの一覧に戻る"),
     "older": Text("Next {n}", "次の{n}件"),

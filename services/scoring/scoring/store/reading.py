@@ -124,11 +124,15 @@ async def causes_between(tx: Tx, id_: str, first: datetime, last: datetime) -> S
     return [row.cause for row in await tx.fetch(statement)]
 
 
-async def published(tx: Tx, id_: str, *, until: datetime | None, limit: int) -> Sequence[Row[Any]]:
-    """Published changes, the newest first, as of `until` or before."""
+async def published(tx: Tx, id_: str, *, before: tuple[datetime, int | None] | None, limit: int) -> Sequence[Row[Any]]:
+    """Published changes, the newest first, after a place (at, version) in that order; version None: all of that at."""
     statement = select(history).where(history.c.account == id_, history.c.version.is_not(None))
-    if until is not None:
-        statement = statement.where(history.c.at <= until)
+    if before is not None:
+        at, version = before
+        same = history.c.at == at
+        if version is not None:
+            same = and_(same, history.c.version < version)
+        statement = statement.where(or_(history.c.at < at, same))
     return await tx.fetch(statement.order_by(history.c.at.desc(), history.c.version.desc()).limit(limit))
 
 
