@@ -236,7 +236,9 @@ def marks_of(visit: Visit, account: Account) -> list[Mark]:
         return []
     begun, ended = rows[0].at, rows[-1].at
     named = Named({each.id: each.name for each in account.people if each.name}, {})
-    found = [_mark(visit, entry.at, _marked(visit, entry, named)) for entry in account.recent if _worth(entry)]
+    found = [
+        _mark(visit, entry.at, _marked(visit, entry, named)) for entry in reversed(account.recent) if _worth(entry)
+    ]
     found += [
         _mark(
             visit,

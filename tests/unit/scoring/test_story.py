@@ -42,6 +42,20 @@ def test_an_erased_person_is_told_of_no_more_and_what_they_did_stays() -> None:
     assert all("person" not in entry.data for entry in entries(slow))
 
 
+def test_who_was_merged_into_an_erased_person_is_told_of_no_more() -> None:
+    slow = facts_of(
+        [
+            event("contact.described", NOON, {"role": "champion"}, who=1),
+            touch(NOON + DAY, who=1),
+            event("contact.merged", NOON + 2 * DAY, {"from": person(1), "into": person(2)}),
+            event("person.erased", NOON + 3 * DAY, {"person": person(2)}),
+        ]
+    ).slow
+
+    assert [kind for kind, _ in told(slow)] == ["touch"]
+    assert "person" not in entries(slow)[0].data
+
+
 def test_entries_come_in_order_of_time_whatever_came_first() -> None:
     some = [contract(NOON + DAY, mrr="10"), ticket(NOON, status="open"), touch(NOON + 2 * DAY), answer(NOON - DAY, 3)]
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from csmodels.api import TimelineKind
 from scoring.engine.facts import SlowFacts
+from scoring.engine.people import roots
 from scoring.engine.register import Register, Stamp, read
 
 _FIELDS: Final[Mapping[TimelineKind, tuple[str, ...]]] = {
@@ -47,20 +48,21 @@ def _all(slow: SlowFacts) -> Iterator[Entry]:
         yield from _changes("contract", id_, contract)
     for id_, invoice in slow.invoices.items():
         yield from _changes("invoice", id_, invoice)
+    gone = _erased(slow)
     for person, contact in slow.contacts.items():
-        if person not in slow.erased:
+        if person not in gone:
             yield from _changes("contact", person, contact, as_name="person")
     for touch in slow.touches.values():
         yield _entry(
             "touch", touch.stamp, kind=touch.kind, direction=touch.direction, outcome=touch.outcome,
-            person=_known(touch.person, slow), text_ref=touch.text_ref,
+            person=_known(touch.person, gone), text_ref=touch.text_ref,
         )  # fmt: skip
     for note in slow.notes.values():
         yield _entry("note", note.stamp, author=note.author, text_ref=note.text_ref)
     for voice in slow.voices.values():
         yield _entry(
             "voice", voice.stamp, sentiment=voice.sentiment, role=voice.role, channel=voice.channel,
-            person=_known(voice.person, slow), text_ref=voice.text_ref,
+            person=_known(voice.person, gone), text_ref=voice.text_ref,
         )  # fmt: skip
     for milestone, stamp in slow.milestones.items():
         yield _entry("milestone", stamp, milestone=milestone)
@@ -68,7 +70,7 @@ def _all(slow: SlowFacts) -> Iterator[Entry]:
         for answer in revisions:
             yield _entry(
                 "answer", answer.stamp, response=response, revision=answer.revision, survey=answer.survey,
-                kind=answer.kind, score=answer.score, role=answer.role, person=_known(answer.person, slow),
+                kind=answer.kind, score=answer.score, role=answer.role, person=_known(answer.person, gone),
                 reason=answer.reason, text_ref=answer.text_ref,
             )  # fmt: skip
     for handover in slow.handovers.values():
@@ -99,8 +101,15 @@ def _entry(kind: TimelineKind, stamp: Stamp, /, **data: Any) -> Entry:
     return Entry(f"{kind}/{stamp.source}/{stamp.id}", stamp.time, kind, told)
 
 
-def _known(person: str | None, slow: SlowFacts) -> str | None:
-    return None if person in slow.erased else person
+def _erased(slow: SlowFacts) -> frozenset[str]:
+    """Everybody who was erased, under all the ids that were merged into one."""
+    same = roots(slow.merges)
+    ends = {same.get(person, person) for person in slow.erased}
+    return slow.erased | {person for person, root in same.items() if root in ends}
+
+
+def _known(person: str | None, gone: frozenset[str]) -> str | None:
+    return None if person in gone else person
 
 
 def _text(moment: datetime) -> str:
