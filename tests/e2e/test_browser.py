@@ -75,6 +75,7 @@ async def test_the_most_urgent_account_says_why_and_its_task_is_completed_on_a_p
         assert (task["status"], task["outcome"], task["note"]) == ("completed", "reached", "They call back on")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_serious_at_the_demo(standing: Demo, language: str, scheme: str) -> None:

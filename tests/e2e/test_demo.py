@@ -143,6 +143,7 @@ async def test_thirty_days_show_every_story_by_its_own_measure(seed: int, tmp_pa
 SMALL = ("--accounts", "10", "--speed", "6h/s")
 
 
+@pytest.mark.long
 async def test_it_can_be_stopped_at_any_moment_and_started_again(tmp_path: Path) -> None:
     moments = ("Open http://", "Loading 120 days of", "events loaded in", "Time runs 6h/s", "\n  and ")
     for moment in moments:

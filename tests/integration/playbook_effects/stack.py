@@ -39,7 +39,7 @@ from playbook.service import NAME, Effects, assemble, webhooks
 from playbook.tables import PLUMBING
 
 WORLD = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)  # far from the wall, so that mixing them up is seen
-PACE = Pace(look=0.02, timeout=1.0, lease=5.0)
+PACE = Pace(per_endpoint=4, look=0.02, timeout=1.0, lease=5.0)
 
 
 @dataclass(frozen=True)
