@@ -99,6 +99,7 @@ TEXTS: Final = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("text", Text, nullable=False),
+    Column("person_id", String(36), index=True),  # whose words they are, or whom they are about: goes with the person
     Column("created_at", Instant, nullable=False),
 )
 
@@ -116,4 +117,61 @@ FEEDS: Final = Table(
     metadata,
     Column("family", String(16), primary_key=True),
     Column("stopped_since", Instant, nullable=False),
+)
+
+# What is told of a source beyond its name: kind (product or a webhook's), what to keep, how its webhooks are read and
+# checked. A source that is not here is a product with nothing to keep.
+SOURCES: Final = Table(
+    "sources",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("keep", Text, nullable=False),  # JSON list of property names whose texts may travel
+    Column("secrets", Text, nullable=False),  # JSON list of {secret, until}: several while one is rotated
+    Column("options", Text, nullable=False),  # JSON object, such as a Salesforce organization's id
+    Column("mapping", Text),  # YAML; None: the built-in one of its kind
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+# The last things that came in from a source, with what became of them: a row of each replica, written now and then.
+TAILS: Final = Table(
+    "tails",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("replica", String(36), primary_key=True),
+    Column("items", Text, nullable=False),  # JSON list, newest first
+    Column("last_at", Instant, nullable=False),  # when the newest came in
+)
+
+# Where an object of a webhook source stands, so that deliveries in any order end in its right state.
+OBJECTS: Final = Table(
+    "objects",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("object", String(200), primary_key=True),
+    Column("time", Instant, nullable=False),  # the newest state's, as its event carried it
+    Column("state", Text, nullable=False),  # JSON, as much as tells which of two comes first
+    Column("changed_at", Instant, nullable=False, index=True),
+)
+
+# Imports of files: how far each one is. The same file again goes on where it stopped, or is refused if it is done.
+IMPORTS: Final = Table(
+    "imports",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("mode", String(8), nullable=False),  # backfill or live
+    Column("columns", Text, nullable=False),  # JSON: our field -> the file's header
+    Column("status", String(16), nullable=False),  # open or done
+    Column("lines", Integer, nullable=False),
+    Column("acknowledged", Integer, nullable=False),  # the last line that was answered for
+    Column("accepted", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("newest", Instant),  # the time of its newest row
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("source", "kind", "sha256", name="uq_imports_file"),
 )
