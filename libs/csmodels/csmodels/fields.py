@@ -27,7 +27,8 @@ POSITIVE_MONEY_PATTERN: Final = r"^[0-9]{1,15}(\.[0-9]{1,6})?$"
 _FUTURE_PROOF_INT: Final = 2**53 - 1
 
 
-def _utc(value: object) -> datetime:
+def utc_time(value: object) -> datetime:
+    """The moment, aware and in UTC, of an RFC 3339 text or an aware datetime. ValueError says what is wrong with it."""
     if isinstance(value, str):
         if _RFC3339.fullmatch(value) is None:
             raise ValueError("should be an RFC 3339 time with a zone, such as 2026-01-31T09:30:00Z")
@@ -43,7 +44,7 @@ def _utc(value: object) -> datetime:
 
 
 def _full_hour(value: object) -> datetime:
-    moment = _utc(value)
+    moment = utc_time(value)
     if moment.minute or moment.second or moment.microsecond:
         raise ValueError("should be a full hour in UTC")
     return moment
@@ -68,7 +69,7 @@ _PLAIN: Final = PlainSerializer(lambda value: format(value, "f"), return_type=st
 _TIME_SCHEMA: Final = WithJsonSchema({"type": "string", "format": "date-time"})
 
 # Aware, in UTC; from RFC 3339 text with any offset, written with Z.
-UtcTime = Annotated[datetime, BeforeValidator(_utc), _TIME_SCHEMA]
+UtcTime = Annotated[datetime, BeforeValidator(utc_time), _TIME_SCHEMA]
 # The same, a full hour.
 UtcHour = Annotated[datetime, BeforeValidator(_full_hour), _TIME_SCHEMA]
 # Decimal inside, plain decimal text on the wire; a JSON number is refused.

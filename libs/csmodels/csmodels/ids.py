@@ -82,5 +82,8 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(pattern, text) is not None and not text.endswith("\n")
 
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
 def _encodable(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return _SURROGATE.search(text) is None

@@ -7,18 +7,19 @@ from typing import Any, Final
 from cskit.clock import Clocks
 from cskit.db import Database, DatabaseUnavailable
 from cskit.errors import DomainError, Unavailable
-from cskit.log import Log, LogError
-from cskit.messages import UnitOfWorks, event_record
+from cskit.log import Log, LogError, NewRecord
+from cskit.messages import UnitOfWorks
 from cskit.observability import current_traceparent, get_logger
 from csmodels.ids import AccountId, EventId, PersonId
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from ingest import bodies
 from ingest.cache import Cache
-from ingest.domain import native, segment
+from ingest.domain import native, quick, segment
 from ingest.domain.drafts import Arrival, Draft, Mapped, Refusal, sorted_out
 from ingest.domain.identity import Known, Placed, Plan, others_of, resolve, users_of
-from ingest.domain.records import FAMILY_OF, event_of, feed_resumed, merge_events
+from ingest.domain.records import FAMILY_OF, feed_resumed, merge_events
 from ingest.domain.times import client_time
+from ingest.domain.wire import place_of, value_of
 from ingest.feeds import Feeds
 from ingest.settings import MAX_EVENT_BYTES
 from ingest.store import clock, identity
@@ -152,11 +153,13 @@ class Intake:
 
     async def _append(self, source: str, placed: Sequence[Placed]) -> None:
         trace = current_traceparent()
-        records = [
-            event_record(CUSTOMER_EVENTS, event_of(one.draft, source, one.account, one.person), traceparent=trace)
-            for one in placed
-            if one.account is not None and one.draft.type is not None
-        ]
+        headers = (("traceparent", trace.encode("ascii")),) if trace else ()
+        records: list[NewRecord] = []
+        for one in placed:
+            if one.account is not None and one.draft.type is not None:
+                partition, key = place_of(one.account)
+                value = value_of(one.draft, source, one.account, one.person)
+                records.append(NewRecord(CUSTOMER_EVENTS, partition, key, value, headers))
         if records:
             await self._log.append(records)
 
@@ -176,6 +179,8 @@ class Intake:
 
 
 def _segment_draft(item: bytes, index: int, arrival: Arrival) -> Draft | Refusal:
+    if (taken := quick.track(item, index, arrival)) is not None:
+        return taken
     try:
         said = bodies.decoded(item)
     except ValueError:
@@ -189,7 +194,7 @@ def _native_draft(item: bytes, index: int, arrival: Arrival) -> Draft | Refusal:
     if bodies.too_large(item):
         message = f"The event is refused: it has {len(item)} bytes, more than {MAX_EVENT_BYTES}."
         return Refusal(index, None, "event_too_large", "", message)
-    return native.draft(item, index, arrival)
+    return quick.native(item, index, arrival) or native.draft(item, index, arrival)
 
 
 def _event_too_large(index: int, item: bytes) -> DomainError:

@@ -1,21 +1,21 @@
 """Who is who: the laws that hold however a client cuts its events into requests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from csmodels.catalogue import parse_data
 from csmodels.ids import AccountId, EventId, PersonId
 from ingest.domain.drafts import Draft
 from ingest.domain.identity import Known, Merge, others_of, resolve, users_of
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
-USAGE = parse_data("usage.tracked", {"name": "report"})
+USAGE = b'{"name":"report"}'
 
 
 def draft(number: int, user: str | None, **more: Any) -> Draft:

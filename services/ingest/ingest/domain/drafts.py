@@ -1,11 +1,13 @@
 """What an item of a request becomes before it is tied to an account: a draft, or a refusal with its reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
-from csmodels.envelope import Data
+import msgspec
+
 from csmodels.errors import InvalidEvent
 from csmodels.ids import AccountId, EventId
 
@@ -38,11 +40,11 @@ class Refusal:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An item that passed every check.
+class Draft(msgspec.Struct, frozen=True, gc=False):
+    """An item that passed every check. A struct, since one is made for every event.
 
-    client_id is what the client called it, id what travels. type and data are None if it concerns identity only.
+    client_id is what the client called it, id what travels. type is None, and data empty, if it concerns
+    identity only; else data is its JSON as it travels.
     account is what the item itself names; `moves` says that the user belongs there from now on (a group call).
     absorbs are other keys of the same person; `absorbs_named` merges people who are known by a user id, too (alias).
     person holds what goes to the directory only: a field that is absent stays, None clears it.
@@ -57,13 +59,13 @@ class Draft:
     received: datetime
     clamped: bool
     backfill: bool
-    data: Data | None = None
+    data: bytes = b""
     user: str | None = None
     account: AccountId | None = None
     moves: bool = False
     absorbs: tuple[str, ...] = ()
     absorbs_named: bool = False
-    person: Mapping[str, object] = field(default_factory=dict)
+    person: Mapping[str, object] = MappingProxyType({})
     dropped: int = 0
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
+import msgspec
+
 from csmodels.ids import AccountId, EventId, PersonId
 from ingest.domain.drafts import ANONYMOUS, Draft
 
@@ -49,8 +51,7 @@ class Release:
     account: AccountId
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """A draft with its person, and its account if that is known: without, it waits."""
 
     draft: Draft

@@ -16,6 +16,7 @@ from ingest.domain.drafts import ACCOUNT_RULE, MAX_USER_ID, Arrival, Draft, Refu
 from ingest.domain.people import directory_fields
 from ingest.domain.properties import travelling
 from ingest.domain.times import check_not_too_early, settle
+from ingest.domain.wire import text_of
 
 _USER_ID: Final = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{MAX_USER_ID}}}")
 _FREE: Final = {"usage.tracked": "properties", "account.described": "custom"}  # event type -> its free-form field
@@ -62,7 +63,7 @@ def _draft(item: EventItem, index: int, arrival: Arrival) -> Draft:
         received=arrival.received,
         clamped=settled.clamped,
         backfill=settled.backfill,
-        data=data,
+        data=text_of(data),
         user=item.user,
         account=None if item.account is None else AccountId(item.account),
         person=directory_fields(item.data) if item.type == "contact.described" else {},

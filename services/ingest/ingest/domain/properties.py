@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from csmodels.catalogue import parse_data
@@ -15,9 +16,12 @@ _TEXT: Final = re.compile(r"[^@\x00-\x1f\x7f-\x9f]{0,64}")
 
 def travelling(properties: Mapping[str, Any], keep: frozenset[str], *, nulls: bool = False) -> dict[str, Any]:
     """The properties that may travel; `nulls` lets null through (in a merge patch it removes a key)."""
-    return {
-        name: value for name, value in properties.items() if _NAME.fullmatch(name) and _fits(name, value, keep, nulls)
-    }
+    return {name: value for name, value in properties.items() if _is_name(name) and _fits(name, value, keep, nulls)}
+
+
+@lru_cache(maxsize=10_000)
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 def _fits(name: str, value: Any, keep: frozenset[str], nulls: bool) -> bool:

@@ -1,15 +1,13 @@
-"""Events of our own making, and drafts as events."""
+"""Events of our own making."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
-from csmodels.ids import AccountId, EventId, PersonId, derived_id
+from csmodels.ids import EventId, derived_id
 from csmodels.internal import ClockTicked, ContactMerged, FeedResumed, FeedStopped, Merge, Resumption, Stop, Tick
 from ingest.domain import identity
-from ingest.domain.drafts import Draft
 
 SOURCE: Final = "ingest"
 FAMILIES: Final = ("usage", "tickets", "billing")
@@ -19,25 +17,6 @@ FAMILY_OF: Final = {
     "contract.changed": "billing",
     "invoice.changed": "billing",
 }
-_OF_THE_ACCOUNT: Final = frozenset({"account.described", "contract.changed", "invoice.changed"})  # whoever says it
-
-
-def event_of(draft: Draft, source: str, account: AccountId, person: PersonId | None) -> Event:
-    """The draft as an event of that account. The draft is about more than identity: it has a type."""
-    assert draft.type is not None, "a draft without a type has no event"
-    assert draft.data is not None, "a draft with a type has data"
-    return TYPES[draft.type](
-        id=draft.id,
-        source=source,
-        type=draft.type,
-        subject=account,
-        time=draft.time,
-        receivedtime=draft.received,
-        personid=None if draft.type in _OF_THE_ACCOUNT else person,
-        clamped=draft.clamped,
-        backfill=draft.backfill,
-        data=draft.data,
-    )
 
 
 def merge_events(merges: Sequence[identity.Merge], now: datetime) -> list[Event]:

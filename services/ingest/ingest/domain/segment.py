@@ -13,6 +13,7 @@ from ingest.domain.drafts import ACCOUNT_RULE, ANONYMOUS, MAX_USER_ID, Arrival, 
 from ingest.domain.people import contact_fields, directory_fields
 from ingest.domain.properties import travelling, valid_fields
 from ingest.domain.times import client_time, corrected, settle
+from ingest.domain.wire import text_of
 
 CALLS: Final = ("track", "page", "screen", "identify", "group", "alias")
 _VIEWS: Final = {"page": "page_view", "screen": "screen_view"}
@@ -99,7 +100,9 @@ class _Call:
             data = parse_data("usage.tracked", {"name": name, "properties": properties} if name is not None else {})
         except InvalidEvent as error:
             raise InvalidEvent(error.code, "event", error.message.replace("data.name", "event", 1)) from None
-        return self._made("usage.tracked", data=data, user=user, account=account, dropped=len(given) - len(properties))
+        return self._made(
+            "usage.tracked", data=text_of(data), user=user, account=account, dropped=len(given) - len(properties)
+        )
 
     def _identify(self, user: str, named: str | None, nameless: str | None) -> Draft:
         traits = self._object("traits")
@@ -107,7 +110,7 @@ class _Call:
         directory, travels = directory_fields(traits), contact_fields(traits)
         return self._made(
             "contact.described",
-            data=parse_data("contact.described", travels),
+            data=text_of(parse_data("contact.described", travels)),
             user=user,
             account=self._account(context.get("groupId"), "context.groupId"),
             absorbs=(anonymous(nameless),) if named and nameless else (),
@@ -129,7 +132,7 @@ class _Call:
             fields["custom"] = custom
         return self._made(
             "account.described",
-            data=parse_data("account.described", fields),
+            data=text_of(parse_data("account.described", fields)),
             user=user,
             account=account,
             moves=True,

@@ -1,0 +1,146 @@
+"""The short way and the long way agree: on what is taken, and on every byte that travels."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from csmodels.catalogue import TYPES, parse
+from csmodels.ids import AccountId, PersonId
+from csmodels.topics import CUSTOMER_EVENTS
+from ingest.domain import native, quick, segment
+from ingest.domain.drafts import Arrival, Draft
+from ingest.domain.wire import value_of
+
+NOW = datetime(2026, 3, 10, 12, 30, 15, 250_000, tzinfo=UTC)
+ARRIVAL = Arrival("shop", NOW, b"k" * 32, keep=frozenset({"plan", "色"}))
+SENT = Arrival("shop", NOW, b"k" * 32, sent=NOW + timedelta(hours=9), keep=frozenset({"plan"}))
+PERSON = PersonId("6a1f6d2e-52c7-4a43-9d6f-0d5a1c1b7a11")
+
+TEXTS = st.text(max_size=6) | st.sampled_from(
+    ["", "a@b.example", "!x", "x\n", "x", "u-1", "\x00", "x" * 128, "x" * 129, "y" * 257, "注文", "\U0001f600"]
+)
+TIMES = TEXTS | st.sampled_from(
+    [
+        "2026-03-10T12:30:00Z",
+        "2026-03-10t12:30:00z",
+        "2026-03-10 12:30:00Z",
+        "2026-03-10T12:30:00.123456789Z",
+        "2026-03-10T12:30:00.1+09:00",
+        "2026-03-10T12:30",
+        "2026-03-10",
+        "2026-03-10T12:30:60Z",
+        "0001-01-01T00:00:00+09:00",
+        "9999-12-31T23:59:59-05:00",
+        "1969-12-31T23:59:59Z",
+        "2027-01-01T00:00:00Z",
+    ]
+)
+NUMBERS = st.integers(-(2**70), 2**70) | st.floats() | st.sampled_from([0, 1, -0.0, 1.0, 2**31, 2**53, 1e300])
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+    max_leaves=4,
+)
+PROPERTIES = st.dictionaries(TEXTS | st.sampled_from(["plan", "色"]), VALUES, max_size=5)
+
+
+def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """An object with some of the fields, most of them well-formed, and sometimes anything at all in one."""
+    return st.fixed_dictionaries({}, optional={name: values | VALUES for name, values in fields.items()})
+
+
+DATA = some(name=TEXTS | st.just("report.created"), count=st.integers(-1, 2**31), properties=PROPERTIES)
+ITEMS = some(
+    id=TEXTS,
+    type=st.just("usage.tracked"),
+    account=TEXTS,
+    user=TEXTS,
+    time=TIMES,
+    data=DATA,
+    backfill=st.booleans(),
+)
+CALLS = some(
+    messageId=TEXTS,
+    type=st.just("track"),
+    event=TEXTS | st.just("report.created"),
+    userId=TEXTS,
+    anonymousId=TEXTS,
+    timestamp=TIMES,
+    originalTimestamp=TIMES,
+    properties=PROPERTIES,
+    context=some(groupId=TEXTS),
+)
+GOOD_ITEM = {
+    "id": "e-1",
+    "type": "usage.tracked",
+    "account": "acme",
+    "user": "u-1",
+    "time": "2026-03-10T12:30:00.5+09:00",
+    "data": {"name": "order.exported", "count": 3, "properties": {"rows": 12, "plan": "pro", "share": 0.5, "x": "y"}},
+}
+GOOD_CALL = {
+    "messageId": "m-1",
+    "type": "track",
+    "event": "order.exported",
+    "userId": "u-1",
+    "anonymousId": None,
+    "timestamp": "2026-03-10T12:30:00.500Z",
+    "properties": {"rows": 12, "plan": "pro", "ok": True},
+    "context": {"groupId": "acme", "library": {"name": "x"}},
+}
+
+
+@example(GOOD_ITEM)
+@given(ITEMS)
+@settings(max_examples=600)
+def test_an_item_of_ours_that_goes_the_short_way_is_what_the_models_make_of_it(item: dict[str, Any]) -> None:
+    raw = json.dumps(item).encode()
+
+    short = quick.native(raw, 4, ARRIVAL)
+
+    assert short is None or same(short, native.draft(raw, 4, ARRIVAL))
+
+
+@example(GOOD_CALL)
+@given(CALLS)
+@settings(max_examples=600)
+def test_a_track_call_that_goes_the_short_way_is_what_the_models_make_of_it(call: dict[str, Any]) -> None:
+    raw = json.dumps(call).encode()
+
+    short = quick.track(raw, 4, SENT)
+
+    assert short is None or same(short, segment.draft(json.loads(raw), raw, 4, SENT))
+
+
+def test_what_comes_most_goes_the_short_way() -> None:
+    item = quick.native(json.dumps(GOOD_ITEM).encode(), 0, ARRIVAL)
+    call = quick.track(json.dumps(GOOD_CALL).encode(), 0, SENT)
+
+    assert item is not None
+    assert call is not None
+
+
+def test_the_log_gets_the_bytes_that_the_model_would_write() -> None:
+    draft = quick.native(json.dumps(GOOD_ITEM).encode(), 0, ARRIVAL)
+    assert draft is not None
+
+    value = value_of(draft, "shop", AccountId("acme"), PERSON)
+
+    assert parse(CUSTOMER_EVENTS, value).to_bytes() == value
+
+
+def same(short: Draft, long: object) -> bool:
+    """Whether both are one draft, whose bytes are those that the event's model writes."""
+    assert isinstance(long, Draft), long
+    value = value_of(short, "shop", short.account or AccountId("acme"), PERSON)
+    event = parse(CUSTOMER_EVENTS, value)
+    again = TYPES[event.type].model_validate_json(event.to_bytes())
+    assert event == again
+    assert json.loads(event.to_bytes()) == json.loads(value)
+    fields = [name for name in Draft.__struct_fields__ if name != "data"]
+    assert [getattr(short, name) for name in fields] == [getattr(long, name) for name in fields]
+    assert json.loads(short.data) == json.loads(long.data)
+    return True
