@@ -7,7 +7,7 @@ INPUTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyp
 ENGINES := $(BIN)/python deploy/local/engines.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check e2e bench bench-console fmt clean local-up local-down docs release
+.PHONY: help install run demo test check e2e bench bench-console bench-ingest fmt clean local-up local-down docs release
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ bench: .venv/.dev  ## Measure latency and throughput on both platforms
 
 bench-console: .venv/.dev  ## Measure how soon an open page shows a change (needs Chromium)
 	@$(BIN)/python -m tests.bench.console $(ARGS)
+
+bench-ingest: .venv/.dev  ## Measure ingest beside a plain service and a bare one (ARGS="--quick")
+	@$(ENGINES) run -- $(BIN)/python -m tests.bench.ingest $(ARGS)
 
 fmt: .venv/.dev  ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -4,7 +4,7 @@ reason.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,12 +16,14 @@ from cskit.db.plumbing import Plumbing
 from cskit.headers import packed, unpacked
 from cskit.log import NewRecord, Record
 from cskit.messages import UnitOfWork
+from csmodels.ids import PersonId
 from csmodels.partitioning import partition_of
 from csmodels.topics import DEAD_LETTERS
 
 KEPT: Final = timedelta(days=30)
 NULL_KEY: Final = "null_key"  # the record has no key, so it belongs to no account
 EMPTY: Final = "empty"  # the record has no value
+_BODIES_AT_ONCE: Final = 200
 TOO_LARGE: Final = "too_large"  # an outbox row is beyond what the log takes
 
 
@@ -117,3 +119,24 @@ async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datet
 async def forget_old(tx: Tx, plumbing: Plumbing, now: datetime) -> int:
     """Delete what is older than 30 days; the number of letters gone."""
     return await tx.execute(delete(plumbing.dead_letters).where(plumbing.dead_letters.c.at < now - KEPT))
+
+
+async def forget_people(tx: Tx, plumbing: Plumbing, people: Collection[PersonId]) -> int:
+    """Delete the letters whose bodies name one of these people by their random id; how many.
+
+    Their notices on cs.dead-letters stay: a place, a reason, a length and a hash. The bodies are read in portions and
+    searched here: neither database searches bytes in the other's words, and erasures and letters are rare.
+    """
+    table = plumbing.dead_letters
+    wanted = [person.encode() for person in people]
+    gone, last = 0, ""
+    while wanted:
+        portion = select(table.c.id, table.c.value).where(table.c.id > last).order_by(table.c.id).limit(_BODIES_AT_ONCE)
+        rows = await tx.fetch(portion)
+        if not rows:
+            break
+        last = rows[-1].id
+        named = [row.id for row in rows if any(person in (row.value or b"").lower() for person in wanted)]
+        if named:
+            gone += await tx.execute(delete(table).where(table.c.id.in_(named)))
+    return gone

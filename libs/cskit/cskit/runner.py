@@ -18,7 +18,7 @@ from cskit.clock import Clocks
 from cskit.cuts import until_cut
 from cskit.db import Database, DatabaseUnavailable, Tx
 from cskit.db.plumbing import Plumbing
-from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter, put_aside
+from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter, forget_people, put_aside
 from cskit.dedup import Dedup, Taken
 from cskit.log import Consumer, Log, LogError, Partition, Record
 from cskit.messages import Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted, append_time
@@ -40,6 +40,8 @@ from cskit.settings import TestHooks
 from csmodels.catalogue import TYPES, parse
 from csmodels.envelope import Event
 from csmodels.errors import InvalidEvent
+from csmodels.ids import PersonId
+from csmodels.internal import PersonErased
 from csmodels.topics import CUSTOMER_EVENTS
 
 log = get_logger()
@@ -260,6 +262,8 @@ class Runner:
             if reading.messages:
                 await self._handler.on_batch(reading.messages, uow)
             put_aside(uow, self._plumbing, reading.letters)
+            if erased := _erased(reading.messages):
+                await forget_people(tx, self._plumbing, erased)  # the letters of this batch among them
             await self._dedup.write(tx, reading.taken, {claim.partition: claim for claim in reading.claims})
             self._claims.move(tx, reading.claims)
             if failpoints.armed(failpoints.RUNNER_BEFORE_COMMIT):
@@ -380,6 +384,11 @@ def _passed_over(record: Record, wanted: Wanted) -> bool:
     """Whether the record is of a type that is known and not wanted. What cannot be told is parsed, to be put aside."""
     kind = type_of(record.value)
     return kind in TYPES and not wanted(str(kind))
+
+
+def _erased(messages: Sequence[Message[Event]]) -> set[PersonId]:
+    """The people whom the batch erases."""
+    return {message.event.data.person for message in messages if isinstance(message.event, PersonErased)}
 
 
 def _parsed(record: Record) -> tuple[Event | None, tuple[str, str] | None]:

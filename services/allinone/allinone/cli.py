@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,6 +17,8 @@ import uvloop
 from allinone.commands import dead_letters
 from allinone.commands import doctor as doctors
 from allinone.commands import keys as key_commands
+from allinone.commands import quarantine as waiting
+from allinone.commands import sources as source_commands
 from allinone.commands.calls import Refused, Unreachable, call, server_client
 from allinone.commands.output import complain, say, show, show_json
 from allinone.composition import CONSOLE, SERVED, SERVICES, known_service
@@ -43,6 +46,10 @@ keys_app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.
 dlq_app = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be handled, with its reason.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(dlq_app, name="dlq")
+sources_app = typer.Typer(no_args_is_help=True, help="Sources of events: what is told of them, and their mappings.")
+app.add_typer(sources_app, name="sources")
+quarantine_app = typer.Typer(no_args_is_help=True, help="Quarantine: events of users whose account is not known yet.")
+app.add_typer(quarantine_app, name="quarantine")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder (KIZASHI_DATA, ./kizashi-data).")]
@@ -179,6 +186,45 @@ def doctor(
         raise typer.Exit(NO)
 
 
+@app.command("import")
+def import_file(
+    kind: Annotated[str, typer.Argument(help="accounts, contacts, contracts, tickets or usage.")],
+    file: Annotated[Path, typer.Argument(help="CSV (UTF-8 or Shift_JIS) or Excel; the first row holds the headers.")],
+    map_file: Annotated[
+        Path | None, typer.Option("--map", help="YAML {columns: {our field: header}} instead of the guess.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the first rows as events, and every problem.")
+    ] = False,
+    mode: Annotated[
+        str | None, typer.Option("--as", help="backfill or live; if left out, by what came before.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Source of the rows (import); contacts share user ids with theirs.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import a file of accounts, contacts, contracts, tickets or usage; repeated, it goes on where it stopped."""
+    from allinone.commands import imports  # with it comes what reads Excel, which no other command needs
+
+    if mode not in (None, "backfill", "live"):
+        raise typer.BadParameter("--as is backfill or live")
+    settings = _settings(data)
+    asked = imports.Asked(imports.known_kind(kind), file, map_file, mode, source)
+    try:
+        outcome = (imports.dry_run if dry_run else imports.take)(settings, asked)
+    except KeyboardInterrupt:
+        complain("Stopped. The same command goes on from the last row that was answered for.")
+        raise typer.Exit(NO) from None
+    if as_json:
+        show_json(asdict(outcome))
+    else:
+        imports.tell(asked, outcome, dry_run=dry_run)
+    if outcome.refused:
+        raise typer.Exit(NO)
+
+
 @keys_app.command("new")
 def keys_new(
     name: str,
@@ -206,6 +252,35 @@ def keys_list(data: Data = None, as_json: AsJson = False) -> None:
 def keys_revoke(name: str, data: Data = None) -> None:
     """Revoke the key of this id, or all of this name, at once."""
     say(f"{key_commands.revoke_key(_settings(data), name)} revoked")
+
+
+@sources_app.command("list")
+def sources_list(data: Data = None, as_json: AsJson = False) -> None:
+    """The sources of which something is told."""
+    columns = ("name", "kind", "secrets", "mapping", "changed_at")
+    found = source_commands.list_sources(_settings(data))
+    if as_json:
+        show_json(found)
+        return
+    rows = [source_commands.as_row(each) for each in found]
+    show(rows, columns, as_json=False, empty="Nothing is told of a source yet: PUT /v1/sources/NAME does.")
+
+
+@sources_app.command("test")
+def sources_test(
+    file: Annotated[Path, typer.Argument(help="A body as the source sends it, JSON or XML.")],
+    kind: Annotated[str | None, typer.Option(help="Kind of the source: stripe, zendesk, ...")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="Your mapping; else the one of the kind.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the events that a mapping makes of a body; needs no server. Status 1 if something is wrong."""
+    tried = source_commands.try_mapping(file, mapping, kind)
+    if as_json:
+        show_json(tried)
+    else:
+        source_commands.tell(tried)
+    if tried["problems"]:
+        sys.exit(NO)
 
 
 @dlq_app.command("list")
@@ -237,6 +312,56 @@ def dlq_replay(letters: list[str], data: Data = None, as_json: AsJson = False) -
     """Append the original bytes of dead letters once more."""
     done = dead_letters.replay_letters(_settings(data), letters)
     show(done, ("id", "replayed_at"), as_json=as_json, empty="Nothing to replay.")
+
+
+Source = Annotated[str | None, typer.Option("--source", help="Only of this source.")]
+User = Annotated[str | None, typer.Option("--user", help="Only of this client's user.")]
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    source: Source = None,
+    user: User = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """The events that wait, the oldest first."""
+    events = waiting.list_events(_settings(data), source, user, limit)
+    columns = ("seq", "source", "user", "type", "id", "received")
+    show(events, columns, as_json=as_json, empty="No event waits.")
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    event: Annotated[int, typer.Argument(metavar="SEQ", min=1)], data: Data = None, as_json: AsJson = False
+) -> None:
+    """Why an event waits, since when, and the calls that would release it."""
+    found = waiting.show_event(_settings(data), event)
+    if as_json:
+        show_json(found)
+        return
+    for name, value in waiting.in_lines(found):
+        say(f"{name}: {value}")
+
+
+@quarantine_app.command("discard")
+def quarantine_discard(
+    events: Annotated[list[int] | None, typer.Argument(metavar="[SEQ]...", min=1)] = None,
+    source: Source = None,
+    user: User = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Discard events for good: those named by SEQ, or all of a source, of a user."""
+    if bool(events) == (source is not None or user is not None):
+        raise typer.BadParameter("name events by SEQ, or give --source, --user or both")
+    settings = _settings(data)
+    gone = waiting.discard_events(settings, events) if events else waiting.discard_all(settings, source, user)
+    if as_json:
+        show_json({"discarded": gone})
+    else:
+        say(f"{gone} discarded")
 
 
 _UNREACHABLE = (Unreachable, LogError, DatabaseUnavailable)

@@ -5,15 +5,19 @@ merges, feed records and the hourly ticks by the outbox.
 
 Tables: users and people (who a client's user id is, and in which account), memberships (which accounts know a person),
 settled (where the events of requests with a move or a merge went), waiting (events of people whose account is not known
-yet), texts, hours (the next tick of each partition), feeds (those that stopped), and the plumbing that every service
-has. deployment keeps the key of the hashed event ids.
+yet), texts, imports (how far each file is), hours (the next tick of each partition), feeds (those that stopped), and
+the plumbing that every service has. deployment keeps the key of the hashed event ids.
 
     service    build(platform): the composition root
-    api        routes for people: texts, people, quarantine
+    api        routes for people and services: texts, people (export, erasure), quarantine
     hot        POST /v1/batch and /v1/events, plain Starlette routes
     bodies     the outer form of a request, taken apart into items
+    webhooks   POST /v1/webhooks/{source}: checked, read, mapped (mappings/*.yaml), put in order, taken in
+    sources    what is told of a source, in memory; source_routes: /v1/sources
+    imports    /v1/imports: rows of CSV and Excel files, slice by slice; also reads the files, for the command
     intake     one batch: map, place, append, answer
     ticks      the worker that appends clock.ticked
+    sweep      the worker that releases what waits in vain
     feeds      which families of events stand still, as this process knows it
     cache      who users are, in memory
     store      the only SQL, with tables

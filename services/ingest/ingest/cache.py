@@ -1,10 +1,11 @@
 """Who users are, in memory, so that the hot path asks no database."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from cskit.clock import Clock
+from csmodels.ids import PersonId
 from ingest.domain.identity import Known
 from ingest.settings import CacheSize
 
@@ -48,3 +49,10 @@ class Cache:
         if merged:
             self._entries.clear()
         self.store(source, known)
+
+    def forget(self, people: Collection[PersonId]) -> None:
+        """These people were erased by this process: their users are asked for again."""
+        self.writes += 1
+        gone = [key for key, (_, one) in self._entries.items() if one.person in people]
+        for key in gone:
+            del self._entries[key]

@@ -22,6 +22,7 @@ from ingest.domain.times import client_time
 from ingest.domain.wire import place_of, value_of
 from ingest.feeds import Feeds
 from ingest.settings import MAX_EVENT_BYTES
+from ingest.sources import Sources
 from ingest.store import clock, identity
 from ingest.ticks import Ticks
 
@@ -53,6 +54,7 @@ class Intake:
         cache: Cache,
         feeds: Feeds,
         ticks: Ticks,
+        sources: Sources,
     ) -> None:
         self._log = log
         self._database = database
@@ -62,6 +64,7 @@ class Intake:
         self._cache = cache
         self._feeds = feeds
         self._ticks = ticks
+        self._sources = sources
 
     async def segment(self, source: str, body: bodies.Segment) -> Answer:
         """Take a batch of Segment calls. DomainError 400 names an event that is too large; Unavailable: send again."""
@@ -87,7 +90,10 @@ class Intake:
     ) -> Answer:
         try:
             await self._ticks.settled()
-            arrival = Arrival(source, self._clocks.world.now(), await self._event_id_key(), client_time(sent_at))
+            told = await self._sources.get(source)
+            keep = frozenset[str]() if told is None else told.keep
+            key = await self._event_id_key()
+            arrival = Arrival(source, self._clocks.world.now(), key, client_time(sent_at), keep)
             mapped = sorted_out(drafts_of(arrival))
             plan = await self._place(source, mapped.drafts)
             await self._append(source, plan.placed)

@@ -2,19 +2,26 @@
 
 import secrets
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from cskit.platform import Platform
 from cskit.seed import kept_value
 from cskit.service import Service
-from ingest import api, hot
+from ingest import hot, source_routes
+from ingest.api import people, quarantine, texts
 from ingest.cache import Cache
 from ingest.feeds import Feeds
+from ingest.imports import api as imports
+from ingest.imports.taking import Imports
 from ingest.intake import Intake
 from ingest.settings import BODY_BYTES, CacheSize
+from ingest.sources import Sources
+from ingest.sweep import Sweep
 from ingest.tables import PLUMBING
 from ingest.ticks import Ticks
+from ingest.webhooks import routes as webhooks
 
 NAME = "ingest"
 
@@ -40,25 +47,38 @@ def build(platform: Platform) -> Service:
         return {"database": "ok"}
 
     ticks = Ticks(unit_of_work, clocks, feeds)
+    cache = Cache(clocks.wall, CacheSize())
+    sources = Sources(database, clocks.wall)
     intake = Intake(
         log=platform.log,
         database=database,
         unit_of_work=unit_of_work,
         event_id_key=key,
         clocks=clocks,
-        cache=Cache(clocks.wall, CacheSize()),
+        cache=cache,
         feeds=feeds,
         ticks=ticks,
+        sources=sources,
     )
     return Service(
         name=NAME,
         routers=[
             hot.router(intake),
-            api.router(database, unit_of_work, clocks),
+            texts.router(database, unit_of_work, clocks),
+            people.router(database, unit_of_work, clocks, cache),
+            quarantine.router(database, unit_of_work),
+            imports.router(Imports(intake, database, unit_of_work, clocks, ZoneInfo(platform.settings.time_zone))),
+            source_routes.router(database, unit_of_work, clocks, sources),
+            webhooks.router(intake, sources, unit_of_work, clocks, platform.settings.public_url),
             platform.dead_letters(NAME, PLUMBING),
         ],
-        workers=[platform.relay(NAME, PLUMBING), ticks],
+        workers=[platform.relay(NAME, PLUMBING), ticks, Sweep(database, unit_of_work, clocks)],
         database=database,
         ready=ready,
-        body_limits={"/v1/batch": BODY_BYTES, "/v1/events": BODY_BYTES},
+        body_limits={
+            "/v1/batch": BODY_BYTES,
+            "/v1/events": BODY_BYTES,
+            "/v1/imports": BODY_BYTES,
+            "/v1/webhooks": webhooks.MOST_BYTES,
+        },
     )

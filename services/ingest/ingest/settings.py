@@ -24,4 +24,4 @@ class CacheSize:
     """
 
     users: int = 200_000
-    trusted_for: timedelta = timedelta(seconds=10)
+    trusted_for: timedelta = timedelta(seconds=5)

@@ -43,3 +43,20 @@ def test_a_merge_forgets_everybody_for_others_may_have_been_the_one_who_is_gone(
 
     assert cache.get("s", ["a", "b"]).keys() == {"b"}
     assert cache.writes == 1
+
+
+def test_who_was_erased_is_asked_for_again_and_nobody_else() -> None:
+    cache = Cache(FrozenClock(datetime(2026, 3, 10, tzinfo=UTC)), CacheSize())
+    other = Known(PersonId("q"), None, None, frozenset(), False)
+    cache.store("s", {"a": SOMEBODY, "b": other})
+    cache.store("t", {"a": SOMEBODY})
+
+    cache.forget({PersonId("p")})
+
+    assert cache.get("s", ["a", "b"]) == {"b": other}
+    assert cache.get("t", ["a"]) == {}
+    assert cache.writes == 1
+
+
+def test_what_another_replica_wrote_is_unseen_for_five_seconds_at_most() -> None:
+    assert CacheSize().trusted_for <= timedelta(seconds=5)

@@ -41,6 +41,7 @@ def _engine(path: Path, *, writer: bool) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # what is erased is written over, however SQLite was built
         if not writer:
             connection.execute("PRAGMA query_only=ON")
         return connection

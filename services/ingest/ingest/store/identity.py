@@ -44,8 +44,17 @@ async def ensure(
 ) -> Loaded:
     """Every user of `fresh`, made with that person id if there is none yet, and those of `others` that exist; locked.
 
-    Replicas that meet the same user at the same moment get the same person.
+    Replicas that meet the same user at the same moment get the same person. Who is erased while their lock is awaited
+    is made anew.
     """
+    while True:
+        await _make(uow, source, fresh, now)
+        loaded = await _load(uow.tx, source, sorted({*fresh, *others}), lock=True)
+        if loaded.known.keys() >= fresh.keys():
+            return loaded
+
+
+async def _make(uow: UnitOfWork, source: str, fresh: Mapping[str, PersonId], now: datetime) -> None:
     users = sorted(fresh)
     uow.insert(
         USERS,
@@ -61,7 +70,6 @@ async def ensure(
         [{"person_id": person, "nameless": user.startswith(ANONYMOUS), "created_at": now} for person, user in made],
         ignore=True,
     )
-    return await _load(uow.tx, source, sorted({*users, *others}), lock=True)
 
 
 async def _load(tx: Tx, source: str, users: Sequence[str], *, lock: bool) -> Loaded:
@@ -154,7 +162,7 @@ async def save(uow: UnitOfWork, source: str, loaded: Loaded, plan: Plan, now: da
                 await uow.execute(update(USERS).where(USERS.c.person_id == step.gone).values(person_id=step.into))
                 await uow.execute(update(WAITING).where(WAITING.c.person_id == step.gone).values(person_id=step.into))
         if homes:
-            released += await _release(uow, homes, now)
+            released += await release(uow, homes, now)
     uow.insert(
         WAITING,
         [
@@ -194,7 +202,7 @@ def _fill(row: PersonRow, fields: Mapping[str, object]) -> None:
 
 
 def _waiting(source: str, draft: Draft, person: PersonId) -> dict[str, object]:
-    assert draft.data is not None, "only events wait"
+    assert draft.type is not None, "only events wait"
     return {
         "source": source,
         "event_id": draft.id,
@@ -205,12 +213,12 @@ def _waiting(source: str, draft: Draft, person: PersonId) -> dict[str, object]:
         "received": draft.received,
         "clamped": draft.clamped,
         "backfill": draft.backfill,
-        "data": draft.data.model_dump_json(by_alias=True, exclude_unset=True),
+        "data": draft.data.decode(),
     }
 
 
-async def _release(uow: UnitOfWork, account_of: Mapping[PersonId, AccountId], now: datetime) -> list[Event]:
-    """Take the waiting events of these people as events of their accounts.
+async def release(uow: UnitOfWork, account_of: Mapping[PersonId, AccountId], now: datetime) -> list[Event]:
+    """Take the waiting events of these people, who are locked, as events of their accounts.
 
     What has waited for more than three days is backfill: old news when it arrives.
     """

@@ -1,0 +1,34 @@
+"""What a page's cursor holds, checked: a cursor is a client's word."""
+
+from cskit.errors import Invalid
+from cskit.http import decode_cursor
+
+
+def texts(cursor: str | None, count: int) -> tuple[str, ...] | None:
+    """That many texts; None for the first page. Raises Invalid."""
+    if cursor is None:
+        return None
+    parts = decode_cursor(cursor)
+    found = tuple(part for part in parts if isinstance(part, str) and _is_text(part))
+    if len(parts) != count or len(found) != count:
+        raise _foreign()
+    return found
+
+
+def place(cursor: str | None) -> int:
+    """A row's number; 0 for the first page. Raises Invalid."""
+    if cursor is None:
+        return 0
+    match decode_cursor(cursor):
+        case (int(found),) if not isinstance(found, bool) and 0 <= found < 2**63:
+            return found
+    raise _foreign()
+
+
+def _is_text(value: str) -> bool:
+    """Whether every database takes it: no NUL, no half of a character."""
+    return not any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _foreign() -> Invalid:
+    return Invalid("invalid_cursor", "This cursor is not one of this list. Leave it out to begin anew.", field="cursor")

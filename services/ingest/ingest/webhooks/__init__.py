@@ -1,0 +1,1 @@
+"""Webhooks of other companies' products: checked, read, mapped to events, put in their source's order, taken in."""

@@ -1,0 +1,165 @@
+"""POST /v1/webhooks/{source}: checked by its signature, answered as its source wants it."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cskit.clock import Clocks
+from cskit.db import DatabaseUnavailable
+from cskit.errors import DomainError, TooLarge, Unauthorized, Unavailable
+from cskit.messages import UnitOfWorks
+from cskit.observability import get_logger
+from ingest.domain import signatures
+from ingest.domain.functions import MappingFailed
+from ingest.domain.mapping import Made, made_of, ordered_item
+from ingest.domain.ordering import arrived
+from ingest.settings import MAX_TEXT
+from ingest.sources import Source, Sources
+from ingest.store import reading as texts
+from ingest.store import sources as store
+from ingest.webhooks import reading
+
+DEFAULT_BYTES: Final = 1024 * 1024
+MOST_BYTES: Final = 4 * 1024 * 1024  # what the option max_bytes may allow
+
+log = get_logger()
+
+
+class Takes(Protocol):
+    """The one way in: ingest.intake.Intake."""
+
+    async def native(self, source: str, items: list[bytes]) -> dict[str, Any]:
+        """Take items of POST /v1/events and answer for each."""
+
+
+def router(intake: Takes, sources: Sources, unit_of_work: UnitOfWorks, clocks: Clocks, public_url: str) -> APIRouter:
+    """The route. public_url is what HubSpot signs in front of the path."""
+
+    async def post(request: Request) -> Response:
+        body = await request.body()
+        name: str = request.path_params["source"]
+        try:
+            source = await sources.get(name)
+        except DatabaseUnavailable as error:
+            raise _again(str(error), name) from error
+        if source is None or not _is_genuine(source, request, body, clocks, public_url):
+            raise _unknown()
+        if len(body) > (most := source.options.get("max_bytes", DEFAULT_BYTES)):
+            raise TooLarge("body_too_large", f"The body is larger than {most} bytes.")
+        made = _made(source, body)
+        try:
+            items = await _prepared(source, made, unit_of_work, clocks)
+            answer = await intake.native(name, items) if items else _NOTHING
+            await _own_texts(source, made, unit_of_work)
+        except DatabaseUnavailable as error:
+            raise _again(str(error), name) from error
+        return _answered(source, answer, [one.problem for one in made if one.problem])
+
+    made = APIRouter()
+    made.add_route("/v1/webhooks/{source}", post, methods=["POST"])
+    return made
+
+
+_NOTHING: Final[Mapping[str, Any]] = {"accepted": 0, "waiting": 0, "refused": 0, "items": []}
+
+
+def _is_genuine(source: Source, request: Request, body: bytes, clocks: Clocks, public_url: str) -> bool:
+    path = quote(request.scope["path"], safe="/:@!$&'()*+,;=-._~")
+    query = request.scope["query_string"].decode("latin-1")
+    uri = f"{public_url.rstrip('/')}{path}{'?' if query else ''}{query}"
+    now = clocks.wall.now()
+    headers = {key.lower(): value for key, value in request.headers.items()}
+    seen = signatures.Request("POST", uri, headers, body, source.options)
+    return signatures.is_genuine(source.kind, seen, source.secrets_at(now), now)
+
+
+def _made(source: Source, body: bytes) -> list[Made]:
+    """What the body makes. DomainError 400 if it cannot be read, Unauthorized if it is another organization's."""
+    mapping = source.mapping or reading.built_in(source.kind)
+    if mapping is None:
+        raise DomainError("no_mapping", "This source has no mapping. Give it one: PUT /v1/sources/{name}.", status=400)
+    try:
+        values = reading.values_of(source.kind, body)
+        if source.kind == "salesforce":
+            wanted = str(source.options.get("organization_id", ""))
+            if not hmac.compare_digest(str(values["organization"]).encode(), wanted.encode()):
+                raise _unknown()
+        return list(made_of(mapping, values, source.name))
+    except reading.Unreadable as error:
+        raise DomainError("malformed_body", str(error), status=400) from None
+    except MappingFailed as error:
+        raise DomainError("mapping_failed", f"The mapping does not fit the body: {error}", status=400) from None
+
+
+async def _prepared(source: Source, made: list[Made], unit_of_work: UnitOfWorks, clocks: Clocks) -> list[bytes]:
+    """The items to take. Texts and the order are committed first, so that no event refers to what is not there."""
+    items: list[bytes] = []
+    told = [one for one in made if one.problem is None]
+    if not any(one.text_id or one.change for one in told):
+        return [_encoded(one) for one in told]
+    now = clocks.world.now()
+    objects = sorted({one.object for one in told if one.object is not None})  # one order of locks, so no deadlock
+    async with unit_of_work() as uow:
+        for one in told:
+            if one.text_id is not None and one.text is not None:
+                texts.add_text(uow, one.text_id, one.text[:MAX_TEXT].replace("\x00", ""), None, now)
+        for named in objects:
+            mine = [one.change for one in told if one.object == named and one.change is not None]
+            kept = await store.changes(uow, source.name, named, mine[0].time, now)
+            for change in mine:
+                kept, sent = arrived(kept, change)
+                items += [ordered_item(each) for each in sent]
+            store.remember(uow, source.name, named, kept, now)
+        if objects:
+            await store.forget_objects(uow, now)
+    return items + [_encoded(one) for one in told if one.change is None]
+
+
+async def _own_texts(source: Source, made: list[Made], unit_of_work: UnitOfWorks) -> None:
+    by_user: dict[str, list[str]] = {}
+    for one in made:
+        if one.text_id is not None and one.item.get("user") is not None:
+            by_user.setdefault(one.item["user"], []).append(one.text_id)
+    if by_user:
+        async with unit_of_work() as uow:
+            await store.own_texts(uow, source.name, by_user)
+
+
+def _encoded(one: Made) -> bytes:
+    return json.dumps(one.item, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _answered(source: Source, answer: Mapping[str, Any], problems: list[str]) -> Response:
+    """200, for what is refused now is refused the next time, too; what could not be mapped is told with the rest."""
+    items = list(answer["items"])
+    for problem in problems:
+        index = len(items)
+        items.append(
+            {"index": index, "id": None, "status": "refused", "code": "mapping_failed", "field": "", "message": problem}
+        )
+    if problems:
+        log.warning("webhook.not_mapped", source=source.name, items=len(problems), first=problems[0][:200])
+    if source.kind == "salesforce":
+        return Response(reading.SALESFORCE_ACK, media_type="text/xml")
+    told = {**answer, "refused": answer["refused"] + len(problems), "items": items}
+    return Response(json.dumps(told).encode(), media_type="application/json")
+
+
+def _unknown() -> Unauthorized:
+    """One answer for all, so that nobody learns which sources there are."""
+    return Unauthorized(
+        "invalid_signature",
+        "There is no such source, or the signature is not right or too old. Check the address, the secret and the "
+        "clock of who sends this.",
+    )
+
+
+def _again(reason: str, source: str) -> Unavailable:
+    log.warning("webhook.unavailable", source=source, reason=reason)
+    return Unavailable("database_unavailable", "Webhooks cannot be taken now. Send this again in a moment.")
