@@ -19,7 +19,7 @@ the plumbing that every service has. deployment keeps the key of the hashed even
     ticks      the worker that appends clock.ticked
     sweep      the worker that releases what waits in vain
     feeds      which families of events stand still, as this process knows it
-    cache      who users are, in memory
+    cache      who users are, in memory; lookups: who they are, by one question for many requests
     store      the only SQL, with tables
     domain     mapping, times, properties, identity, hours: pure functions of values
 """

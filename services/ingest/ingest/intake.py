@@ -21,6 +21,7 @@ from ingest.domain.records import FAMILY_OF, feed_resumed, merge_events
 from ingest.domain.times import client_time
 from ingest.domain.wire import place_of, value_of
 from ingest.feeds import Feeds
+from ingest.lookups import Lookups
 from ingest.settings import MAX_EVENT_BYTES
 from ingest.sources import Sources
 from ingest.store import clock, identity
@@ -62,6 +63,7 @@ class Intake:
         self._event_id_key = event_id_key
         self._clocks = clocks
         self._cache = cache
+        self._lookups = Lookups(database, cache)
         self._feeds = feeds
         self._ticks = ticks
         self._sources = sources
@@ -120,12 +122,8 @@ class Intake:
         known = self._cache.get(source, users | others)
         missing = (users | others) - known.keys()
         if missing:
-            before = self._cache.writes
-            async with self._database.read() as tx:
-                found = await identity.known(tx, source, missing)
-            if before == self._cache.writes:
-                self._cache.store(source, found)
-            known |= found
+            found = await self._lookups.known(source, missing)
+            known |= {user: found[user] for user in missing if user in found}
         if known.keys() >= users:
             plan = resolve(drafts, known, await self._settled_before(source, drafts, known))
             if not plan.changes:
