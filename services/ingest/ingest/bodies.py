@@ -1,13 +1,17 @@
 """The outer form of a request's body: its items as JSON texts, and its few other fields."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from cskit.errors import DomainError
-from ingest.settings import MAX_BATCH_BYTES, MAX_EVENT_BYTES
+from ingest.domain import cloudevents as domain_cloudevents
+from ingest.domain import posthog as domain_posthog
+from ingest.domain.drafts import Refusal
+from ingest.settings import MAX_BATCH_BYTES, MAX_EVENT_BYTES, MAX_EVENTS
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -17,7 +21,7 @@ _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The body of /v1/batch. An item is its JSON text; empty if it holds what JSON does not have, such as NaN."""
+    """Segment's calls. An item is its JSON text; empty if it holds what JSON does not have, such as NaN."""
 
     items: list[bytes]
     sent_at: object
@@ -40,8 +44,88 @@ def segment(body: bytes) -> Segment:
     raise _refused("not_an_object", "The body is refused: it should be an object that holds “batch”.")
 
 
+def single(body: bytes, call: str) -> Segment:
+    """One call on the route of its kind, which says its type. DomainError 400 if it is no object."""
+    fields = _fields(body)
+    if not isinstance(fields, dict):
+        raise _refused("not_an_object", "The body is refused: it should be an object, the call.")
+    said = {name: _value(field) for name, field in fields.items()}
+    write_key = said.pop("writeKey", None)
+    item = _text({**said, "type": call})
+    return Segment([item], said.get("sentAt"), write_key if isinstance(write_key, str) and write_key else None)
+
+
+@dataclass(frozen=True, slots=True)
+class PostHog:
+    """PostHog's events as Segment's calls, and each one's uuid."""
+
+    calls: Segment
+    uuids: list[str | None]
+
+
+def posthog(body: bytes) -> PostHog:
+    """Take apart {"batch": [...], "api_key": ...}, or one event with its api_key. DomainError 400 for anything else."""
+    fields = _fields(body)
+    if not isinstance(fields, dict):
+        raise _refused("not_an_object", "The body is refused: it should be an object that holds “batch”.")
+    said = {name: _value(field) for name, field in fields.items()}
+    events = said.get("batch", [said])
+    if not isinstance(events, list):
+        raise _refused("invalid_field", "batch is refused: it should be a list of events.", "batch")
+    key = said.get("api_key")
+    if key is None and events and isinstance(events[0], dict):
+        key = events[0].get("api_key")
+    calls = [_text(domain_posthog.call_of(event)) for event in events]
+    uuids = [event.get("uuid") if isinstance(event, dict) else None for event in events]
+    return PostHog(
+        Segment(calls, said.get("sent_at"), key if isinstance(key, str) and key else None),
+        [uuid if isinstance(uuid, str) else None for uuid in uuids],
+    )
+
+
+def cloudevents(body: bytes, headers: Mapping[str, str], source: str) -> list[bytes | Refusal]:
+    """The items of a request in binary, structured or batched mode, told apart by headers and body, never by the
+    Content-Type. DomainError 400 for anything else.
+    """
+    said = _value(msgspec.Raw(body)) if body else None
+    if said is None and body.strip() not in (b"", b"null"):
+        said = _lenient(body)
+    if "ce-id" in headers or "ce-specversion" in headers:
+        events: list[Any] = [domain_cloudevents.from_headers(headers, said)]
+    elif isinstance(said, list):
+        events = said
+    elif isinstance(said, dict):
+        events = [said]
+    else:
+        raise _refused("not_an_object", "The body is refused: it should be a CloudEvent, or a list of them.")
+    items = [domain_cloudevents.item_of(event, index, source) for index, event in enumerate(events)]
+    return [item if isinstance(item, Refusal) else _text(item) for item in items]
+
+
 def native(body: bytes) -> list[bytes]:
-    """The items of {"events": [...]}, of a list, or of one event on its own. DomainError 400 for anything else."""
+    """The items of {"events": [...]}, of a list, of one event on its own, or of a line each (NDJSON).
+
+    DomainError 400 for anything else, and for more than 10,000 events.
+    """
+    items = _lines(body) or _items_of(body)
+    if len(items) > MAX_EVENTS:
+        raise _refused("too_many_events", f"{len(items)} events are too many: send at most {MAX_EVENTS} at a time.")
+    return items
+
+
+def _lines(body: bytes) -> list[bytes] | None:
+    """The lines of NDJSON; None if the body is something else. A line that is no JSON is refused alone."""
+    first, _, rest = body.lstrip().partition(b"\n")
+    if not first.startswith(b"{") or not rest.strip():
+        return None
+    try:
+        _FIELDS.decode(first)
+    except (msgspec.ValidationError, *_BROKEN):
+        return None  # an object that goes on over lines
+    return [line for line in body.split(b"\n") if line.strip()]
+
+
+def _items_of(body: bytes) -> list[bytes]:
     fields = _fields(body)
     if not isinstance(fields, dict):
         items = _items(fields)

@@ -79,8 +79,11 @@ class Intake:
 
         return {"success": True, **await self._take(source, mapped, sent_at=body.sent_at)}
 
-    async def native(self, source: str, items: Sequence[bytes]) -> Answer:
-        """Take events in our own form; one that is too large refuses only itself. Unavailable: send all of it again."""
+    async def native(self, source: str, items: Sequence[bytes | Refusal]) -> Answer:
+        """Take events in our own form; one that is too large refuses only itself. Unavailable: send all of it again.
+
+        An item that is refused already is only answered for.
+        """
 
         def mapped(arrival: Arrival) -> list[Draft | Refusal]:
             return [_native_draft(item, index, arrival) for index, item in enumerate(items)]
@@ -192,7 +195,9 @@ def _segment_draft(item: bytes, index: int, arrival: Arrival) -> Draft | Refusal
     return segment.draft(said, item, index, arrival)
 
 
-def _native_draft(item: bytes, index: int, arrival: Arrival) -> Draft | Refusal:
+def _native_draft(item: bytes | Refusal, index: int, arrival: Arrival) -> Draft | Refusal:
+    if isinstance(item, Refusal):
+        return item
     if not item:
         return Refusal(index, None, "not_json", "", _NO_JSON)
     if bodies.too_large(item):

@@ -16,7 +16,7 @@ from ingest.feeds import Feeds
 from ingest.imports import api as imports
 from ingest.imports.taking import Imports
 from ingest.intake import Intake
-from ingest.settings import BODY_BYTES, CacheSize
+from ingest.settings import BODY_BYTES, MAX_EVENTS_BYTES, CacheSize
 from ingest.sources import Sources
 from ingest.sweep import Sweep
 from ingest.tables import PLUMBING
@@ -76,8 +76,8 @@ def build(platform: Platform) -> Service:
         database=database,
         ready=ready,
         body_limits={
-            "/v1/batch": BODY_BYTES,
-            "/v1/events": BODY_BYTES,
+            **dict.fromkeys(hot.SDK_PATHS, BODY_BYTES),
+            "/v1/events": MAX_EVENTS_BYTES,
             "/v1/imports": BODY_BYTES,
             "/v1/webhooks": webhooks.MOST_BYTES,
         },

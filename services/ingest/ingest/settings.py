@@ -6,6 +6,8 @@ from typing import Final
 
 MAX_BATCH_BYTES: Final = 500 * 1024  # unpacked; Segment's convention, and so is the next one
 MAX_EVENT_BYTES: Final = 32 * 1024
+MAX_EVENTS: Final = 10_000  # in one request of /v1/events
+MAX_EVENTS_BYTES: Final = 10 * 1024 * 1024  # of such a request, packed and unpacked
 BODY_BYTES: Final = 4 * 1024 * 1024  # up to here a batch that is too large is told so by 400; beyond by 413
 MAX_TEXT: Final = 100_000  # characters
 REPEATS_SAFE_FOR: Final = timedelta(hours=72)  # of the world clock: as long as the log's readers drop a repeat at least
