@@ -33,6 +33,7 @@ LOG_APPEND_SECONDS: Final = Histogram("kizashi_log_append_seconds", "One append,
 EFFECTS: Final = Counter("kizashi_effects_total", "Attempts at an effect", ("kind", "outcome"))  # outcome: done, retry, failed, ambiguous  # noqa: E501
 EFFECT_SECONDS: Final = Histogram("kizashi_effect_seconds", "One attempt at an effect", ("kind",), buckets=_SECONDS)
 TIMERS_FIRED: Final = Counter("kizashi_timers_fired_total", "Timers that came due", ("service",))
+INGEST_INFLIGHT: Final = Gauge("kizashi_ingest_inflight_bytes", "Bytes of events between their arrival and the log's answer")  # noqa: E501
 CONDITION_ERRORS: Final = Counter("kizashi_condition_errors_total", "Conditions that failed on a value, and counted as false")  # noqa: E501
 # fmt: on
 

@@ -10,11 +10,12 @@ the plumbing that every service has. deployment keeps the key of the hashed even
 
     service    build(platform): the composition root
     api        routes for people and services: texts, people (export, erasure), quarantine
-    hot        POST /v1/batch and /v1/events, plain Starlette routes
+    hot        the routes that clients stream to (Segment, PostHog, CloudEvents, our own), plain Starlette routes
     bodies     the outer form of a request, taken apart into items
     webhooks   POST /v1/webhooks/{source}: checked, read, mapped (mappings/*.yaml), put in order, taken in
     sources    what is told of a source, in memory; source_routes: /v1/sources
     imports    /v1/imports: rows of CSV and Excel files, slice by slice; also reads the files, for the command
+    flow       how much is taken on at once, and what is said when the log stands still
     intake     one batch: map, place, append, answer
     ticks      the worker that appends clock.ticked
     sweep      the worker that releases what waits in vain

@@ -3,8 +3,8 @@
 SDKs know only 200 as success, and a body's Content-Type decides nothing.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import msgspec
 from fastapi import APIRouter
@@ -17,6 +17,7 @@ from cskit.errors import Forbidden
 from cskit.http import principal_of
 from ingest import bodies
 from ingest.domain import cloudevents, posthog, segment
+from ingest.flow import Flow
 from ingest.intake import Answer, Intake
 from ingest.settings import RESERVED_SOURCES
 
@@ -25,13 +26,17 @@ _BATCH: Final = ("/v1/batch", "/v1/import")
 _POSTHOG: Final = ("/batch", "/batch/")
 _POSTHOG_V1: Final = "/i/v1/analytics/events"
 _CLOUDEVENTS: Final = "/v1/cloudevents"
+_UNDECLARED_BYTES: Final = 1024 * 1024  # counted for a body that comes in pieces
 SDK_PATHS: Final = (*_BATCH, *_SINGLE, *_POSTHOG, _POSTHOG_V1, _CLOUDEVENTS)  # with Segment's limits
 
 
-def router(intake: Intake) -> APIRouter:
-    """All of them."""
+Take = Callable[[Request], Awaitable[Response]]
+
+
+def router(intake: Intake, flow: Flow) -> APIRouter:
+    """All of them, let in by the flow before their bodies are read."""
     made = APIRouter()
-    routes: list[tuple[Sequence[str], Callable[[Request], Any]]] = [
+    routes: list[tuple[Sequence[str], Take]] = [
         (["/v1/events"], _Native(intake).take),
         (_BATCH, _Segment(intake).batch),
         (list(_SINGLE), _Segment(intake).single),
@@ -41,8 +46,17 @@ def router(intake: Intake) -> APIRouter:
     ]
     for paths, take in routes:
         for path in paths:
-            made.add_route(path, take, methods=["POST"])
+            made.add_route(path, _let_in(take, flow), methods=["POST"])
     return made
+
+
+def _let_in(take: Take, flow: Flow) -> Take:
+    async def taken(request: Request) -> Response:
+        declared = request.headers.get("content-length", "")
+        with flow.taking(int(declared) if declared.isdigit() else _UNDECLARED_BYTES):
+            return await take(request)
+
+    return taken
 
 
 class _Native:

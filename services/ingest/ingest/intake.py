@@ -21,6 +21,7 @@ from ingest.domain.records import FAMILY_OF, feed_resumed, merge_events
 from ingest.domain.times import client_time
 from ingest.domain.wire import place_of, value_of
 from ingest.feeds import Feeds
+from ingest.flow import Flow, Stalled
 from ingest.lookups import Lookups
 from ingest.settings import MAX_EVENT_BYTES
 from ingest.sources import Sources
@@ -56,6 +57,7 @@ class Intake:
         feeds: Feeds,
         ticks: Ticks,
         sources: Sources,
+        flow: Flow,
     ) -> None:
         self._log = log
         self._database = database
@@ -67,6 +69,7 @@ class Intake:
         self._feeds = feeds
         self._ticks = ticks
         self._sources = sources
+        self._flow = flow
 
     async def segment(self, source: str, body: bodies.Segment) -> Answer:
         """Take a batch of Segment calls. DomainError 400 names an event that is too large; Unavailable: send again."""
@@ -106,7 +109,7 @@ class Intake:
         except DatabaseUnavailable as error:
             log.warning("intake.unavailable", source=source, reason=str(error))
             raise Unavailable("database_unavailable", _AGAIN, retry_after=RETRY_AFTER) from error
-        except LogError as error:
+        except (LogError, Stalled) as error:
             log.warning("intake.unavailable", source=source, reason=str(error))
             raise Unavailable("log_unavailable", _AGAIN, retry_after=RETRY_AFTER) from error
         if mapped.refusals:
@@ -168,7 +171,8 @@ class Intake:
                 value = value_of(one.draft, source, one.account, one.person)
                 records.append(NewRecord(CUSTOMER_EVENTS, partition, key, value, headers))
         if records:
-            await self._log.append(records)
+            size = sum(len(record.value or b"") for record in records)
+            await self._flow.appended(self._log.append(records), size)
 
     async def _resume_feeds(self, placed: Sequence[Placed]) -> None:
         """The first fresh event of a family that stood still tells every partition that it flows again."""

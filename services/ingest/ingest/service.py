@@ -13,6 +13,7 @@ from ingest import hot, source_routes
 from ingest.api import people, quarantine, texts
 from ingest.cache import Cache
 from ingest.feeds import Feeds
+from ingest.flow import Flow
 from ingest.imports import api as imports
 from ingest.imports.taking import Imports
 from ingest.intake import Intake
@@ -49,6 +50,7 @@ def build(platform: Platform) -> Service:
     ticks = Ticks(unit_of_work, clocks, feeds)
     cache = Cache(clocks.wall, CacheSize())
     sources = Sources(database, clocks.wall)
+    flow = Flow()
     intake = Intake(
         log=platform.log,
         database=database,
@@ -59,11 +61,12 @@ def build(platform: Platform) -> Service:
         feeds=feeds,
         ticks=ticks,
         sources=sources,
+        flow=flow,
     )
     return Service(
         name=NAME,
         routers=[
-            hot.router(intake),
+            hot.router(intake, flow),
             texts.router(database, unit_of_work, clocks),
             people.router(database, unit_of_work, clocks, cache),
             quarantine.router(database, unit_of_work),
