@@ -33,6 +33,8 @@ def utc_time(value: object) -> datetime:
         if _RFC3339.fullmatch(value) is None:
             raise ValueError("should be an RFC 3339 time with a zone, such as 2026-01-31T09:30:00Z")
         value = datetime.fromisoformat(value.upper())
+        if value.tzinfo is UTC:
+            return value
     if not isinstance(value, datetime):
         raise ValueError("should be an RFC 3339 time with a zone, as text")
     if value.utcoffset() is None:

@@ -71,7 +71,7 @@ def wire_event_id(client_id: str, key: bytes) -> EventId:
         raise ValueError("an event id cannot be empty")
     if not key:
         raise ValueError("the key of wire_event_id cannot be empty")
-    if is_wire_id(client_id) and _encodable(client_id):
+    if _WIRE_ID.fullmatch(client_id) and _encodable(client_id):
         return EventId(client_id)
     digest = hmac.new(key, client_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
     return EventId(f"h-{digest}")
@@ -83,6 +83,7 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_WIRE_ID: Final = re.compile(WIRE_ID_PATTERN.replace("$", r"\Z"))
 
 
 def _encodable(text: str) -> bool:

@@ -109,7 +109,26 @@ def resolve(
     only if there was none. An event from before the last move goes to the account before. known must hold every user
     of the drafts. settled is what became of drafts that were here before: they go there again, and change nothing.
     """
+    if not settled and all(_is_at_home(draft, known) for draft in drafts):
+        return Plan(placed=[_at_home(draft, known) for draft in drafts], known=known)
     return _Resolver(known, settled).run(drafts)
+
+
+def _is_at_home(draft: Draft, known: Mapping[str, Known]) -> bool:
+    """Whether the draft is an event like most: of somebody whose account is known, or of an account alone."""
+    if draft.absorbs or draft.person or draft.moves:
+        return False
+    if draft.user is None:
+        return draft.account is not None
+    one = known[draft.user]
+    return one.account in one.accounts and (draft.account is None or draft.account == one.account)
+
+
+def _at_home(draft: Draft, known: Mapping[str, Known]) -> Placed:
+    if draft.user is None:
+        return Placed(draft, draft.account, None)
+    one = known[draft.user]
+    return Placed(draft, draft.account or one.account_at(draft.time), one.person)
 
 
 class _Resolver:

@@ -16,7 +16,11 @@ _TEXT: Final = re.compile(r"[^@\x00-\x1f\x7f-\x9f]{0,64}")
 
 def travelling(properties: Mapping[str, Any], keep: frozenset[str], *, nulls: bool = False) -> dict[str, Any]:
     """The properties that may travel; `nulls` lets null through (in a merge patch it removes a key)."""
-    return {name: value for name, value in properties.items() if _is_name(name) and _fits(name, value, keep, nulls)}
+    return {
+        name: value
+        for name, value in properties.items()
+        if _is_name(name) and (type(value) is bool or _fits(name, value, keep, nulls))
+    }
 
 
 @lru_cache(maxsize=10_000)
