@@ -13,7 +13,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, Val
 
 from cskit.clock import Clock
 from cskit.errors import Forbidden, Invalid, NotFound
+from cskit.limits import Limit
 from cskit.observability import get_logger
 
 READ: Final = "read"  # GET of accounts, tasks, runs, segments, metrics
@@ -33,6 +34,7 @@ OPERATE: Final = "operate"  # quarantine, sources, deliveries and their replay, 
 ADMIN: Final = "admin"  # all of the above
 SCOPES: Final = (READ, WRITE, CONFIGURE, PEOPLE, INGEST, OPERATE, ADMIN)
 
+_UNBOUND: Final = 1e6  # events per second, for a key that has a quota only
 ACTOR_HEADER: Final = "Kizashi-Actor"  # the staff id a service acts for; only the service key and admin may set it
 
 log = get_logger()
@@ -47,6 +49,7 @@ class Principal:
     scopes: frozenset[str]
     source: str
     actor: str | None = None
+    limit: Limit | None = None
 
     def has(self, scope: str) -> bool:
         """Whether it may do what `scope` covers; admin covers all."""
@@ -65,6 +68,17 @@ class KeyEntry(BaseModel):
     source: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     created: AwareDatetime
     expires: AwareDatetime | None = None
+    rate: float | None = Field(default=None, gt=0)  # events per second; None: no limit
+    burst: int | None = Field(default=None, gt=0)
+    daily: int | None = Field(default=None, gt=0)  # events per UTC day; None: no quota
+
+    @property
+    def limit(self) -> Limit | None:
+        """How much may be sent with it; None: as much as the server takes. A rate without a burst is one of 4 s."""
+        if self.rate is None and self.daily is None:
+            return None
+        rate = self.rate or _UNBOUND
+        return Limit(rate, self.burst or max(round(4 * rate), 1), self.daily)
 
 
 class _File(BaseModel):
@@ -74,9 +88,19 @@ class _File(BaseModel):
 
 
 def new_key(
-    name: str, scopes: Iterable[str], source: str | None, expires: datetime | None, now: datetime
+    name: str,
+    scopes: Iterable[str],
+    source: str | None,
+    expires: datetime | None,
+    now: datetime,
+    *,
+    rate: float | None = None,
+    daily: int | None = None,
 ) -> tuple[str, KeyEntry]:
-    """A key's text, to be shown once, and the entry that verifies it. Invalid if the name or a scope is not right."""
+    """A key's text, to be shown once, and the entry that verifies it. Invalid if the name or a scope is not right.
+
+    rate (events per second) and daily (events per UTC day) are above 0 if given.
+    """
     wanted = tuple(dict.fromkeys(scopes))
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
@@ -93,6 +117,8 @@ def new_key(
             source=source,
             created=now.astimezone(UTC).replace(microsecond=0),
             expires=expires,
+            rate=rate,
+            daily=daily,
         )
     except ValidationError as error:
         at = str(error.errors()[0]["loc"][0])
@@ -123,7 +149,7 @@ class KeyFile:
             return None
         if entry.expires is not None and entry.expires <= self._wall.now():
             return None
-        return Principal(entry.id, entry.name, frozenset(entry.scopes), entry.source or entry.name)
+        return Principal(entry.id, entry.name, frozenset(entry.scopes), entry.source or entry.name, limit=entry.limit)
 
     def list(self) -> Sequence[KeyEntry]:
         """All entries, expired ones too, the oldest first."""
@@ -230,7 +256,7 @@ class Keys:
                 f"The key “{principal.name}” may not act for others. Leave out {ACTOR_HEADER}, or use an admin key.",
                 field=ACTOR_HEADER,
             )
-        return Principal(principal.key_id, principal.name, principal.scopes, principal.source, actor)
+        return replace(principal, actor=actor)
 
     def _of(self, text: str) -> Principal | None:
         for secret, name in self._shared:

@@ -232,6 +232,7 @@ class EventItem(Model):
     time: UtcTime | None = None
     data: dict[str, Any] = Field(default_factory=dict)
     backfill: Annotated[bool, Field(strict=True)] = False
+    source: Annotated[str, Field(strict=True)] | None = None  # that of the key, if it is said at all
 
     @model_validator(mode="after")
     def _needs_account_or_user(self) -> Self:

@@ -233,16 +233,19 @@ def keys_new(
         str | None, typer.Option(help="Keys of one source share its event ids; NAME if left out.")
     ] = None,
     expires: Annotated[str | None, typer.Option(help="How long it is valid, like P90D.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Events per second; no limit if left out.")] = None,
+    daily: Annotated[int | None, typer.Option(min=1, help="Events per UTC day; no quota if left out.")] = None,
     data: Data = None,
 ) -> None:
     """Make a key and print it, once, alone on standard output."""
-    print(key_commands.make_key(_settings(data), name, scope, source, expires))  # the key alone, unstyled
+    key = key_commands.make_key(_settings(data), name, scope, source, expires, rate, daily)
+    print(key)  # the key alone, unstyled
 
 
 @keys_app.command("list")
 def keys_list(data: Data = None, as_json: AsJson = False) -> None:
     """All keys, without their secrets."""
-    columns = ("id", "name", "scopes", "source", "created", "expires")
+    columns = ("id", "name", "scopes", "source", "created", "expires", "rate", "daily")
     show(
         key_commands.list_keys(_settings(data)), columns, as_json=as_json, empty="No keys. Make one: kizashi keys new."
     )

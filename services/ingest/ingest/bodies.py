@@ -1,5 +1,6 @@
 """The outer form of a request's body: its items as JSON texts, and its few other fields."""
 
+import codecs
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ingest.settings import MAX_BATCH_BYTES, MAX_EVENT_BYTES, MAX_EVENTS
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY: Final = msgspec.json.Decoder()
+_LOOKED_AT: Final = 20  # lines, to tell events line by line from one object over many lines
 _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -26,9 +28,10 @@ class Segment:
     items: list[bytes]
     sent_at: object
     write_key: str | None
+    backfill: bool = False  # the client says itself that this is the past
 
 
-def segment(body: bytes) -> Segment:
+def segment(body: bytes, *, backfill: bool = False) -> Segment:
     """Take apart {"batch": [...], "sentAt": ..., "writeKey": ...}. DomainError 400 for anything else."""
     fields = _fields(body)
     if isinstance(fields, dict):
@@ -39,7 +42,7 @@ def segment(body: bytes) -> Segment:
         items = _items(batch)
         if items is not None:
             sent_at = _value(fields.get("sentAt"))
-            return Segment(items, sent_at, write_key if isinstance(write_key, str) and write_key else None)
+            return Segment(items, sent_at, write_key if isinstance(write_key, str) and write_key else None, backfill)
         raise _refused("invalid_field", "batch is refused: it should be a list of events.", "batch")
     raise _refused("not_an_object", "The body is refused: it should be an object that holds “batch”.")
 
@@ -68,18 +71,23 @@ def posthog(body: bytes) -> PostHog:
     fields = _fields(body)
     if not isinstance(fields, dict):
         raise _refused("not_an_object", "The body is refused: it should be an object that holds “batch”.")
-    said = {name: _value(field) for name, field in fields.items()}
-    events = said.get("batch", [said])
-    if not isinstance(events, list):
+    items = _items(fields["batch"]) if "batch" in fields else _items_of(body)
+    if items is None:
         raise _refused("invalid_field", "batch is refused: it should be a list of events.", "batch")
-    key = said.get("api_key")
+    events = [_or_nothing(item) for item in items]
+    key = _value(fields.get("api_key"))
     if key is None and events and isinstance(events[0], dict):
         key = events[0].get("api_key")
-    calls = [_text(domain_posthog.call_of(event)) for event in events]
+    calls = [b"" if event is None else _text(domain_posthog.call_of(event)) for event in events]
     uuids = [event.get("uuid") if isinstance(event, dict) else None for event in events]
     return PostHog(
-        Segment(calls, said.get("sent_at"), key if isinstance(key, str) and key else None),
-        [uuid if isinstance(uuid, str) else None for uuid in uuids],
+        Segment(
+            calls,
+            _value(fields.get("sent_at")),
+            key if isinstance(key, str) and key else None,
+            _value(fields.get("historical_migration")) is True,
+        ),
+        [uuid if isinstance(uuid, str) and _is_text(uuid) else None for uuid in uuids],
     )
 
 
@@ -87,17 +95,13 @@ def cloudevents(body: bytes, headers: Mapping[str, str], source: str) -> list[by
     """The items of a request in binary, structured or batched mode, told apart by headers and body, never by the
     Content-Type. DomainError 400 for anything else.
     """
-    said = _value(msgspec.Raw(body)) if body else None
-    if said is None and body.strip() not in (b"", b"null"):
-        said = _lenient(body)
     if "ce-id" in headers or "ce-specversion" in headers:
+        said = _or_nothing(body) if body.strip() else {}
+        if said is None:
+            raise _refused("not_json", "The body is refused: it is not valid JSON.")
         events: list[Any] = [domain_cloudevents.from_headers(headers, said)]
-    elif isinstance(said, list):
-        events = said
-    elif isinstance(said, dict):
-        events = [said]
     else:
-        raise _refused("not_an_object", "The body is refused: it should be a CloudEvent, or a list of them.")
+        events = [_or_nothing(item) for item in _items_of(body)]
     items = [domain_cloudevents.item_of(event, index, source) for index, event in enumerate(events)]
     return [item if isinstance(item, Refusal) else _text(item) for item in items]
 
@@ -115,14 +119,10 @@ def native(body: bytes) -> list[bytes]:
 
 def _lines(body: bytes) -> list[bytes] | None:
     """The lines of NDJSON; None if the body is something else. A line that is no JSON is refused alone."""
-    first, _, rest = body.lstrip().partition(b"\n")
-    if not first.startswith(b"{") or not rest.strip():
+    lines = [line for line in body.removeprefix(codecs.BOM_UTF8).split(b"\n") if line.strip()]
+    if len(lines) < 2 or not lines[0].lstrip().startswith(b"{"):
         return None
-    try:
-        _FIELDS.decode(first)
-    except (msgspec.ValidationError, *_BROKEN):
-        return None  # an object that goes on over lines
-    return [line for line in body.split(b"\n") if line.strip()]
+    return lines if any(isinstance(_or_nothing(line), dict) for line in lines[:_LOOKED_AT]) else None
 
 
 def _items_of(body: bytes) -> list[bytes]:
@@ -165,6 +165,7 @@ def check_size(body: bytes) -> None:
 
 def _fields(body: bytes) -> Any:
     """The fields of an object, else what else the body is; each part still as text if the body is strict JSON."""
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
         return _FIELDS.decode(body)
     except msgspec.ValidationError:
@@ -198,6 +199,23 @@ def _text(item: Any) -> bytes:
         return json.dumps(item, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return b""
+
+
+def _or_nothing(item: bytes) -> Any:
+    """What an item says; None if it is no JSON, or null."""
+    try:
+        return _ANY.decode(item)
+    except _BROKEN:
+        return None
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written: no half of a character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _value(field: Any) -> Any:

@@ -80,7 +80,7 @@ class Intake:
         def mapped(arrival: Arrival) -> list[Draft | Refusal]:
             return [_segment_draft(item, index, arrival) for index, item in enumerate(body.items)]
 
-        return {"success": True, **await self._take(source, mapped, sent_at=body.sent_at)}
+        return {"success": True, **await self._take(source, mapped, sent_at=body.sent_at, backfill=body.backfill)}
 
     async def native(self, source: str, items: Sequence[bytes | Refusal]) -> Answer:
         """Take events in our own form; one that is too large refuses only itself. Unavailable: send all of it again.
@@ -94,14 +94,19 @@ class Intake:
         return await self._take(source, mapped)
 
     async def _take(
-        self, source: str, drafts_of: Callable[[Arrival], list[Draft | Refusal]], *, sent_at: object = None
+        self,
+        source: str,
+        drafts_of: Callable[[Arrival], list[Draft | Refusal]],
+        *,
+        sent_at: object = None,
+        backfill: bool = False,
     ) -> Answer:
         try:
             await self._ticks.settled()
             told = await self._sources.get(source)
             keep = frozenset[str]() if told is None else told.keep
             key = await self._event_id_key()
-            arrival = Arrival(source, self._clocks.world.now(), key, client_time(sent_at), keep)
+            arrival = Arrival(source, self._clocks.world.now(), key, client_time(sent_at), keep, backfill)
             mapped = sorted_out(drafts_of(arrival))
             plan = await self._place(source, mapped.drafts)
             await self._append(source, plan.placed)

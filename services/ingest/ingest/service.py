@@ -66,7 +66,7 @@ def build(platform: Platform) -> Service:
     return Service(
         name=NAME,
         routers=[
-            hot.router(intake, flow),
+            hot.router(intake, flow, clocks.wall),
             texts.router(database, unit_of_work, clocks),
             people.router(database, unit_of_work, clocks, cache),
             quarantine.router(database, unit_of_work),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from cloudevents.core.v1.event import CloudEvent
 from posthog import Posthog
 from rudderstack.analytics.client import Client as Rudder
 from tests.integration.ingest.conftest import Server
+
+from cskit.auth import new_key
 
 
 class Counted:
@@ -239,3 +242,39 @@ async def test_a_source_keeps_the_texts_that_it_was_told_to_keep(ingest: Any) ->
     )
 
     assert [event["data"]["properties"] for event in await ingest.events()] == [{"plan": "gold"}]
+
+
+@pytest.mark.parametrize(("path", "more"), [("/v1/import", {}), ("/batch/", {"historical_migration": True})])
+async def test_what_is_said_to_be_history_is_backfill_however_young(ingest: Any, path: str, more: Any) -> None:
+    segment = {"type": "track", "messageId": "1", "userId": "u", "event": "x", "context": {"groupId": "acme"}}
+    event = {"event": "x", "uuid": "1", "distinct_id": "u", "properties": {"$groups": {"company": "acme"}}}
+
+    await ingest.client.post(path, json={"batch": [event if more else segment], **more})
+
+    assert [event["backfill"] for event in await ingest.events()] == [True]
+
+
+async def test_an_item_of_a_foreign_source_is_refused(ingest: Any) -> None:
+    good = {"type": "usage.tracked", "account": "acme", "data": {"name": "x"}}
+
+    answer = await ingest.post({"id": "1", "source": "scoring", **good}, {"id": "2", "source": "product", **good})
+
+    assert [(item["status"], item.get("code")) for item in answer["items"]] == [
+        ("refused", "foreign_source"),
+        ("accepted", None),
+    ]
+
+
+async def test_a_key_with_a_limit_is_told_what_it_has_left_and_when_to_come_again(ingest: Any) -> None:
+    text, entry = new_key("slow", ["ingest"], None, None, datetime.now(UTC), rate=2, daily=100)
+    ingest.platform.keys.file.add(entry)
+    event = {"type": "usage.tracked", "account": "acme", "data": {"name": "x"}}
+
+    first = await ingest.client.post("/v1/events", json=[{"id": str(n), **event} for n in range(8)], auth=(text, ""))
+    second = await ingest.client.post("/v1/events", json=[{"id": "9", **event}], auth=(text, ""))
+
+    assert first.status_code == 200
+    assert first.headers["RateLimit-Policy"] == '"burst";q=8;w=4, "day";q=100;w=86400'
+    assert first.headers["RateLimit"].startswith('"burst";r=0')
+    assert (second.status_code, second.json()["code"]) == (429, "rate_limited")
+    assert int(second.headers["Retry-After"]) >= 1

@@ -21,11 +21,19 @@ def _existing(settings: Settings) -> Path:
     return path
 
 
-def make_key(settings: Settings, name: str, scopes: Sequence[str], source: str | None, expires: str | None) -> str:
+def make_key(
+    settings: Settings,
+    name: str,
+    scopes: Sequence[str],
+    source: str | None,
+    expires: str | None,
+    rate: float | None = None,
+    daily: int | None = None,
+) -> str:
     """Add a key; its text, which nobody can read again."""
     now = RealClock().now()
     path = key_file(settings)
-    text, entry = new_key(name, scopes, source, _after(now, expires) if expires else None, now)
+    text, entry = new_key(name, scopes, source, _after(now, expires) if expires else None, now, rate=rate, daily=daily)
     with usable(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         KeyFile(path, RealClock()).add(entry)
@@ -42,6 +50,8 @@ def list_keys(settings: Settings) -> list[dict[str, Any]]:
             "source": entry.source or entry.name,
             "created": entry.created.isoformat(),
             "expires": entry.expires.isoformat() if entry.expires else None,
+            "rate": entry.rate,
+            "daily": entry.daily,
         }
         for entry in KeyFile(_existing(settings), RealClock()).list()
     ]

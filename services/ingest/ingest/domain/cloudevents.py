@@ -5,10 +5,9 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from csmodels.errors import INVALID_FIELD, MISSING_FIELD, NOT_AN_OBJECT
-from ingest.domain.drafts import Refusal
+from ingest.domain.drafts import FOREIGN_SOURCE, Refusal
 
-FOREIGN_SOURCE: Final = "foreign_source"
-_BACKFILL: Final = {"true": True, "false": False, True: True, False: False}
+_BACKFILL: Final[Mapping[str, bool]] = {"true": True, "false": False}
 
 
 def item_of(event: object, index: int, source: str) -> dict[str, Any] | Refusal:
@@ -27,12 +26,15 @@ def item_of(event: object, index: int, source: str) -> dict[str, Any] | Refusal:
     if "data_base64" in event:
         message = "data_base64 is refused: data should be a JSON object."
         return Refusal(index, client_id, INVALID_FIELD, "data_base64", message)
-    if event.get("backfill") not in (None, *_BACKFILL):
+    backfill = event.get("backfill")
+    if isinstance(backfill, str):
+        backfill = _BACKFILL.get(backfill, backfill)
+    if not (backfill is None or isinstance(backfill, bool)):
         return Refusal(index, client_id, INVALID_FIELD, "backfill", "backfill is refused: it should be true or false.")
     names = {"id": "id", "type": "type", "subject": "account", "user": "user", "time": "time", "data": "data"}
     item = {ours: event[theirs] for theirs, ours in names.items() if event.get(theirs) is not None}
-    if event.get("backfill") is not None:
-        item["backfill"] = _BACKFILL[event["backfill"]]
+    if backfill is not None:
+        item["backfill"] = backfill
     return item
 
 

@@ -12,6 +12,7 @@ from csmodels.errors import InvalidEvent
 from csmodels.ids import AccountId, EventId
 
 MAX_USER_ID: Final = 256
+FOREIGN_SOURCE: Final = "foreign_source"  # an event that says it is of another source than the key's
 ANONYMOUS: Final = "anon:"  # in front of an anonymousId, where a user id is wanted
 ACCOUNT_RULE: Final = (
     'is refused: an account id has 1 to 128 characters, no "@", no control character and no "!" in front.'
@@ -20,13 +21,17 @@ ACCOUNT_RULE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What all items of one request share. `keep` names the text properties that may travel."""
+    """What all items of one request share. `keep` names the text properties that may travel.
+
+    backfill: the client says of all of them that they are of the past.
+    """
 
     source: str
     received: datetime
     key: bytes
     sent: datetime | None = None
     keep: frozenset[str] = frozenset()
+    backfill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from csmodels.catalogue import CLIENT_TYPES, parse_data
 from csmodels.errors import INVALID_FIELD, MISSING_FIELD, UNKNOWN_TYPE, InvalidEvent
 from csmodels.ids import AccountId, is_account_id, wire_event_id
 from csmodels.refusals import refusal
-from ingest.domain.drafts import ACCOUNT_RULE, MAX_USER_ID, Arrival, Draft, Refusal, refused
+from ingest.domain.drafts import ACCOUNT_RULE, FOREIGN_SOURCE, MAX_USER_ID, Arrival, Draft, Refusal, refused
 from ingest.domain.people import directory_fields
 from ingest.domain.properties import travelling
 from ingest.domain.times import check_not_too_early, settle
@@ -38,6 +38,9 @@ def draft(raw: bytes, index: int, arrival: Arrival) -> Draft | Refusal:
 
 
 def _draft(item: EventItem, index: int, arrival: Arrival) -> Draft:
+    if item.source is not None and item.source != arrival.source:
+        message = f"source is refused: this key sends events of “{arrival.source}”, and of no other source."
+        raise InvalidEvent(FOREIGN_SOURCE, "source", message)
     if item.type not in CLIENT_TYPES:
         message = f"type is refused: clients may send {', '.join(sorted(CLIENT_TYPES))}."
         raise InvalidEvent(UNKNOWN_TYPE, "type", message)

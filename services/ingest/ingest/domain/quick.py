@@ -41,6 +41,7 @@ class _Item(msgspec.Struct, gc=False):
     user: _User | None = None
     time: str | None = None
     backfill: bool = False
+    source: str | None = None
 
 
 class _Context(msgspec.Struct, gc=False):
@@ -81,7 +82,7 @@ def native(raw: bytes, index: int, arrival: Arrival) -> Draft | None:
         time = arrival.received if item.time is None else utc_time(item.time)
     except (*_NOT_TAKEN, ValueError):
         return None
-    if (item.account is None and item.user is None) or time < EARLIEST:
+    if (item.account is None and item.user is None) or time < EARLIEST or item.source not in (None, arrival.source):
         return None
     said = item.data
     kept, dropped = _kept(said.properties, arrival)
@@ -101,11 +102,12 @@ def track(raw: bytes, index: int, arrival: Arrival) -> Draft | None:
     if (account is None and user is None) or time is None or time < EARLIEST:
         return None
     kept, dropped = _kept(call.properties or _NOTHING, arrival)
-    return _draft(call.messageId, index, arrival, time, _Data(call.event, properties=kept), dropped, user, account)
+    data = _Data(call.event, properties=kept)
+    return _draft(call.messageId, index, arrival, time, data, dropped, user, account, backfill=arrival.backfill)
 
 
 def _moment(given: str | None, arrival: Arrival) -> datetime | None:
-    if not given:
+    if given is None:
         return arrival.received
     said = client_time(given)
     try:

@@ -160,7 +160,7 @@ class _Call:
             except OverflowError:
                 message = "timestamp is refused: it lies outside of the years 1 to 9999."
                 raise InvalidEvent(INVALID_FIELD, "timestamp", message) from None
-        settled = settle(time, arrival.received, field="timestamp")
+        settled = settle(time, arrival.received, field="timestamp", backfill=arrival.backfill)
         return Draft(
             index=self._index,
             client_id=self._client_id,
