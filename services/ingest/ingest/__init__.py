@@ -11,6 +11,7 @@ the plumbing that every service has. deployment keeps the key of the hashed even
     service    build(platform): the composition root
     api        routes for people and services: texts, people (export, erasure), quarantine
     hot        the routes that clients stream to (Segment, PostHog, CloudEvents, our own), plain Starlette routes
+    documented the same routes in the OpenAPI document, with examples
     bodies     the outer form of a request, taken apart into items
     webhooks   POST /v1/webhooks/{source}: checked, read, mapped (mappings/*.yaml), put in order, taken in
     sources    what is told of a source, in memory; source_routes: /v1/sources

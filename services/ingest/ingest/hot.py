@@ -19,6 +19,7 @@ from cskit.errors import Forbidden
 from cskit.http import principal_of
 from cskit.limits import Limits
 from ingest import bodies
+from ingest.documented import document
 from ingest.domain import cloudevents, posthog, segment
 from ingest.domain.drafts import Refusal
 from ingest.flow import Flow
@@ -53,6 +54,7 @@ def router(intake: Intake, flow: Flow, wall: Clock) -> APIRouter:
     for paths, take in routes:
         for path in paths:
             made.add_route(path, _let_in(take, flow), methods=["POST"])
+    document(made)
     return made
 
 
