@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import structlog
 from _pytest.reports import TestReport
 from _pytest.terminal import TerminalReporter
 from tests.running import browser
@@ -15,6 +16,9 @@ _NAMES = {"kafka": "Apache Kafka", "postgres": "PostgreSQL", "chromium": "Chromi
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # structlog draws the locals of every frame by default: seconds on a busy machine, in the middle of what is tested
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     wanted = [name.strip() for name in os.environ.get("KIZASHI_TEST_REQUIRE", "").split(",") if name.strip()]
     unknown = [name for name in wanted if name not in _NAMES]
     if unknown:
