@@ -4,6 +4,7 @@ import codecs
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from cskit.errors import DomainError
 from ingest.domain import cloudevents as domain_cloudevents
 from ingest.domain import posthog as domain_posthog
+from ingest.domain import strictness
 from ingest.domain.drafts import Refusal
 from ingest.settings import MAX_BATCH_BYTES, MAX_EVENT_BYTES, MAX_EVENTS
 
@@ -113,16 +115,17 @@ def native(body: bytes) -> list[bytes]:
     """
     items = _lines(body) or _items_of(body)
     if len(items) > MAX_EVENTS:
-        raise _refused("too_many_events", f"{len(items)} events are too many: send at most {MAX_EVENTS} at a time.")
+        raise _too_many()
     return items
 
 
 def _lines(body: bytes) -> list[bytes] | None:
     """The lines of NDJSON; None if the body is something else. A line that is no JSON is refused alone."""
-    lines = [line for line in body.removeprefix(codecs.BOM_UTF8).split(b"\n") if line.strip()]
-    if len(lines) < 2 or not lines[0].lstrip().startswith(b"{"):
+    body = body.removeprefix(codecs.BOM_UTF8)
+    head = list(islice(strictness.lines(body), _LOOKED_AT))
+    if len(head) < 2 or not head[0].startswith(b"{") or not any(isinstance(_or_nothing(line), dict) for line in head):
         return None
-    return lines if any(isinstance(_or_nothing(line), dict) for line in lines[:_LOOKED_AT]) else None
+    return list(islice(strictness.lines(body), MAX_EVENTS + 1))
 
 
 def _items_of(body: bytes) -> list[bytes]:
@@ -185,13 +188,19 @@ def _lenient(body: bytes) -> Any:
 def _items(value: Any) -> list[bytes] | None:
     """A list's items as texts; None if it is no list."""
     if isinstance(value, msgspec.Raw):
+        if strictness.more_items_than(MAX_EVENTS, bytes(value)):
+            raise _too_many()
         try:
             return [bytes(item) for item in _ITEMS.decode(value)]
         except msgspec.ValidationError:
             return None
         except _BROKEN:
             value = _lenient(bytes(value))
-    return [_text(item) for item in value] if isinstance(value, list) else None
+    if not isinstance(value, list):
+        return None
+    if len(value) > MAX_EVENTS:
+        raise _too_many()
+    return [_text(item) for item in value]
 
 
 def _text(item: Any) -> bytes:
@@ -201,7 +210,7 @@ def _text(item: Any) -> bytes:
         return b""
 
 
-def _or_nothing(item: bytes) -> Any:
+def _or_nothing(item: bytes | msgspec.Raw) -> Any:
     """What an item says; None if it is no JSON, or null."""
     try:
         return _ANY.decode(item)
@@ -219,12 +228,11 @@ def _is_text(value: str) -> bool:
 
 
 def _value(field: Any) -> Any:
-    if not isinstance(field, msgspec.Raw):
-        return field
-    try:
-        return _ANY.decode(field)
-    except _BROKEN:
-        return None
+    return _or_nothing(field) if isinstance(field, msgspec.Raw) else field
+
+
+def _too_many() -> DomainError:
+    return _refused("too_many_events", f"There are too many events: send at most {MAX_EVENTS} at a time.")
 
 
 def _refused(code: str, message: str, field: str | None = None) -> DomainError:

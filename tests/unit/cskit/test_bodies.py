@@ -53,3 +53,17 @@ async def test_an_address_with_a_nul_is_refused_before_anything_looks_at_it(tmp_
         answer = await client.get(path)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_text")
+
+
+@pytest.mark.parametrize("declared", ["-1", "x", "1e3", "", "9" * 5_000])
+async def test_a_content_length_that_is_no_number_is_refused_before_the_app_hears_of_it(
+    tmp_path: Path, declared: str
+) -> None:
+    wall = FrozenClock(datetime(2026, 1, 1, tzinfo=UTC))
+    keys, clocks = Keys(KeyFile(tmp_path / "keys.json", wall)), Clocks(wall, wall)
+    app = make_app("outer", [], keys=keys, clocks=clocks, ready=ready)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.post("/v1/notes", content=b"{}", headers={"content-length": declared})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_content_length")

@@ -9,12 +9,17 @@ from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cskit.errors import DomainError, TooLarge
-from cskit.http.problems import Refused
+from cskit.http.problems import Refused, problem_response
 
 MEGABYTE: Final = 1024 * 1024
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 _PROGRAMS: Final = "/v1/"  # where the body decides what it is: SDKs and curl name other types, or none
 _STEP: Final = 64 * 1024  # bytes that are unpacked at a time
+_MOST_DIGITS: Final = 18  # of a Content-Length; int() itself fails beyond some thousands
+_MISDECLARED: Final = DomainError(
+    "invalid_content_length", f"Content-Length is refused: it should be a number of at most {_MOST_DIGITS} digits.",
+    status=400,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,10 @@ class BodyLimits:
 
 
 class Bodies:
-    """ASGI middleware: the app reads a plain body, or reading it fails with a problem 413, 415 or 400."""
+    """ASGI middleware: the app reads a plain body, or reading it fails with a problem 413, 415 or 400.
+
+    A Content-Length that is no number is refused before the app hears of the request.
+    """
 
     def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
         self._app = app
@@ -49,7 +57,11 @@ class Bodies:
             kept = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
             scope["headers"] = [*kept, (b"content-type", b"application/json")]
         headers = dict(scope["headers"])
-        body = _Body(receive, self._limits.of(path), self._limits, headers)
+        declared = headers.get(b"content-length", b"0")
+        if not declared.isdigit() or len(declared) > _MOST_DIGITS:
+            await problem_response(_MISDECLARED, scope)(scope, receive, send)
+            return
+        body = _Body(receive, self._limits.of(path), int(declared), self._limits, headers)
         if b"content-encoding" in headers:
             scope["headers"] = [
                 pair for pair in scope["headers"] if pair[0] not in (b"content-encoding", b"content-length")
@@ -58,19 +70,21 @@ class Bodies:
 
 
 class _Body:
-    def __init__(self, receive: Receive, limit: int, limits: BodyLimits, headers: Mapping[bytes, bytes]) -> None:
+    def __init__(
+        self, receive: Receive, limit: int, declared: int, limits: BodyLimits, headers: Mapping[bytes, bytes]
+    ) -> None:
         self._receive = receive
         self._limit = limit
+        self._declared = declared
         self._limits = limits
         self._unpacked_limit = max(limits.unpacked, limit)
-        self._declared = headers.get(b"content-length", b"")
         self._encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         self._packed = 0
         self._unpacked = 0
         self._unpacker: _Unpacker | None = None
 
     async def receive(self) -> Message:
-        if self._declared.isdigit() and int(self._declared) > self._limit:
+        if self._declared > self._limit:
             raise Refused(self._too_large())
         message = await self._receive()
         if message["type"] != "http.request":
