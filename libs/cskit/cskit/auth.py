@@ -69,16 +69,15 @@ class KeyEntry(BaseModel):
     created: AwareDatetime
     expires: AwareDatetime | None = None
     rate: float | None = Field(default=None, gt=0)  # events per second; None: no limit
-    burst: int | None = Field(default=None, gt=0)
     daily: int | None = Field(default=None, gt=0)  # events per UTC day; None: no quota
 
     @property
     def limit(self) -> Limit | None:
-        """How much may be sent with it; None: as much as the server takes. A rate without a burst is one of 4 s."""
+        """How much may be sent with it, four seconds of it at once; None: as much as the server takes."""
         if self.rate is None and self.daily is None:
             return None
         rate = self.rate or _UNBOUND
-        return Limit(rate, self.burst or max(round(4 * rate), 1), self.daily)
+        return Limit(rate, max(round(4 * rate), 1), self.daily)
 
 
 class _File(BaseModel):

@@ -16,13 +16,14 @@ from cskit.auth import OPERATE, Principal
 from cskit.clock import Clocks
 from cskit.db import Database
 from cskit.errors import Invalid, NotFound
-from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, requires
+from cskit.http import Cursor, Limit, encode_cursor, requires
 from cskit.messages import UnitOfWorks
 from cskit.observability import get_logger
 from cskit.webhooks import new_secret
 from csmodels.api import Page
 from csmodels.fields import PropertyName, UtcTime
 from ingest import sources as told
+from ingest.api import cursors
 from ingest.domain.mapping import InvalidMapping, SourceMapping, parse
 from ingest.settings import RESERVED_SOURCES
 from ingest.store import sources as store
@@ -90,7 +91,7 @@ def router(database: Database, unit_of_work: UnitOfWorks, clocks: Clocks, source
         _: Annotated[Principal, requires(OPERATE)], cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> Page[SourceDescription]:
         """Sources by name, of which something is told."""
-        after = "" if cursor is None else _name(cursor)
+        (after,) = cursors.texts(cursor, 1) or ("",)
         async with database.read() as tx:
             rows = await store.page(tx, after=after, limit=limit + 1)
         more = encode_cursor(rows[limit - 1].name) if len(rows) > limit else None
@@ -231,10 +232,3 @@ def _described(row: Any, clocks: Clocks) -> SourceDescription:
         created_at=row.created_at,
         changed_at=row.changed_at,
     )
-
-
-def _name(cursor: str) -> str:
-    match decode_cursor(cursor):
-        case (str(name),) if name.isascii() and "\x00" not in name:
-            return name
-    raise Invalid("invalid_cursor", "This cursor is not one of this list. Leave it out to begin anew.", field="cursor")

@@ -48,6 +48,11 @@ def call(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
         answer = client.request(method, path, **options)
     except httpx.HTTPError as error:
         raise Unreachable(f"{client.base_url} does not answer: {error}. Is the server running?") from error
+    return said(answer)
+
+
+def said(answer: httpx.Response) -> Any:
+    """The JSON of an answer. Raises Refused with what the server said, or Unreachable if it is none of Kizashi's."""
     try:
         body = answer.json()
     except ValueError:

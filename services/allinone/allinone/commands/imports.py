@@ -14,7 +14,7 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from allinone.commands.calls import Refused, Unreachable, server_client
+from allinone.commands.calls import Unreachable, said, server_client
 from allinone.commands.output import complain, say, show
 from cskit.errors import Invalid
 from cskit.settings import Settings
@@ -263,23 +263,10 @@ def _patiently(client: httpx.Client, path: str, body: Row) -> Any:
                 f"{client.base_url} does not answer: {error}. The same command goes on where it stopped."
             ) from error
         if answer.status_code not in _BUSY:
-            return _said(answer)
+            return said(answer)
         if time.monotonic() > deadline:
             raise Unreachable(f"{client.base_url} is busy. The same command goes on where it stopped.")
         time.sleep(_wait(answer))
-
-
-def _said(answer: httpx.Response) -> Any:
-    try:
-        body = answer.json()
-    except ValueError:
-        body = None
-    if answer.is_error:
-        message = body.get("message") if isinstance(body, dict) else None
-        raise Refused(str(message or f"{answer.request.url} answered {answer.status_code}."))
-    if body is None:
-        raise Unreachable(f"{answer.request.url} answered, but not as Kizashi does. Is the URL right?")
-    return body
 
 
 def _wait(answer: httpx.Response) -> float:

@@ -11,7 +11,7 @@ def texts(cursor: str | None, count: int) -> tuple[str, ...] | None:
     parts = decode_cursor(cursor)
     found = tuple(part for part in parts if isinstance(part, str) and _is_text(part))
     if len(parts) != count or len(found) != count:
-        raise _foreign()
+        raise foreign()
     return found
 
 
@@ -22,7 +22,7 @@ def place(cursor: str | None) -> int:
     match decode_cursor(cursor):
         case (int(found),) if not isinstance(found, bool) and 0 <= found < 2**63:
             return found
-    raise _foreign()
+    raise foreign()
 
 
 def _is_text(value: str) -> bool:
@@ -30,5 +30,6 @@ def _is_text(value: str) -> bool:
     return not any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def _foreign() -> Invalid:
+def foreign() -> Invalid:
+    """For a cursor of another list."""
     return Invalid("invalid_cursor", "This cursor is not one of this list. Leave it out to begin anew.", field="cursor")

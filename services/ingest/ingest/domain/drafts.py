@@ -12,6 +12,7 @@ from csmodels.errors import InvalidEvent
 from csmodels.ids import AccountId, EventId
 
 MAX_USER_ID: Final = 256
+USER_ID: Final = rf"[^\x00-\x1f\x7f-\x9f]{{1,{MAX_USER_ID}}}"
 FOREIGN_SOURCE: Final = "foreign_source"  # an event that says it is of another source than the key's
 ANONYMOUS: Final = "anon:"  # in front of an anonymousId, where a user id is wanted
 ACCOUNT_RULE: Final = (

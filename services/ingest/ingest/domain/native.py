@@ -12,13 +12,13 @@ from csmodels.catalogue import CLIENT_TYPES, parse_data
 from csmodels.errors import INVALID_FIELD, MISSING_FIELD, UNKNOWN_TYPE, InvalidEvent
 from csmodels.ids import AccountId, is_account_id, wire_event_id
 from csmodels.refusals import refusal
-from ingest.domain.drafts import ACCOUNT_RULE, FOREIGN_SOURCE, MAX_USER_ID, Arrival, Draft, Refusal, refused
+from ingest.domain.drafts import ACCOUNT_RULE, FOREIGN_SOURCE, MAX_USER_ID, USER_ID, Arrival, Draft, Refusal, refused
 from ingest.domain.people import directory_fields
 from ingest.domain.properties import travelling
 from ingest.domain.times import check_not_too_early, settle
 from ingest.domain.wire import text_of
 
-_USER_ID: Final = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{MAX_USER_ID}}}")
+_USER_ID: Final = re.compile(USER_ID)
 _FREE: Final = {"usage.tracked": "properties", "account.described": "custom"}  # event type -> its free-form field
 
 

@@ -11,15 +11,15 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from csmodels.fields import utc_time
-from csmodels.ids import AccountId, wire_event_id
-from ingest.domain.drafts import ANONYMOUS, MAX_USER_ID, Arrival, Draft
+from csmodels.ids import ACCOUNT_ID_PATTERN, WIRE_ID_PATTERN, AccountId, wire_event_id
+from ingest.domain.drafts import ANONYMOUS, USER_ID, Arrival, Draft
 from ingest.domain.properties import travelling
 from ingest.domain.times import EARLIEST, client_time, corrected, is_old_news
 
 # \Z where the models have $: Python's $ also matches in front of a last line break
-_LABEL: Final = r"^[^@\x00-\x1f\x7f-\x9f]{1,128}\Z"
-_ACCOUNT: Final = r"^[^!@\x00-\x1f\x7f-\x9f][^@\x00-\x1f\x7f-\x9f]{0,127}\Z"
-_USER: Final = rf"^[^\x00-\x1f\x7f-\x9f]{{1,{MAX_USER_ID}}}\Z"
+_LABEL: Final = WIRE_ID_PATTERN.replace("$", r"\Z")
+_ACCOUNT: Final = ACCOUNT_ID_PATTERN.replace("$", r"\Z")
+_USER: Final = rf"^{USER_ID}\Z"
 
 _Label = Annotated[str, Meta(pattern=_LABEL)]
 _Account = Annotated[str, Meta(pattern=_ACCOUNT)]

@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from cskit.auth import INGEST, OPERATE, Principal
-from cskit.errors import Forbidden, Invalid
-from cskit.http import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor, requires
+from cskit.errors import Forbidden
+from cskit.http import DEFAULT_LIMIT, Cursor, Limit, encode_cursor, requires
 from csmodels.api import Page
+from ingest.api import cursors
 from ingest.imports.models import Import, NewImport, Slice, SliceAnswer, Trial, TrialAnswer
 from ingest.imports.taking import Imports, Visible, told
 from ingest.settings import RESERVED_SOURCES
@@ -52,7 +53,7 @@ def router(imports: Imports) -> APIRouter:
     @made.get("/v1/imports")
     async def get_imports(caller: Caller, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Page[Import]:
         """Imports, the newest first."""
-        before = None if cursor is None else _place(cursor)
+        before = _place(cursor)
         source = None if caller.has(OPERATE) else _own(caller)
         async with imports.database.read() as tx:
             rows = await store.listed(tx, source=source, before=before, limit=limit + 1)
@@ -88,13 +89,15 @@ def _visible(caller: Principal) -> Visible:
     return lambda source: all_of_them or source == own
 
 
-def _place(cursor: str) -> tuple[datetime, str]:
-    match decode_cursor(cursor):
-        case (str(at), str(import_id)):
-            try:
-                moment = datetime.fromisoformat(at)
-                if moment.tzinfo is not None:
-                    return moment, str(UUID(import_id))
-            except ValueError:
-                pass  # refused below, as every other foreign cursor
-    raise Invalid("invalid_cursor", "This cursor is not one of this list. Leave it out to begin anew.", field="cursor")
+def _place(cursor: str | None) -> tuple[datetime, str] | None:
+    found = cursors.texts(cursor, 2)
+    if found is None:
+        return None
+    at, import_id = found
+    try:
+        moment, known = datetime.fromisoformat(at), str(UUID(import_id))
+    except ValueError:
+        raise cursors.foreign() from None
+    if moment.tzinfo is None:
+        raise cursors.foreign()
+    return moment, known

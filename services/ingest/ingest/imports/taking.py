@@ -64,17 +64,9 @@ class Imports:
             newest = await store.newest(uow, source, asked.kind)
             mode = asked.mode or ("backfill" if newest is None else "live")
             live_after = None if mode == "backfill" else newest or _ALWAYS
-            said = json.dumps(
-                {
-                    "columns": asked.columns,
-                    "days_first": asked.days_first,
-                    "live_after": None if live_after is None else live_after.isoformat(),
-                },
-                ensure_ascii=False,
-            )
             fresh = {
                 "mode": mode,
-                "columns": said,
+                "columns": _said(asked, None if live_after is None else live_after.isoformat()),
                 "status": "open",
                 "lines": asked.lines,
                 "acknowledged": 0,
@@ -89,9 +81,8 @@ class Imports:
             if _way(row) != (asked.columns, asked.days_first):
                 _check_may_begin_anew(row)
                 # What it has taken stays taken, and its newest row is not forgotten: later files are live after it.
-                again = {**fresh, "newest": row.newest, "mode": row.mode, "columns": said}
-                again["columns"] = json.dumps({**json.loads(said), "live_after": json.loads(row.columns)["live_after"]})
-                await store.change(uow, row.id, again)
+                columns = _said(asked, json.loads(row.columns)["live_after"])
+                await store.change(uow, row.id, {**fresh, "newest": row.newest, "mode": row.mode, "columns": columns})
                 row = await store.of_file(uow, {**identity, **fresh})
             elif row.status == "done":
                 raise Conflict(
@@ -114,10 +105,11 @@ class Imports:
         async with self.database.read() as tx:
             row = _open(await store.one(tx, import_id), import_id, visible)
         _check_order(row, part)
-        read = self._read(part.rows, _reading(row, self.zone))
+        reading = _reading(row, self.zone)
+        read = self._read(part.rows, reading)
         items = [one for one in read if isinstance(one, Item)]
         answer = await self.intake.native(row.source, [one.to_bytes() for one in items]) if items else {"items": []}
-        results = _results(part.rows, read, items, answer["items"], _reading(row, self.zone))
+        results = _results(part.rows, read, items, answer["items"], reading)
         now = self.clocks.world.now()
         async with self.unit_of_work() as uow:
             row = _open(await store.locked(uow, import_id), import_id, visible)
@@ -207,6 +199,12 @@ def told(row: Row[Any]) -> Import:
         created_at=row.created_at,
         changed_at=row.changed_at,
     )
+
+
+def _said(asked: NewImport, live_after: str | None) -> str:
+    """How the file is read, as the row keeps it."""
+    said = {"columns": asked.columns, "days_first": asked.days_first, "live_after": live_after}
+    return json.dumps(said, ensure_ascii=False)
 
 
 def _way(row: Row[Any]) -> tuple[dict[str, str], dict[str, bool]]:

@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -19,6 +19,7 @@ from ingest.domain import signatures
 from ingest.domain.functions import MappingFailed
 from ingest.domain.mapping import Made, made_of, ordered_item
 from ingest.domain.ordering import arrived
+from ingest.intake import Intake
 from ingest.settings import MAX_TEXT
 from ingest.sources import Source, Sources
 from ingest.store import reading as texts
@@ -31,14 +32,7 @@ MOST_BYTES: Final = 4 * 1024 * 1024  # what the option max_bytes may allow
 log = get_logger()
 
 
-class Takes(Protocol):
-    """The one way in: ingest.intake.Intake."""
-
-    async def native(self, source: str, items: list[bytes]) -> dict[str, Any]:
-        """Take items of POST /v1/events and answer for each."""
-
-
-def router(intake: Takes, sources: Sources, unit_of_work: UnitOfWorks, clocks: Clocks, public_url: str) -> APIRouter:
+def router(intake: Intake, sources: Sources, unit_of_work: UnitOfWorks, clocks: Clocks, public_url: str) -> APIRouter:
     """The route. public_url is what HubSpot signs in front of the path."""
 
     async def post(request: Request) -> Response:
