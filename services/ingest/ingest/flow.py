@@ -9,6 +9,7 @@ from cskit.errors import Unavailable
 from cskit.observability import INGEST_INFLIGHT, get_logger
 
 MAX_BYTES: Final = 64 * 1024 * 1024  # of bodies that are read, mapped or on their way to the log
+STRANGERS_BYTES: Final = 8 * 1024 * 1024  # of them, of requests whose key is not known yet, since the body holds it
 TICK_SECONDS: Final = 0.25
 STALLED_TICKS: Final = 7  # without one append that ended: the log stands still
 RETRY_AFTER: Final = 1.0  # seconds
@@ -30,10 +31,14 @@ class Flow:
     for a topic's leader.
     """
 
-    def __init__(self, *, max_bytes: int = MAX_BYTES, tick: float = TICK_SECONDS) -> None:
+    def __init__(
+        self, *, max_bytes: int = MAX_BYTES, strangers_bytes: int = STRANGERS_BYTES, tick: float = TICK_SECONDS
+    ) -> None:
         self._max_bytes = max_bytes
+        self._strangers_max = strangers_bytes
         self._tick = tick
         self._bytes = 0
+        self._strangers = 0
         self._appends: set[asyncio.Future[None]] = set()  # who waits for the log, to be told when it stands still
         self._quiet = 0  # ticks since an append ended
         self._proven = False
@@ -46,19 +51,42 @@ class Flow:
         return self._quiet >= STALLED_TICKS
 
     @contextmanager
-    def taking(self, size: int) -> Iterator[None]:
-        """Hold `size` bytes of a request. Unavailable if there are too many already, or if the log stands still."""
+    def taking(self, *, known: bool) -> Iterator["Taking"]:
+        """Let a request in, whose bytes are counted as they come. Unavailable if the log stands still.
+
+        `known` tells whether its key is: all whose key is still to come share a smaller room, so that they can shut out
+        one another but nobody else.
+        """
         if self.stalled:
             raise Unavailable("log_unavailable", "The log takes nothing at the moment.", retry_after=RETRY_AFTER)
-        if self._bytes + size > self._max_bytes and self._bytes:
+        taking = Taking(self, known)
+        try:
+            yield taking
+        finally:
+            taking.end()
+
+    def hold(self, size: int, held: int, *, known: bool) -> None:
+        """Count `size` bytes more of a request that holds `held`. Unavailable if there are too many of others."""
+        full = self._bytes > held and self._bytes + size > self._max_bytes
+        if not known:
+            full = full or (self._strangers > held and self._strangers + size > self._strangers_max)
+        if full:
             raise Unavailable(
                 "too_busy", "Too much is on its way already. Send it again in a moment.", retry_after=RETRY_AFTER
             )
         self._hold(size)
-        try:
-            yield
-        finally:
-            self._hold(-size)
+        if not known:
+            self._strangers += size
+
+    def let_go(self, size: int, *, known: bool) -> None:
+        """Count `size` bytes no more."""
+        self._hold(-size)
+        if not known:
+            self._strangers -= size
+
+    def knows(self, size: int) -> None:
+        """The key of a request of so many bytes is known now."""
+        self._strangers -= size
 
     async def appended(self, append: Awaitable[Sequence[int]], size: int) -> None:
         """Wait for an append of `size` bytes. Raises what it raises, or Stalled; its bytes count until it has ended."""
@@ -104,3 +132,30 @@ class Flow:
     def _hold(self, size: int) -> None:
         self._bytes += size
         INGEST_INFLIGHT.set(self._bytes)
+
+
+class Taking:
+    """What one request holds of a flow, until it ends."""
+
+    __slots__ = ("_flow", "_held", "_known")
+
+    def __init__(self, flow: Flow, known: bool) -> None:
+        self._flow = flow
+        self._known = known
+        self._held = 0
+
+    def add(self, size: int) -> None:
+        """So many bytes more have come. Raises Unavailable."""
+        self._flow.hold(size, self._held, known=self._known)
+        self._held += size
+
+    def know(self) -> None:
+        """Its key turned out to be good."""
+        if not self._known:
+            self._known = True
+            self._flow.knows(self._held)
+
+    def end(self) -> None:
+        """It is answered."""
+        self._flow.let_go(self._held, known=self._known)
+        self._held = 0

@@ -16,13 +16,13 @@ from starlette.routing import Route
 from cskit.auth import INGEST, Principal
 from cskit.clock import Clock
 from cskit.errors import Forbidden
-from cskit.http import principal_of
+from cskit.http import key_of, principal_of
 from cskit.limits import Limits
 from ingest import bodies
 from ingest.documented import document
 from ingest.domain import cloudevents, posthog, segment
 from ingest.domain.drafts import Refusal
-from ingest.flow import Flow
+from ingest.flow import Flow, Taking
 from ingest.intake import Answer, Intake
 from ingest.settings import RESERVED_SOURCES
 
@@ -32,19 +32,38 @@ _BATCH: Final = ("/v1/batch", _IMPORT)
 _POSTHOG: Final = ("/batch", "/batch/")
 _POSTHOG_V1: Final = "/i/v1/analytics/events"
 _CLOUDEVENTS: Final = "/v1/cloudevents"
-_UNDECLARED_BYTES: Final = 1024 * 1024  # counted for a body that comes in pieces
+_NATIVE: Final = "/v1/events"
+_BY_HEADER: Final = (_NATIVE, _CLOUDEVENTS)  # whose bodies hold no key
 SDK_PATHS: Final = (*_BATCH, *_SINGLE, *_POSTHOG, _POSTHOG_V1, _CLOUDEVENTS)  # with Segment's limits
 
 
-Take = Callable[[Request], Awaitable[Response]]
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A request that was read. `caller` is None where only the body can say whose it is."""
+
+    request: Request
+    body: bytes
+    caller: Principal | None
+    taking: Taking
+
+    def caller_by(self, key: str | None = None) -> Principal:
+        """The caller, by the header or else by the key that the body holds. Raises Unauthorized or Forbidden."""
+        if self.caller is not None:
+            return self.caller
+        caller = principal_of(self.request, INGEST, key=key)
+        self.taking.know()
+        return caller
+
+
+Take = Callable[[_Sent], Awaitable[Response]]
 
 
 def router(intake: Intake, flow: Flow, wall: Clock) -> APIRouter:
-    """All of them, let in by the flow before their bodies are read, and by the key's limit before they are mapped."""
+    """All of them, let in by the flow as their bodies are read, and by the key's limit before they are mapped."""
     made = APIRouter()
     door = _Door(intake, wall)
     routes: list[tuple[Sequence[str], Take]] = [
-        (["/v1/events"], _Native(door).take),
+        ([_NATIVE], _Native(door).take),
         (_BATCH, _Segment(door).batch),
         (list(_SINGLE), _Segment(door).single),
         (_POSTHOG, _PostHog(door).batch),
@@ -53,18 +72,28 @@ def router(intake: Intake, flow: Flow, wall: Clock) -> APIRouter:
     ]
     for paths, take in routes:
         for path in paths:
-            made.add_route(path, _let_in(take, flow), methods=["POST"])
+            made.add_route(path, _let_in(take, flow, key_in_body=path not in _BY_HEADER), methods=["POST"])
     document(made)
     return made
 
 
-def _let_in(take: Take, flow: Flow) -> Take:
+def _let_in(take: Take, flow: Flow, *, key_in_body: bool) -> Callable[[Request], Awaitable[Response]]:
     async def taken(request: Request) -> Response:
-        declared = request.headers.get("content-length", "")
-        with flow.taking(int(declared) if declared.isdigit() else _UNDECLARED_BYTES):
-            return await take(request)
+        caller: Principal | None = None
+        if not key_in_body or key_of(request.headers.get("authorization")) is not None:
+            caller = principal_of(request, INGEST)  # before its body takes room
+        with flow.taking(known=caller is not None) as taking:
+            return await take(_Sent(request, await _read(request, taking), caller, taking))
 
     return taken
+
+
+async def _read(request: Request, taking: Taking) -> bytes:
+    pieces: list[bytes] = []
+    async for piece in request.stream():
+        taking.add(len(piece))
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +128,9 @@ class _Native:
     def __init__(self, door: _Door) -> None:
         self._door = door
 
-    async def take(self, request: Request) -> Response:
-        principal = principal_of(request, INGEST)
-        taken = await self._door.native(principal, bodies.native(await request.body()))
+    async def take(self, sent: _Sent) -> Response:
+        caller = sent.caller_by()
+        taken = await self._door.native(caller, bodies.native(sent.body))
         return _answered(taken.answer, taken.headers)
 
 
@@ -109,16 +138,16 @@ class _Segment:
     def __init__(self, door: _Door) -> None:
         self._door = door
 
-    async def batch(self, request: Request) -> Response:
-        route: Route = request.scope["route"]
-        return await self._take(request, bodies.segment(await _body(request), backfill=route.path == _IMPORT))
+    async def batch(self, sent: _Sent) -> Response:
+        bodies.check_size(sent.body)
+        return await self._take(sent, bodies.segment(sent.body, backfill=_path_of(sent) == _IMPORT))
 
-    async def single(self, request: Request) -> Response:
-        route: Route = request.scope["route"]
-        return await self._take(request, bodies.single(await _body(request), _SINGLE[route.path]))
+    async def single(self, sent: _Sent) -> Response:
+        bodies.check_size(sent.body)
+        return await self._take(sent, bodies.single(sent.body, _SINGLE[_path_of(sent)]))
 
-    async def _take(self, request: Request, given: bodies.Segment) -> Response:
-        taken = await self._door.segment(principal_of(request, INGEST, key=given.write_key), given)
+    async def _take(self, sent: _Sent, given: bodies.Segment) -> Response:
+        taken = await self._door.segment(sent.caller_by(given.write_key), given)
         return _answered(taken.answer, taken.headers)
 
 
@@ -126,13 +155,13 @@ class _PostHog:
     def __init__(self, door: _Door) -> None:
         self._door = door
 
-    async def batch(self, request: Request) -> Response:
-        _, taken = await self._take(request)
+    async def batch(self, sent: _Sent) -> Response:
+        _, taken = await self._take(sent)
         return _answered({"status": 1, **_in_words(taken.answer, posthog.told)}, taken.headers)
 
-    async def events(self, request: Request) -> Response:
+    async def events(self, sent: _Sent) -> Response:
         """Its newer protocol, which wants to hear of each event by its uuid."""
-        given, taken = await self._take(request)
+        given, taken = await self._take(sent)
         results: dict[str, dict[str, str]] = {}
         for item in _in_words(taken.answer, posthog.told)["items"]:
             uuid = given.uuids[item["index"]]
@@ -141,27 +170,27 @@ class _PostHog:
                 results[uuid] = {"result": "drop", "details": item["message"]} if refused else {"result": "ok"}
         return _answered({"results": results}, taken.headers)
 
-    async def _take(self, request: Request) -> tuple[bodies.PostHog, _Taken]:
-        given = bodies.posthog(await _body(request))
-        principal = principal_of(request, INGEST, key=given.calls.write_key)
-        return given, await self._door.segment(principal, given.calls)
+    async def _take(self, sent: _Sent) -> tuple[bodies.PostHog, _Taken]:
+        bodies.check_size(sent.body)
+        given = bodies.posthog(sent.body)
+        return given, await self._door.segment(sent.caller_by(given.calls.write_key), given.calls)
 
 
 class _CloudEvents:
     def __init__(self, door: _Door) -> None:
         self._door = door
 
-    async def take(self, request: Request) -> Response:
-        principal = principal_of(request, INGEST)
-        items = bodies.cloudevents(await _body(request), request.headers, principal.source)
-        taken = await self._door.native(principal, items)
+    async def take(self, sent: _Sent) -> Response:
+        caller = sent.caller_by()
+        bodies.check_size(sent.body)
+        items = bodies.cloudevents(sent.body, sent.request.headers, caller.source)
+        taken = await self._door.native(caller, items)
         return _answered(_in_words(taken.answer, cloudevents.told), taken.headers)
 
 
-async def _body(request: Request) -> bytes:
-    body = await request.body()
-    bodies.check_size(body)
-    return body
+def _path_of(sent: _Sent) -> str:
+    route: Route = sent.request.scope["route"]
+    return route.path
 
 
 def _in_words(answer: Answer, told: Callable[[str, str], tuple[str, str]]) -> Answer:

@@ -1,5 +1,6 @@
 """The body decides what it is, whatever Content-Type says: SDKs and curl name other types, or none."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,10 +9,14 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
 
 from cskit.auth import KeyFile, Keys
 from cskit.clock import Clocks, FrozenClock
-from cskit.http import make_app
+from cskit.http import BodyLimits, make_app
+from cskit.http.bodies import Bodies
+from cskit.http.problems import Refused
 
 
 class Note(BaseModel):
@@ -67,3 +72,51 @@ async def test_a_content_length_that_is_no_number_is_refused_before_the_app_hear
         answer = await client.post("/v1/notes", content=b"{}", headers={"content-length": declared})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_content_length")
+
+
+async def test_a_body_that_stalls_is_not_waited_for_without_end() -> None:
+    parts: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return parts.pop() if parts else await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    scope: Scope = {"type": "http", "method": "POST", "path": "/v1/notes", "root_path": "", "headers": []}
+
+    with pytest.raises(Refused) as refused:
+        await Bodies(app, BodyLimits(seconds=0.05))(scope, receive, send)
+
+    assert (refused.value.error.status, refused.value.error.code) == (408, "body_too_slow")
+
+
+async def test_who_listens_for_the_end_of_a_connection_after_its_body_may_wait() -> None:
+    parts: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+    left = asyncio.Event()
+
+    async def receive() -> Message:
+        if parts:
+            return parts.pop()
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+        waiting = asyncio.create_task(receive())
+        await asyncio.wait((waiting,), timeout=0.2)
+        assert not waiting.done()
+        left.set()
+        assert (await waiting)["type"] == "http.disconnect"
+
+    scope: Scope = {"type": "http", "method": "GET", "path": "/v1/stream", "root_path": "", "headers": []}
+
+    await Bodies(app, BodyLimits(seconds=0.05))(scope, receive, _nowhere)
+
+
+async def _nowhere(message: Message) -> None:
+    raise AssertionError(message)

@@ -44,7 +44,7 @@ async def test_who_waits_for_a_log_that_stands_still_is_told_and_nobody_new_is_l
     with pytest.raises(Stalled):
         await flow.appended(log.append(), 10)
 
-    with pytest.raises(Unavailable) as refused, flow.taking(1):
+    with pytest.raises(Unavailable) as refused, flow.taking(known=True):
         pass
     assert refused.value.code == "log_unavailable"
 
@@ -58,7 +58,7 @@ async def test_once_the_log_takes_what_was_given_to_it_everybody_is_let_in_again
     log.flows.set()
     await until(lambda: not flow.stalled)
 
-    with flow.taking(1):
+    with flow.taking(known=True):
         await flow.appended(log.append(), 10)
     assert log.taken == 3
 
@@ -104,12 +104,32 @@ async def test_an_append_that_fails_is_told_as_it_is() -> None:
 async def test_bytes_beyond_the_bound_are_not_let_in_but_one_large_request_is() -> None:
     flow = Flow(max_bytes=100)
 
-    with flow.taking(500), pytest.raises(Unavailable) as refused, flow.taking(1):
-        pass
+    with flow.taking(known=True) as large, flow.taking(known=True) as small:
+        large.add(500)
+        with pytest.raises(Unavailable) as refused:
+            small.add(1)
 
     assert refused.value.code == "too_busy"
-    with flow.taking(1):
-        pass
+    with flow.taking(known=True) as next_one:
+        next_one.add(100)
+
+
+async def test_who_is_not_known_yet_shuts_out_only_others_of_that_kind() -> None:
+    flow = Flow(max_bytes=100, strangers_bytes=50)
+
+    with flow.taking(known=False) as stalled, flow.taking(known=False) as stranger, flow.taking(known=True) as known:
+        stalled.add(50)
+        with pytest.raises(Unavailable):
+            stranger.add(1)
+        known.add(50)
+        stalled.know()
+        stranger.know()
+        with pytest.raises(Unavailable):
+            stranger.add(1)
+
+    with flow.taking(known=False) as stranger, flow.taking(known=False) as other:
+        stranger.add(49)
+        other.add(1)
 
 
 async def test_what_the_log_still_holds_counts_when_nobody_waits_any_more() -> None:
@@ -119,8 +139,8 @@ async def test_what_the_log_still_holds_counts_when_nobody_waits_any_more() -> N
         await flow.appended(log.append(), 100)
     flow._quiet = 0
 
-    with pytest.raises(Unavailable) as refused, flow.taking(1):
-        pass
+    with pytest.raises(Unavailable) as refused, flow.taking(known=True) as taking:
+        taking.add(1)
 
     assert refused.value.code == "too_busy"
     log.flows.set()

@@ -1,6 +1,6 @@
 """HTTP conventions of all services: the app, keys and scopes, problem details, pages, idempotent writes, calls."""
 
-from cskit.http.access import principal_of, requires
+from cskit.http.access import key_of, principal_of, requires
 from cskit.http.app import make_app
 from cskit.http.bodies import BodyLimits
 from cskit.http.calls import service_client
@@ -18,6 +18,7 @@ __all__ = [
     "decode_cursor",
     "encode_cursor",
     "idempotent_id",
+    "key_of",
     "make_app",
     "principal_of",
     "problem_response",

@@ -1,5 +1,6 @@
 """Limits on request bodies, and unpacking of gzip and deflate, both while the body streams in."""
 
+import asyncio
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,12 +25,13 @@ _MISDECLARED: Final = DomainError(
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """All in bytes. `paths` holds larger or smaller limits for a path and what is below it; the longest path wins."""
+    """Sizes in bytes. `paths` holds larger or smaller ones for a path and what is below it; the longest path wins."""
 
     body: int = MEGABYTE  # as sent
     unpacked: int = 8 * MEGABYTE  # after gzip or deflate
     ratio: int = 300  # unpacked to packed, looked at beyond `ratio_from`
     ratio_from: int = MEGABYTE
+    seconds: float = 60.0  # until it is whole: who stalls for longer holds what others need
     paths: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, path: str) -> int:
@@ -39,7 +41,7 @@ class BodyLimits:
 
 
 class Bodies:
-    """ASGI middleware: the app reads a plain body, or reading it fails with a problem 413, 415 or 400.
+    """ASGI middleware: the app reads a plain body, or reading it fails with a problem 400, 408, 413 or 415.
 
     A Content-Length that is no number is refused before the app hears of the request.
     """
@@ -82,13 +84,16 @@ class _Body:
         self._packed = 0
         self._unpacked = 0
         self._unpacker: _Unpacker | None = None
+        self._whole = False
+        self._deadline: float | None = None
 
     async def receive(self) -> Message:
         if self._declared > self._limit:
             raise Refused(self._too_large())
-        message = await self._receive()
+        message = await self._next()
         if message["type"] != "http.request":
             return message
+        self._whole = not message.get("more_body", False)
         chunk: bytes = message.get("body", b"")
         self._packed += len(chunk)
         if self._packed > self._limit:
@@ -96,6 +101,20 @@ class _Body:
         if self._encoding in ("", "identity"):
             return message
         return {**message, "body": self._unpack(chunk, last=not message.get("more_body", False))}
+
+    async def _next(self) -> Message:
+        if self._whole:  # what comes now is that the client has left
+            return await self._receive()
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._limits.seconds
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError:
+            raise Refused(DomainError(
+                "body_too_slow", f"The body was not whole after {self._limits.seconds:g} seconds. Send less at a time.",
+                status=408,
+            )) from None  # fmt: skip
 
     def _unpack(self, chunk: bytes, *, last: bool) -> bytes:
         if self._unpacker is None:
