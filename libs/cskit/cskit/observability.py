@@ -34,6 +34,9 @@ EFFECTS: Final = Counter("kizashi_effects_total", "Attempts at an effect", ("kin
 EFFECT_SECONDS: Final = Histogram("kizashi_effect_seconds", "One attempt at an effect", ("kind",), buckets=_SECONDS)
 TIMERS_FIRED: Final = Counter("kizashi_timers_fired_total", "Timers that came due", ("service",))
 INGEST_INFLIGHT: Final = Gauge("kizashi_ingest_inflight_bytes", "Bytes of events between their arrival and the log's answer")  # noqa: E501
+SOURCE_ITEMS: Final = Counter("kizashi_source_items_total", "Items that came in from a source, by what became of them", ("source", "status"))  # noqa: E501
+SOURCE_LAST_EVENT: Final = Gauge("kizashi_source_last_event_seconds", "When a source's newest accepted event came in, in seconds since 1970", ("source",))  # noqa: E501
+FEED_STOPPED: Final = Gauge("kizashi_feed_stopped", "1 while a family of events stands still, else 0", ("family",))
 CONDITION_ERRORS: Final = Counter("kizashi_condition_errors_total", "Conditions that failed on a value, and counted as false")  # noqa: E501
 # fmt: on
 

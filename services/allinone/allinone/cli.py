@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 import uvloop
 
-from allinone.commands import dead_letters
+from allinone.commands import dead_letters, tails
 from allinone.commands import doctor as doctors
 from allinone.commands import keys as key_commands
 from allinone.commands import quarantine as waiting
@@ -284,6 +284,19 @@ def sources_test(
         source_commands.tell(tried)
     if tried["problems"]:
         sys.exit(NO)
+
+
+@sources_app.command("tail")
+def sources_tail(
+    name: str,
+    lines: Annotated[int, typer.Option(min=1, max=100, help="Items to begin with.")] = 20,
+    once: Annotated[bool, typer.Option("--once", help="Print what is there, and end.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """What comes in from a source, a line an item, until interrupted; with --json a JSON document a line."""
+    for item in tails.follow(_settings(data), name, lines=lines, once=once):
+        say(tails.as_json(item) if as_json else tails.as_line(item))
 
 
 @dlq_app.command("list")

@@ -16,6 +16,7 @@ from console.pages.accounts import AccountsPage
 from console.pages.live import LiveStream
 from console.pages.personal import PersonalPages
 from console.pages.sign_in import SignIn
+from console.pages.sources import SourcesPage
 from console.pages.tasks import TasksPage, with_said
 from console.parts import Frame
 from console.rendering import HEADERS
@@ -38,8 +39,9 @@ def page_routes(pages: Pages) -> APIRouter:
     doors, frame = pages.doors, pages.frame
     names = AccountNames(doors.place.clocks.wall)
     accounts, account, tasks = AccountsPage(frame), AccountPage(frame), TasksPage(frame, names)
+    sources = SourcesPage(frame, doors.place.public_url)
     sign_in, personal = SignIn(doors), PersonalPages(frame, doors)
-    live = LiveStream(doors, pages.news, pages.closing, accounts, account, tasks)
+    live = LiveStream(doors, pages.news, pages.closing, accounts, account, tasks, sources)
     router = APIRouter()
 
     def shown(path: str, handler: Page) -> None:
@@ -58,6 +60,8 @@ def page_routes(pages: Pages) -> APIRouter:
     taken("/tasks/{task:path}/complete", tasks.complete)
     taken("/tasks/{task:path}/snooze", tasks.snooze)
     taken("/tasks/{task:path}/reopen", tasks.reopen)
+    shown("/sources", sources.show)
+    shown("/sources/{name:path}", sources.show_one)
     shown("/search", personal.search)
     shown("/settings", personal.settings)
     taken("/settings", personal.save)

@@ -34,6 +34,11 @@ class Session:
         """Whether tasks may be changed."""
         return self.role != "read_only"
 
+    @property
+    def may_operate(self) -> bool:
+        """Whether it is shown how data come in: sources, and what was refused."""
+        return self.role in ("operator", "leader")
+
 
 def sign_in_link(
     public_url: str, secret: str, *, staff: str | None, role: Role, now: datetime, valid: timedelta

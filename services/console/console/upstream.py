@@ -82,6 +82,56 @@ class StoredText(Model):
     text: str
 
 
+class Source(Model):
+    """What was told of a source; those that only have a key are not told of."""
+
+    name: str
+    kind: str
+
+
+class SourceTail(Model):
+    """When a source was last heard, and what became of its last items, a hundred at most."""
+
+    source: str
+    last_at: UtcTime
+    accepted: int
+    waiting: int
+    refused: int
+    families: list[str]
+
+
+class StoppedFeed(Model):
+    """A family of events that stands still, over all sources."""
+
+    family: str
+    since: UtcTime
+
+
+class SourceTails(Page[SourceTail]):
+    """The sources that were heard, and the feeds that stand still."""
+
+    stopped: list[StoppedFeed]
+
+
+class TailItem(Model):
+    """An item as it came in, and what became of it."""
+
+    at: UtcTime
+    id: str | None
+    type: str | None
+    account: str | None
+    status: str
+    code: str | None
+    field: str | None
+
+
+class Tail(Model):
+    """The last items of a source, the newest first; the cursor changes with each."""
+
+    items: list[TailItem]
+    cursor: str
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """A client per service, kept as long as the console runs."""
@@ -169,6 +219,27 @@ class Calls:
                 return None
             raise
         return found.text
+
+    async def sources(self) -> list[Source]:
+        """All sources that something was told of."""
+        return await self._all("ingest", "/v1/sources", Page[Source], {"limit": 500})
+
+    async def source(self, name: str) -> Source | None:
+        """One; None if nothing was told of it."""
+        try:
+            return await self._get("ingest", f"/v1/sources/{quote(name, safe='')}", Source)
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def source_tails(self) -> SourceTails:
+        """The sources that were heard, at most 500, and the feeds that stand still."""
+        return await self._get("ingest", "/v1/source-tails", SourceTails, {"limit": 500})
+
+    async def tail(self, source: str, *, limit: int) -> Tail:
+        """The last items of a source; none if it was never heard."""
+        return await self._get("ingest", f"/v1/sources/{quote(source, safe='')}/tail", Tail, {"limit": limit})
 
     async def complete(self, task: str, *, outcome: str, note: str | None, key: str) -> Task:
         """Close a task. The same key does it once."""

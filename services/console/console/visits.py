@@ -50,6 +50,11 @@ class Visit:
         return self.session.may_write
 
     @property
+    def may_operate(self) -> bool:
+        """Whether the pages of operations are shown."""
+        return self.session.may_operate
+
+    @property
     def who(self) -> str:
         """The name of the member, else the role."""
         member = self.staff.get(self.session.staff) if self.session.staff else None

@@ -5,8 +5,9 @@ merges, feed records and the hourly ticks by the outbox.
 
 Tables: users and people (who a client's user id is, and in which account), memberships (which accounts know a person),
 settled (where the events of requests with a move or a merge went), waiting (events of people whose account is not known
-yet), texts, imports (how far each file is), hours (the next tick of each partition), feeds (those that stopped), and
-the plumbing that every service has. deployment keeps the key of the hashed event ids.
+yet), texts, imports (how far each file is), hours (the next tick of each partition), feeds (those that stopped),
+feed_hours (when events of which family came in), tails (the last items of each source), and the plumbing that every
+service has. deployment keeps the key of the hashed event ids.
 
     service    build(platform): the composition root
     api        routes for people and services: texts, people (export, erasure), quarantine
@@ -18,10 +19,12 @@ the plumbing that every service has. deployment keeps the key of the hashed even
     imports    /v1/imports: rows of CSV and Excel files, slice by slice; also reads the files, for the command
     flow       how much is taken on at once, and what is said when the log stands still
     intake     one batch: map, place, append, answer
+    tails      the last items of each source, written now and then; tail_routes: who reads them
+    watch      the worker that declares a family of events a dead feed
     ticks      the worker that appends clock.ticked
     sweep      the worker that releases what waits in vain
     feeds      which families of events stand still, as this process knows it
     cache      who users are, in memory; lookups: who they are, by one question for many requests
     store      the only SQL, with tables
-    domain     mapping, times, properties, identity, hours: pure functions of values
+    domain     mapping, times, properties, identity, hours, watch: pure functions of values
 """

@@ -26,6 +26,7 @@ from ingest.lookups import Lookups
 from ingest.settings import MAX_EVENT_BYTES
 from ingest.sources import Sources
 from ingest.store import clock, identity
+from ingest.tails import Tails
 from ingest.ticks import Ticks
 
 RETRY_AFTER: Final = 1.0  # seconds
@@ -58,6 +59,7 @@ class Intake:
         ticks: Ticks,
         sources: Sources,
         flow: Flow,
+        tails: Tails,
     ) -> None:
         self._log = log
         self._database = database
@@ -70,6 +72,7 @@ class Intake:
         self._ticks = ticks
         self._sources = sources
         self._flow = flow
+        self._tails = tails
 
     async def segment(self, source: str, body: bodies.Segment) -> Answer:
         """Take a batch of Segment calls. DomainError 400 names an event that is too large; Unavailable: send again."""
@@ -125,7 +128,9 @@ class Intake:
                 taken=len(mapped.drafts),
                 reasons=sorted({f"{one.code}:{one.field}" for one in mapped.refusals})[:10],
             )
-        return _answer(mapped, plan)
+        answer = _answer(mapped, plan)
+        self._tails.took(source, answer["items"], plan.placed, arrival.received)
+        return answer
 
     async def _place(self, source: str, drafts: Sequence[Draft]) -> Plan:
         """Where each draft goes, with everything committed that its event relies on."""

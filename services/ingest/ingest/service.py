@@ -9,7 +9,7 @@ from sqlalchemy import select
 from cskit.platform import Platform
 from cskit.seed import kept_value
 from cskit.service import Service
-from ingest import hot, source_routes
+from ingest import hot, source_routes, tail_routes
 from ingest.api import people, quarantine, texts
 from ingest.cache import Cache
 from ingest.feeds import Feeds
@@ -21,7 +21,9 @@ from ingest.settings import BODY_BYTES, MAX_EVENTS_BYTES, CacheSize
 from ingest.sources import Sources
 from ingest.sweep import Sweep
 from ingest.tables import PLUMBING
+from ingest.tails import Tails
 from ingest.ticks import Ticks
+from ingest.watch import Watch
 from ingest.webhooks import routes as webhooks
 
 NAME = "ingest"
@@ -51,6 +53,7 @@ def build(platform: Platform) -> Service:
     cache = Cache(clocks.wall, CacheSize())
     sources = Sources(database, clocks.wall)
     flow = Flow()
+    tails = Tails(database, clocks, key)
     intake = Intake(
         log=platform.log,
         database=database,
@@ -62,6 +65,7 @@ def build(platform: Platform) -> Service:
         ticks=ticks,
         sources=sources,
         flow=flow,
+        tails=tails,
     )
     return Service(
         name=NAME,
@@ -72,10 +76,17 @@ def build(platform: Platform) -> Service:
             quarantine.router(database, unit_of_work),
             imports.router(Imports(intake, database, unit_of_work, clocks, ZoneInfo(platform.settings.time_zone))),
             source_routes.router(database, unit_of_work, clocks, sources),
+            tail_routes.router(database),
             webhooks.router(intake, sources, unit_of_work, clocks, platform.settings.public_url),
             platform.dead_letters(NAME, PLUMBING),
         ],
-        workers=[platform.relay(NAME, PLUMBING), ticks, Sweep(database, unit_of_work, clocks)],
+        workers=[
+            platform.relay(NAME, PLUMBING),
+            ticks,
+            Sweep(database, unit_of_work, clocks),
+            tails,
+            Watch(database, unit_of_work, clocks, feeds),
+        ],
         database=database,
         ready=ready,
         body_limits={

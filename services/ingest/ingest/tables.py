@@ -144,6 +144,15 @@ TAILS: Final = Table(
     Column("last_at", Instant, nullable=False),  # when the newest came in
 )
 
+# How many fresh events of a family came in during an hour: what a dead feed is told by.
+FEED_HOURS: Final = Table(
+    "feed_hours",
+    metadata,
+    Column("family", String(16), primary_key=True),
+    Column("hour", Instant, primary_key=True),
+    Column("events", BigInteger, nullable=False),
+)
+
 # Where an object of a webhook source stands, so that deliveries in any order end in its right state.
 OBJECTS: Final = Table(
     "objects",

@@ -216,6 +216,26 @@ def well(id_: str = "yamabuki", name: str | None = "Yamabuki Retail", **more: An
     )
 
 
+def came(id_: str | None, status: str = "accepted", seconds: float = 2, **more: Any) -> dict[str, Any]:
+    """An item of a source's tail, so many seconds ago."""
+    at = (NOW - timedelta(seconds=seconds)).isoformat()
+    values = {"index": 0, "type": "usage.tracked", "account": "akagi", "code": None, "field": None}
+    return {"at": at, "id": id_, "status": status, **values, **more}
+
+
+def _summed(name: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    became = [item["status"] for item in items]
+    families = {"usage.tracked": "usage", "ticket.changed": "tickets"}
+    return {
+        "source": name,
+        "last_at": items[0]["at"],
+        "accepted": became.count("accepted") + became.count("duplicate"),
+        "waiting": became.count("waiting"),
+        "refused": became.count("refused"),
+        "families": sorted({families[item["type"]] for item in items if item["type"] in families}),
+    }
+
+
 class FakeUpstream:
     """All services behind one transport; `requests` holds what was asked.
 
@@ -231,6 +251,9 @@ class FakeUpstream:
         self.playbooks: list[dict[str, Any]] = []
         self.staff: list[Staff] = []
         self.texts: dict[str, str] = {}
+        self.sources: dict[str, str] = {}  # name -> kind, of those that something was told of
+        self.tails: dict[str, list[dict[str, Any]]] = {}  # the newest first
+        self.stopped: list[dict[str, Any]] = []
         self.down: set[str] = set()
         self.hung: set[str] = set()
         self.broken: set[str] = set()
@@ -338,6 +361,8 @@ class FakeUpstream:
         return problem(404, "not_found", f"There is nothing at {path}.")
 
     def _ingest(self, path: str, params: httpx.QueryParams) -> httpx.Response:
+        if path.startswith(("/v1/source-tails", "/v1/sources")):
+            return self._sources(path, params)
         if path == "/v1/people":
             account = self.accounts.get(params["account"])
             return raw_page(account.people if account else [])
@@ -345,6 +370,21 @@ class FakeUpstream:
         if text is None:
             return problem(404, "unknown_text", "There is no such text.")
         return httpx.Response(200, json={"id": "x", "text": text, "created_at": "2026-11-01T00:00:00Z"})
+
+    def _sources(self, path: str, params: httpx.QueryParams) -> httpx.Response:
+        told = [{"name": name, "kind": kind} for name, kind in sorted(self.sources.items())]
+        if path == "/v1/sources":
+            return raw_page(told)
+        if path == "/v1/source-tails":
+            tails = [_summed(name, items) for name, items in sorted(self.tails.items())]
+            return httpx.Response(200, json={"items": tails, "next": None, "stopped": self.stopped})
+        name, _, part = path.removeprefix("/v1/sources/").partition("/")
+        if part == "tail":
+            items = self.tails.get(name, [])
+            return httpx.Response(200, json={"items": items[: int(params["limit"])], "cursor": f"c{len(items)}"})
+        found = [source for source in told if source["name"] == name]
+        missing = problem(404, "unknown_source", "Nothing is told of it.")
+        return httpx.Response(200, json=found[0]) if found else missing
 
     def _write(self, request: httpx.Request, path: str) -> httpx.Response:
         id_ = path.removeprefix("/v1/tasks/").removesuffix("/complete")

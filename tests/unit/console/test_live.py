@@ -14,7 +14,7 @@ ANY = cast("Any", None)  # a stream that is refused reads nothing
 
 async def test_a_page_that_finds_no_room_is_told_to_come_back() -> None:
     news = News()
-    stream = LiveStream(ANY, news, asyncio.Event(), ANY, ANY, ANY)
+    stream = LiveStream(ANY, news, asyncio.Event(), ANY, ANY, ANY, ANY)
     request = Request({"type": "http", "method": "GET", "path": "/live", "query_string": b"view=tasks", "headers": []})
 
     with ExitStack() as pages:

@@ -13,6 +13,7 @@ from console.doors import Doors, Unfit
 from console.listening import News, Subscription
 from console.pages.account import AccountPage, Watching
 from console.pages.accounts import AccountsPage
+from console.pages.sources import SourcesPage
 from console.pages.tasks import TasksPage
 from console.parts import Fragments
 from console.rendering import HEADERS
@@ -24,6 +25,7 @@ _PAUSE: Final = 0.5  # seconds between two looks, at least: what comes meanwhile
 _REST: Final = 5  # times as long as the last look took, so that pages take a sixth of the time at most
 _LONGEST_REST: Final = 30.0
 _GLANCE: Final = 1.5  # an account's timeline also holds what moves no score: look at its newest entry
+_ARRIVALS: Final = 1.0  # so often a page of sources asks what came in
 _QUICK: Final = 0.3  # a look that took longer says that the services are busy: no glances then
 _ANEW: Final = 10.0  # ages and due times move on by themselves
 _MOST_STREAMS: Final = 200  # in this process
@@ -37,11 +39,14 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A page being watched: how to read it anew, whose events concern it (None: everybody's), a cheap look."""
+    """A page being watched: how to read it anew, whose events concern it (None: everybody's; "": nobody's), a
+    cheap look and the seconds between two of them.
+    """
 
     read: Callable[[Visit], Awaitable[Fragments]]
     account: str | None = None
     glance: Callable[[Visit], Awaitable[str | None]] | None = None
+    every: float = _GLANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class LiveStream:
     accounts: AccountsPage
     account: AccountPage
     tasks: TasksPage
+    sources: SourcesPage
 
     async def open(self, request: Request, visit: Visit) -> Response:
         """Server-sent events until the page is left, the session is over, or the server stops."""
@@ -82,6 +88,15 @@ class LiveStream:
                     lambda now: self.account.fragments(now, id_, query, watching),
                     account=id_,
                     glance=lambda now: self.account.newest(now, id_),
+                )
+            case "sources" if visit.may_operate:
+                return Watched(self.sources.fragments, account="", glance=self.sources.newest, every=_ARRIVALS)
+            case "source" if visit.may_operate and (name := query.get("name")):
+                return Watched(
+                    lambda now: self.sources.fragments_of(now, name),
+                    account="",
+                    glance=lambda now: self.sources.newest_of(now, name),
+                    every=_ARRIVALS,
                 )
         return None
 
@@ -155,7 +170,7 @@ class LiveStream:
         while not ends.done() and not subscription.woken.is_set() and clock() < until:
             woken = asyncio.create_task(subscription.woken.wait())
             try:
-                wait = min(_GLANCE, until - clock())
+                wait = min(watched.every, until - clock())
                 await asyncio.wait((ends, woken), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 woken.cancel()

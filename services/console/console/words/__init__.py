@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from console.words import account, accounts, frame, reasons, tasks
+from console.words import account, accounts, frame, reasons, sources, tasks
 from console.words.text import Text
 
 Language = Literal["en", "ja"]
@@ -15,6 +15,7 @@ _TOPICS: Final = {
     "accounts": accounts.TEXTS,
     "account": account.TEXTS,
     "tasks": tasks.TEXTS,
+    "sources": sources.TEXTS,
     "reasons": reasons.TEXTS,
 }
 TEXTS: Final[Mapping[str, Text]] = MappingProxyType(

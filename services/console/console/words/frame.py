@@ -11,6 +11,7 @@ TEXTS: Final[Mapping[str, Text]] = {
     "menu": Text("Main", "メイン"),
     "accounts": Text("Accounts", "顧客"),
     "tasks": Text("Tasks", "タスク"),
+    "sources": Text("Sources", "データ連携"),
     "find": Text("Find an account", "顧客を探す"),
     "settings": Text("Settings", "設定"),
     "keys": Text("Keys", "キー操作"),
