@@ -8,13 +8,14 @@ closes (aiokafka #1017): that producer is thrown away with all it has in flight,
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from cskit.log.base import LogError, MessageTooLarge, NewRecord, Partition
+from cskit.log.base import Headers, LogError, MessageTooLarge, NewRecord, Partition
 from cskit.log.kafka_connection import BATCH_BYTES, PATIENCE
 from csmodels.topics import MAX_MESSAGE_BYTES
 
@@ -35,9 +36,38 @@ class _Call:
         self.deadline = deadline
         self.done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
 
+    def stored(self, indexes: Sequence[int], first: int) -> None:
+        """These of its records have the offsets from `first` on."""
+        for offset, index in enumerate(indexes, first):
+            self.offsets[index] = offset
+        self.left -= len(indexes)
+        if not self.left and not self.done.done():
+            self.done.set_result(self.offsets)
+
     def fail(self, error: LogError) -> None:
         if not self.done.done():
             self.done.set_exception(error)
+
+
+class _Part:
+    """The records of one call for one partition, where each stands in the call, and how many were taken so far."""
+
+    __slots__ = ("call", "indexes", "records", "taken")
+
+    def __init__(self, call: _Call) -> None:
+        self.call = call
+        self.indexes: list[int] = []
+        self.records: list[NewRecord] = []
+        self.taken = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What of a part is in a batch."""
+
+    part: _Part
+    start: int
+    end: int
 
 
 class _Connection:
@@ -54,7 +84,7 @@ class Appender:
     def __init__(self, bootstrap: str, options: Mapping[str, Any]) -> None:
         self._bootstrap = bootstrap
         self._options = options
-        self._queues: dict[Partition, deque[tuple[_Call, int, NewRecord]]] = {}
+        self._queues: dict[Partition, deque[_Part]] = {}
         self._pumps: dict[Partition, asyncio.Task[None]] = {}
         self._connection: _Connection | None = None
         self._connecting = asyncio.Lock()
@@ -70,20 +100,16 @@ class Appender:
         """See Log.append."""
         if not self._open:
             raise LogError("the log takes no records: it is not started, or closed")
-        for index, record in enumerate(records):
-            if (size := _size(record)) > MAX_MESSAGE_BYTES:
-                raise MessageTooLarge(index, size)
         if not records:
             return []
         call = _Call(len(records), asyncio.get_running_loop().time() + PATIENCE)
-        for index, record in enumerate(records):
-            partition = Partition(record.topic, record.partition)
+        for (topic, number), part in _parts(records, call).items():
+            partition = Partition(topic, number)
             queue = self._queues.get(partition)
             if queue is None:
                 queue = self._queues[partition] = deque()
-            queue.append((call, index, record))
-            if partition not in self._pumps:
                 self._pumps[partition] = asyncio.create_task(self._pump(partition, queue))
+            queue.append(part)
         return await call.done
 
     async def close(self) -> None:
@@ -97,47 +123,32 @@ class Appender:
         if self._ending:
             await asyncio.wait(self._ending)
 
-    async def _pump(self, partition: Partition, queue: deque[tuple[_Call, int, NewRecord]]) -> None:
+    async def _pump(self, partition: Partition, queue: deque[_Part]) -> None:
         """Send the queue batch by batch until it is empty; an error fails the calls of its batch."""
         try:
             while queue:
-                deadline = queue[0][0].deadline
-                taken: list[tuple[_Call, int]] = []
+                deadline = queue[0].call.deadline
+                taken: list[_Taken] = []
                 try:
                     async with asyncio.timeout_at(deadline):
                         first = await self._send(partition, queue, taken)
                 except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for these records
                     self._fail(partition, queue, taken, error)
                     continue
-                for offset, (call, index) in enumerate(taken, first):
-                    call.offsets[index] = offset
-                    call.left -= 1
-                    if not call.left and not call.done.done():
-                        call.done.set_result(call.offsets)
+                for one in taken:
+                    one.part.call.stored(one.part.indexes[one.start : one.end], first)
+                    first += one.end - one.start
         finally:
             del self._pumps[partition], self._queues[partition]
 
-    async def _send(
-        self, partition: Partition, queue: deque[tuple[_Call, int, NewRecord]], taken: list[tuple[_Call, int]]
-    ) -> int:
+    async def _send(self, partition: Partition, queue: deque[_Part], taken: list[_Taken]) -> int:
         """Send one batch from the head of the queue, moved to `taken`; returns the offset of its first record."""
         connection = await self._connect(insist=True)
         producer = connection.producer
         if partition.number not in await producer.partitions_for(partition.topic):
             raise LogError(f"topic {partition.topic} has no partition {partition.number}")
         batch = producer.create_batch()
-        size = 0
-        while queue and size < _FULL:
-            call, index, record = queue[0]
-            if call.done.done():  # failed with an earlier batch, or nobody waits any more
-                queue.popleft()
-                continue
-            headers = list(record.headers)
-            if batch.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
-                break
-            queue.popleft()
-            taken.append((call, index))
-            size += _size(record)
+        _fill(batch, queue, taken)
         if not taken:
             return 0
         sent: asyncio.Future[Any] | None = None
@@ -159,12 +170,12 @@ class Appender:
     def _fail(
         self,
         partition: Partition,
-        queue: deque[tuple[_Call, int, NewRecord]],
-        taken: list[tuple[_Call, int]],
+        queue: deque[_Part],
+        taken: list[_Taken],
         cause: Exception,
     ) -> None:
         """Fail the calls of a batch; when none was taken, the first call of the queue."""
-        calls = {call for call, _ in taken} or {queue[0][0]}
+        calls = {one.part.call for one in taken} or {queue[0].call}
         text = cause if isinstance(cause, LogError) else repr(cause)
         if isinstance(cause, TimeoutError):
             text = f"Kafka did not acknowledge it within {PATIENCE:.0f} s"
@@ -173,7 +184,7 @@ class Appender:
             error = LogError(f"append to {partition.topic}:{partition.number} at {self._bootstrap} failed: {text}")
             error.__cause__ = cause
             call.fail(error)
-        while queue and queue[0][0].done.done():
+        while queue and queue[0].call.done.done():
             queue.popleft()
 
     async def _connect(self, *, insist: bool) -> _Connection:
@@ -223,8 +234,48 @@ async def _end(producer: Any) -> None:
         await asyncio.wait((sender,), timeout=0.1)
 
 
-def _size(record: NewRecord) -> int:
-    size = len(record.value) + (len(record.key) if record.key is not None else 0)
-    for name, value in record.headers:
-        size += len(name.encode()) + len(value)
-    return size
+def _parts(records: Sequence[NewRecord], call: _Call) -> Mapping[tuple[str, int], _Part]:
+    """The records by partition, each in its order. MessageTooLarge names the first that is."""
+    parts: dict[tuple[str, int], _Part] = {}
+    shared: Headers | None = None  # all records of a call mostly have the same ones
+    more = 0
+    for index, record in enumerate(records):
+        topic, number, key, value, headers = record
+        if headers is not shared:
+            shared, more = headers, sum(len(name.encode()) + len(told) for name, told in headers)
+        if (size := len(value) + more + (0 if key is None else len(key))) > MAX_MESSAGE_BYTES:
+            raise MessageTooLarge(index, size)
+        part = parts.get((topic, number))
+        if part is None:
+            part = parts[topic, number] = _Part(call)
+        part.indexes.append(index)
+        part.records.append(record)
+    return parts
+
+
+def _fill(batch: Any, queue: deque[_Part], taken: list[_Taken]) -> None:
+    """Move records from the head of the queue to the batch until it is full."""
+    size = 0
+    shared: Headers | None = None
+    listed: list[tuple[str, bytes]] = []
+    while queue and size < _FULL:
+        part = queue[0]
+        if part.call.done.done():  # failed with an earlier batch, or nobody waits any more
+            queue.popleft()
+            continue
+        start = at = part.taken
+        records = part.records
+        while at < len(records) and size < _FULL:
+            _, _, key, value, headers = records[at]
+            if headers is not shared:
+                shared, listed = headers, list(headers)
+            if batch.append(timestamp=None, key=key, value=value, headers=listed) is None:
+                size = _FULL
+                break
+            size += len(value)
+            at += 1
+        part.taken = at
+        if at > start:
+            taken.append(_Taken(part, start, at))
+        if at == len(records):
+            queue.popleft()
