@@ -71,7 +71,7 @@ def wire_event_id(client_id: str, key: bytes) -> EventId:
         raise ValueError("an event id cannot be empty")
     if not key:
         raise ValueError("the key of wire_event_id cannot be empty")
-    if _WIRE_ID.fullmatch(client_id) and _encodable(client_id):
+    if _is_plain(client_id) or (_WIRE_ID.fullmatch(client_id) and _encodable(client_id)):
         return EventId(client_id)
     digest = hmac.new(key, client_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
     return EventId(f"h-{digest}")
@@ -88,3 +88,8 @@ _WIRE_ID: Final = re.compile(WIRE_ID_PATTERN.replace("$", r"\Z"))
 
 def _encodable(text: str) -> bool:
     return _SURROGATE.search(text) is None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is an id like nearly all, which the patterns need not look at."""
+    return text.isascii() and text.isprintable() and "@" not in text and len(text) <= 128

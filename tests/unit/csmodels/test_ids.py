@@ -76,3 +76,10 @@ def test_an_empty_event_id_or_key_is_refused() -> None:
         wire_event_id("", KEY)
     with pytest.raises(ValueError, match="empty"):
         wire_event_id("a", b"")
+
+
+@given(st.text(min_size=1, max_size=140))
+def test_an_id_travels_as_it_is_only_if_it_is_a_wire_id(client_id: str) -> None:
+    wire = wire_event_id(client_id, KEY)
+
+    assert (wire == client_id) == is_wire_id(client_id)

@@ -1,9 +1,9 @@
 """What of free-form data may travel: numbers and booleans; texts only if the source's keep list names them."""
 
-import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Final
 
 from csmodels.catalogue import parse_data
@@ -14,13 +14,18 @@ _NAME: Final = re.compile(r"[^@\x00-\x1f\x7f-\x9f]{1,64}")
 _TEXT: Final = re.compile(r"[^@\x00-\x1f\x7f-\x9f]{0,64}")
 
 
-def travelling(properties: Mapping[str, Any], keep: frozenset[str], *, nulls: bool = False) -> dict[str, Any]:
-    """The properties that may travel; `nulls` lets null through (in a merge patch it removes a key)."""
-    return {
-        name: value
-        for name, value in properties.items()
-        if _is_name(name) and (type(value) is bool or _fits(name, value, keep, nulls))
-    }
+def travelling(properties: dict[str, Any], keep: frozenset[str], *, nulls: bool = False) -> dict[str, Any]:
+    """The properties that may travel, the same dict if all may; `nulls` lets null through (in a merge patch it removes
+    a key).
+    """
+    for name, value in properties.items():
+        kind = type(value)
+        plain = -_MAX_INT <= value <= _MAX_INT if kind is int else kind is bool or (kind is float and isfinite(value))
+        if not (plain and _is_name(name)):
+            break
+    else:
+        return properties
+    return {name: value for name, value in properties.items() if _is_name(name) and _fits(name, value, keep, nulls)}
 
 
 @lru_cache(maxsize=10_000)
@@ -29,15 +34,14 @@ def _is_name(name: str) -> bool:
 
 
 def _fits(name: str, value: Any, keep: frozenset[str], nulls: bool) -> bool:
-    if value is None:
-        return nulls
-    if isinstance(value, bool):
-        return True
-    if isinstance(value, int):
-        return -_MAX_INT <= value <= _MAX_INT
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, str) and name in keep and _TEXT.fullmatch(value) is not None
+    kind = type(value)  # of JSON there are no subclasses
+    if kind is int:
+        return bool(-_MAX_INT <= value <= _MAX_INT)
+    if kind is float:
+        return isfinite(value)
+    if kind is str:
+        return name in keep and _TEXT.fullmatch(value) is not None
+    return kind is bool or (value is None and nulls)
 
 
 def valid_fields(type_: str, candidates: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _OF_THE_ACCOUNT: Final = frozenset({"account.described", "contract.changed", "in
 class _Envelope(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """csmodels.envelope.Event in its order of fields; the optional ones only when they say something."""
 
+    specversion: str
     id: str
     source: str
     type: str
@@ -33,13 +34,13 @@ class _Envelope(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
 
 
 _ENCODER: Final = msgspec.json.Encoder()
-_HEAD: Final = b'{"specversion":"1.0",'
 
 
 def value_of(draft: Draft, source: str, account: AccountId, person: PersonId | None) -> bytes:
     """The draft as an event of that account. It is about more than identity: it has a type, and so data."""
     assert draft.type is not None, "a draft without a type has no event"
     told = _Envelope(
+        "1.0",
         draft.id,
         source,
         draft.type,
@@ -51,7 +52,7 @@ def value_of(draft: Draft, source: str, account: AccountId, person: PersonId | N
         draft.backfill,
         msgspec.Raw(draft.data),
     )
-    return _HEAD + _ENCODER.encode(told)[1:]
+    return _ENCODER.encode(told)
 
 
 def text_of(data: Data) -> bytes:
