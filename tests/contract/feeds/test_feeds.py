@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,8 +16,8 @@ from httpx_sse import ServerSentEvent, aconnect_sse
 from pydantic import SecretStr
 
 from allinone.server import bound_socket, serving
-from cskit.auth import Keys
-from cskit.clock import Clocks
+from cskit.auth import KeyFile, Keys, new_key
+from cskit.clock import Clocks, RealClock
 from cskit.http import feeds, make_app
 from cskit.http.feeds import Feed, feed_routes
 from cskit.log import Log, NewRecord
@@ -35,6 +36,7 @@ class Served:
     log: Log
     topic: str
     urls: list[str]
+    keys: Keys
     closing: list[asyncio.Event] = field(default_factory=list)
 
     async def say(self, *names: str, partition: int = 0) -> None:
@@ -44,9 +46,9 @@ class Served:
 
     @asynccontextmanager
     async def following(
-        self, replica: int = 0, since: str | None = None
+        self, replica: int = 0, since: str | None = None, key: str = KEY
     ) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
-        headers = {"authorization": f"Bearer {KEY}"} | ({"last-event-id": since} if since is not None else {})
+        headers = {"authorization": f"Bearer {key}"} | ({"last-event-id": since} if since is not None else {})
         async with (
             httpx.AsyncClient(trust_env=False, timeout=60) as client,
             aconnect_sse(client, "GET", f"{self.urls[replica]}/stream", headers=headers) as source,
@@ -63,13 +65,16 @@ async def take(events: AsyncIterator[ServerSentEvent], count: int) -> list[Serve
 async def replica(log: Log, topic: str, served: Served) -> AsyncIterator[None]:
     closing, stop = asyncio.Event(), asyncio.Event()
     feed = Feed(log, topic, name="feed:test", closing=closing)
-    keys = Keys(None, None, SecretStr(KEY))
 
     async def ready() -> dict[str, str]:
         return {}
 
     app = make_app(
-        "test", [feed_routes("/stream", feed, tag="t", description="d")], keys=keys, clocks=Clocks.real(), ready=ready
+        "test",
+        [feed_routes("/stream", feed, tag="t", description="d")],
+        keys=served.keys,
+        clocks=Clocks.real(),
+        ready=ready,
     )
     listener = bound_socket("127.0.0.1", 0)
     worker = asyncio.create_task(feed.run(stop))
@@ -98,7 +103,8 @@ async def served(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         await log.start()
     first, second = logs[0], logs[-1]
     await first.ensure_topics([topic], PARTITIONS)
-    made = Served(first, topic, [])
+    keys = Keys(KeyFile(tmp_path / "keys.json", RealClock()), None, SecretStr(KEY))
+    made = Served(first, topic, [], keys)
     async with replica(first, topic, made), replica(second, topic, made):
         yield made
     for log in logs:
@@ -175,6 +181,28 @@ async def test_a_stream_needs_a_key(served: Served) -> None:
         answer = await client.get(f"{served.urls[0]}/stream")
 
     assert answer.status_code == 401
+
+
+async def test_a_stream_ends_when_its_key_is_revoked(served: Served) -> None:
+    text, entry = new_key("reader", ["read"], None, None, datetime.now(UTC))
+    assert served.keys.file is not None
+    served.keys.file.add(entry)
+
+    async with served.following(key=text) as events, asyncio.timeout(60):
+        assert (await anext(events)).event == "ready"
+        served.keys.file.revoke("reader")
+        ending = asyncio.create_task(_ended(events))
+        while not ending.done():
+            await served.say("after")
+            await asyncio.wait((ending,), timeout=0.2)
+
+    async with served.following() as events:
+        assert (await take(events, 1))[0].event == "ready"
+
+
+async def _ended(events: AsyncIterator[ServerSentEvent]) -> None:
+    async for _ in events:
+        pass
 
 
 async def test_a_client_that_does_not_keep_up_is_cut_off_and_loses_nothing(

@@ -6,19 +6,20 @@ event is a place on the topic: the next offset of every partition, `0:17,1:3,...
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Header
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from cskit.auth import READ, Principal
 from cskit.errors import DomainError, Invalid, Unavailable
-from cskit.http.access import requires
+from cskit.http.access import principal_of, requires
 from cskit.log import Log, LogError, Reader, Record
 from cskit.observability import get_logger
 from cskit.peek import type_of
@@ -29,8 +30,10 @@ BEHIND: Final = 2_000  # events a client may be behind; then it is cut off, and 
 PING_SECONDS: Final = 15
 SEND_SECONDS: Final = 3.0  # that a client may take to read; also what it can hold up a stop
 START_SECONDS: Final = 5.0
+KEY_SECONDS: Final = 1.0  # for which a key that was good is taken for good
 
 Place = Mapping[int, int]  # partition -> next offset
+Events = AsyncGenerator[ServerSentEvent, None]
 
 log = get_logger()
 
@@ -96,7 +99,7 @@ class Feed:
                 follower.cut_off = True
                 self._followers.discard(follower)
 
-    async def follow(self, since: Place | None = None) -> AsyncIterator[ServerSentEvent]:
+    async def follow(self, since: Place | None = None) -> Events:
         """First where the client stands (event `ready`), then the events from `since` on, or from now on.
 
         Raises Unavailable if the topic cannot be read now, Invalid for a place that is none, and a DomainError 410
@@ -120,7 +123,7 @@ class Feed:
                 raise
         return self._events(follower, place, until)
 
-    async def _events(self, follower: _Follower, place: dict[int, int], until: Place) -> AsyncIterator[ServerSentEvent]:
+    async def _events(self, follower: _Follower, place: dict[int, int], until: Place) -> Events:
         try:
             yield ServerSentEvent(event="ready", id=written(place), data="{}")
             if any(place[number] < end for number, end in until.items()):
@@ -177,6 +180,7 @@ def feed_routes(path: str, feed: Feed, *, tag: str, description: str) -> APIRout
 
     @routes.get(path, response_class=EventSourceResponse, description=description)
     async def follow(
+        request: Request,
         _: Annotated[Principal, requires(READ)],
         last_event_id: Annotated[
             str | None, Header(description="The id of the last event that was seen: go on after it")
@@ -188,9 +192,25 @@ def feed_routes(path: str, feed: Feed, *, tag: str, description: str) -> APIRout
         except LogError as error:
             log.warning("feed.unavailable", feed=feed.name, reason=str(error))
             raise Unavailable("log_unavailable", "Events cannot be read now. Come again.", retry_after=1.0) from error
-        return Stream(events, ping=PING_SECONDS, send_timeout=SEND_SECONDS)
+        return Stream(_while_allowed(events, request), ping=PING_SECONDS, send_timeout=SEND_SECONDS)
 
     return routes
+
+
+async def _while_allowed(events: Events, request: Request) -> AsyncIterator[ServerSentEvent]:
+    """The events as long as the key is good: the first that comes a second after it was revoked ends them."""
+    now = asyncio.get_running_loop().time
+    checked = now()
+    async with aclosing(events):
+        async for event in events:
+            if now() - checked > KEY_SECONDS:
+                try:
+                    principal_of(request, READ)
+                except DomainError as error:
+                    log.info("feed.key_gone", code=error.code)
+                    return
+                checked = now()
+            yield event
 
 
 def written(place: Place) -> str:
