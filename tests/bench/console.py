@@ -1,7 +1,8 @@
 """`python -m tests.bench.console`: how soon an open page shows a change on the bus, beside the REST answer.
 
 In turns on one account of a demo that stands still: from ingest's answer until GET …/health tells the new score, and
-from ingest's answer until the account's page shows it in a real Chromium, without a reload.
+from ingest's answer until the account's page shows it in a real Chromium, without a reload; and the same for the page of
+the source that sent it.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from tests.running.demos import demo
 from tests.running.processes import command
 
 DEADLINE = 20.0
+_ARRIVED = "id => document.querySelector('#source-items')?.textContent.includes(id)"
 _SHOWN = "wanted => document.querySelector('#acc-health .fig')?.textContent.trim() === wanted"
 
 
@@ -58,6 +60,19 @@ async def measure(page: Page, api: httpx.AsyncClient, ingest: httpx.AsyncClient,
     return sorted(rest), sorted(shown)
 
 
+async def arrivals(page: Page, ingest: httpx.AsyncClient, account: str, rounds: int) -> list[float]:
+    """Milliseconds until the source's page shows an item, each of `rounds`."""
+    took: list[float] = []
+    for number in range(rounds):
+        item = {"id": f"arrival-{number}.", "type": "usage.tracked", "account": account, "data": {"name": "x"}}
+        answer = await ingest.post("/v1/events", json={"events": [item]})
+        assert answer.json()["accepted"] == 1, answer.text
+        sent = time.monotonic()
+        await page.wait_for_function(_ARRIVED, arg=f"arrival-{number}.", timeout=DEADLINE * 1000)
+        took.append((time.monotonic() - sent) * 1000)
+    return sorted(took)
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
@@ -81,15 +96,21 @@ async def main() -> None:
                 await page.goto(f"{one.url}/accounts/{account['account']}")
                 await page.locator('#live[data-state="live"]').wait_for()
                 rest, shown = await measure(page, api, ingest, account["account"], options.rounds)
+                await page.goto(f"{one.url}/sources/bench")
+                await page.locator('#live[data-state="live"]').wait_for()
+                arrived = await arrivals(page, ingest, account["account"], options.rounds)
     figures = {
         "rest_p50_ms": statistics.median(rest),
         "rest_p99_ms": rest[int(len(rest) * 0.99)],
         "page_p50_ms": statistics.median(shown),
         "page_p99_ms": shown[int(len(shown) * 0.99)],
+        "source_p50_ms": statistics.median(arrived),
+        "source_p99_ms": arrived[int(len(arrived) * 0.99)],
     }
     print(f"{'event accepted until':<28}{'p50 ms':>10}{'p99 ms':>10}")
     print(f"{'REST tells the score':<28}{figures['rest_p50_ms']:>10.0f}{figures['rest_p99_ms']:>10.0f}")
     print(f"{'the open page shows it':<28}{figures['page_p50_ms']:>10.0f}{figures['page_p99_ms']:>10.0f}")
+    print(f"{'its source shows it':<28}{figures['source_p50_ms']:>10.0f}{figures['source_p99_ms']:>10.0f}")
     ratios = {"page_over_rest_p50": figures["page_p50_ms"] / figures["rest_p50_ms"]}
     print(json.dumps({"bench": "console", "ratios": ratios, "figures": figures}))
 

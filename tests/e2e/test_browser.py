@@ -64,8 +64,12 @@ async def test_the_most_urgent_account_says_why_and_its_task_is_completed_on_a_p
             "keys", "new", "desk", "--scope", "ingest", "--data", str(standing.data), environment={}
         )
         headers = {"authorization": f"Bearer {product.strip()}"}
+        source = await browser.new_page(storage_state=await page.context.storage_state())
+        await source.goto(f"{standing.url}/sources/desk")
+        await expect(source.locator("#source-lead")).to_contain_text("Waiting for the first event")
         sent = await api.post("/v1/events", json={"events": [event]}, headers=headers)
         assert sent.json()["accepted"] == 1, sent.text
+        await expect(source.locator("#source-items")).to_contain_text("t-7")  # without a reload
         await expect(page.locator("#acc-timeline")).to_contain_text("T-7")  # without a reload
         await expect(note).to_have_value("They call back on")
         await page.get_by_role("button", name="Reached").first.click()
@@ -90,7 +94,8 @@ async def test_axe_finds_nothing_serious_at_the_demo(standing: Demo, language: s
             await page.get_by_role("button", name={"en": "English", "ja": "日本語"}[language]).first.click()
         for width in (1360, 390):
             await page.set_viewport_size({"width": width, "height": 900})
-            for path in ("/accounts", f"/accounts/{first['account']}", "/tasks?whose=everyone"):
+            paths = ("/accounts", f"/accounts/{first['account']}", "/tasks?whose=everyone", "/sources", "/sources/demo")
+            for path in paths:
                 await page.goto(standing.url + path)
                 await expect(page.locator("html")).to_have_attribute("lang", language)
                 found = await Axe().run(page)
