@@ -15,8 +15,13 @@ import pytest
 import stripe
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from sqlalchemy import select
 from standardwebhooks import Webhook
+from structlog.testing import capture_logs
 from tests.integration.ingest.conftest import NOW, Ingest
+
+from csmodels.ids import derived_id
+from ingest.tables import OBJECTS
 
 SECRET = "a secret that is long enough"
 CREATED = int(datetime(2026, 3, 10, 12, 0, tzinfo=UTC).timestamp())
@@ -212,6 +217,33 @@ async def test_the_text_of_a_ticket_stays_here_and_its_reference_travels(ingest:
     assert text.json()["text"] == "It does not open"
 
 
+async def test_the_text_of_a_ticket_that_is_refused_is_not_kept(ingest: Ingest) -> None:
+    await put(ingest, "zendesk")
+    whole = SAMPLES["zendesk"][0]
+    bad = {**whole, "id": "01BAD", "detail": {**whole["detail"], "organization_id": "an@address"}}
+
+    taken = await send(ingest, "zendesk", whole)
+    refused = await send(ingest, "zendesk", bad)
+
+    assert (taken.json()["accepted"], refused.json()["refused"]) == (1, 1)
+    texts = [derived_id("webhook.text", "zendesk", each["id"]) for each in (whole, bad)]
+    assert [(await ingest.client.get(f"/v1/texts/{each}")).status_code for each in texts] == [200, 404]
+
+
+async def test_what_does_not_fit_a_mapping_is_logged_without_what_was_said(ingest: Ingest) -> None:
+    await put(ingest, "zendesk")
+    whole = SAMPLES["zendesk"][0]
+    odd = {**whole, "detail": {**whole["detail"], "priority": ["what a person said"]}}
+
+    with capture_logs() as logs:
+        answer = await send(ingest, "zendesk", odd)
+
+    assert answer.json()["refused"] == 1
+    (told,) = (each for each in logs if each["event"] == "webhook.not_mapped")
+    assert told["mapping"] == ["line 20"]
+    assert "what a person said" not in json.dumps(logs, default=str)
+
+
 async def test_a_subscription_says_what_a_month_of_it_costs(ingest: Ingest) -> None:
     await put(ingest, "stripe")
 
@@ -233,6 +265,23 @@ async def test_deliveries_in_any_order_end_in_the_last_state(ingest: Ingest, ord
 
     last = max(await ingest.events(), key=lambda event: (event["time"], event["id"]))
     assert last["data"]["seats"] == 6
+
+
+async def test_a_change_that_is_refused_has_no_place_in_the_order_and_is_not_remembered(ingest: Ingest) -> None:
+    await put(ingest, "stripe")
+    odd = subscription(5, 9, 1, start_date="what-a-person-said")
+
+    first = await send(ingest, "stripe", subscription(8, 1, None))
+    refused = await send(ingest, "stripe", odd)
+    last = await send(ingest, "stripe", subscription(3, 2, 1))
+
+    assert (first.json()["accepted"], last.json()["accepted"]) == (1, 1)
+    assert (refused.json()["accepted"], refused.json()["refused"]) == (0, 1)
+    newest = max(await ingest.events(), key=lambda event: (event["time"], event["id"]))
+    assert newest["data"]["seats"] == 2
+    async with ingest.platform.database("ingest").read() as tx:
+        (row,) = await tx.fetch(select(OBJECTS))
+    assert "what-a" not in row.state
 
 
 async def test_an_unknown_source_and_a_bad_signature_are_told_the_same(ingest: Ingest) -> None:

@@ -302,6 +302,19 @@ async def test_an_erased_person_is_taken_out_of_what_started_runs(stack: Stack) 
     assert {run["event"]["data"]["score"] for run in await stack.rows(runs)} == {3}
 
 
+async def test_the_notes_on_tasks_that_a_person_gave_rise_to_go_with_the_person(stack: Stack) -> None:
+    await stack.fold(health(6, "yellow", "grey"))
+    for number, person in enumerate((PERSON, OTHER), start=1):
+        await stack.fold(answer(3, f"r{number}", personid=person))
+        (task,) = [each for each in await stack.rows(tasks) if each["status"] == "open"]
+        done = {"outcome": "reached", "note": f"of {person}"}
+        assert (await stack.api.post(f"/v1/tasks/{task['id']}/complete", json=done)).status_code == 200
+
+    await stack.fold(person_erased(PERSON))
+
+    assert [note["text"] for note in await stack.rows(notes)] == [f"of {OTHER}"]
+
+
 async def test_an_erasure_and_older_news_of_an_account_at_once_leave_nothing_behind(stack: Stack) -> None:
     names = [f"a{n}" for n in range(8)]
     await stack.fold(*(health(1, "yellow", "grey", account=name, offset=1) for name in names))

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import jmespath.functions
 import jmespath.visitor
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 BUDGET: Final = 500_000  # nodes visited and elements made for one body
 _LONGEST_CODE: Final = 64
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 # ISO 4217 currencies whose amounts Stripe gives in whole units, and those in thousandths
 _WHOLE: Final = frozenset({
     "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
@@ -22,7 +23,7 @@ _THOUSANDTHS: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
 
 class MappingFailed(Exception):
-    """An expression cannot be used on what came in. The text says why."""
+    """An expression cannot be used on what came in. The text says why, and quotes nothing of what came in."""
 
 
 class Functions(jmespath.functions.Functions):
@@ -69,7 +70,9 @@ class Functions(jmespath.functions.Functions):
         """The day, in UTC, of seconds since 1970 or of a time as text."""
         if moment is None:
             return None
-        return moment[:10] if isinstance(moment, str) and "-" in moment else _moment(moment).date().isoformat()
+        if isinstance(moment, str) and _DAY.match(moment):
+            return moment[:10]
+        return _moment(moment).date().isoformat()
 
     @jmespath.functions.signature({"types": ["string", "number", "boolean", "null"]}, {"types": ["string"]})
     def _func_lookup(self, value: object, table: str) -> Any:
@@ -85,8 +88,10 @@ class Functions(jmespath.functions.Functions):
 
     @jmespath.functions.signature({"types": ["string", "null"]})
     def _func_code(self, text: str | None) -> str | None:
-        """A text as a code of a-z, 0-9, _ . and -: code('Billing / Refund') is billing-refund. Null if none is left."""
-        if text is None:
+        """A text as a code of a-z, 0-9, _ . and -: code('Billing / Refund') is billing-refund. Null if none is
+        left, and of a text with an "@", since an address would still be one.
+        """
+        if text is None or "@" in text:
             return None
         plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
         return re.sub(r"[^a-z0-9_.]+", "-", plain).strip("-")[:_LONGEST_CODE].strip("-") or None
@@ -116,10 +121,13 @@ class Reader:
         """What a parsed expression gives for `of`."""
         try:
             return self._interpreter.visit(parsed, of)
+        except JMESPathTypeError as error:  # its own words quote the value
+            wanted = " or ".join(error.expected_types)
+            raise MappingFailed(f"{error.function_name}() takes {wanted}, and finds {error.actual_type}.") from None
         except JMESPathError as error:
             raise MappingFailed(str(error)) from None
         except (ArithmeticError, ValueError, TypeError, OSError, RecursionError) as error:
-            raise MappingFailed(f"it cannot be worked out: {error}") from None
+            raise MappingFailed(f"it cannot be worked out ({type(error).__name__}).") from None
 
 
 class _Counting(jmespath.visitor.TreeInterpreter):

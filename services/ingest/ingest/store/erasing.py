@@ -1,6 +1,6 @@
 """SQL of what goes for good: a person, and waiting events that nobody wants. Locks as in store.identity."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -61,6 +61,12 @@ async def erase(uow: UnitOfWork, person: PersonId) -> Erased | None:
     await uow.execute(delete(PEOPLE).where(PEOPLE.c.person_id.in_(ids.all)))
     await dead_letters.forget_people(uow.tx, PLUMBING, ids.all)
     return gone
+
+
+async def forget_unowned_texts(uow: UnitOfWork, texts: Collection[str]) -> None:
+    """Delete those of these texts that belong to nobody."""
+    if texts:
+        await uow.execute(delete(TEXTS).where(TEXTS.c.id.in_(sorted(texts)), TEXTS.c.person_id.is_(None)))
 
 
 async def discard(uow: UnitOfWork, seq: int) -> str | None:

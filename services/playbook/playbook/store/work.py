@@ -185,7 +185,10 @@ async def let_go(tx: Tx, ids: Collection[AccountId]) -> None:
 
 
 async def forget_people(tx: Tx, people: Mapping[AccountId, Collection[str]]) -> None:
-    """Take people out of the events that started the runs of these accounts, ended ones too."""
+    """Take people out of the events that started the runs of these accounts, ended ones too, and delete the notes on
+    the tasks of these runs: what was written there is of the person.
+    """
+    theirs: list[str] = []
     rows = await tx.fetch(select(runs.c.id, runs.c.account, runs.c.event).where(runs.c.account.in_(sorted(people))))
     for row in rows:
         event = row.event
@@ -193,6 +196,9 @@ async def forget_people(tx: Tx, people: Mapping[AccountId, Collection[str]]) -> 
             event = without(event, person)
         if event != row.event:
             await tx.execute(update(runs).where(runs.c.id == row.id).values(event=event))
+            theirs.append(row.id)
+    if theirs:
+        await tx.execute(delete(notes).where(notes.c.task.in_(select(tasks.c.id).where(tasks.c.run.in_(theirs)))))
 
 
 def run_of(row: Row[Any]) -> Run:
