@@ -9,10 +9,10 @@ import pytest
 import structlog
 from _pytest.reports import TestReport
 from _pytest.terminal import TerminalReporter
-from tests.running import browser
+from tests.running import browser, node
 
 _ENGINES = {"kafka": "KIZASHI_TEST_KAFKA", "postgres": "KIZASHI_TEST_DATABASE_URL"}
-_NAMES = {"kafka": "Apache Kafka", "postgres": "PostgreSQL", "chromium": "Chromium"}
+_NAMES = {"kafka": "Apache Kafka", "postgres": "PostgreSQL", "chromium": "Chromium", "node": "Node.js"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,9 +29,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _why_missing(name: str) -> str | None:
-    if name not in _ENGINES:
+    if name == "chromium":
         return browser.MISSING
+    if name == "node":
+        return _why_no_clients()
     return None if os.environ.get(_ENGINES[name]) else _why(name)
+
+
+def _why_no_clients() -> str | None:
+    try:
+        node.prepare()
+    except node.Missing as reason:
+        return str(reason)
+    return None
 
 
 def _why(name: str) -> str:
@@ -79,11 +89,11 @@ def _table(counts: Counter[tuple[str, str, str]]) -> list[str]:
     rows = sorted({(area, engine) for area, engine, _ in counts if area})
     if not rows:
         return []
-    lines = ["", f"{'tests':<14}{'engine':<30}{'passed':>8}{'failed':>8}{'skipped':>9}"]
+    lines = ["", f"{'tests':<14}{'engine':<40}{'passed':>8}{'failed':>8}{'skipped':>9}"]
     for area, engine in rows:
         failed = counts[area, engine, "failed"] + counts[area, engine, "error"] + counts[area, engine, "xpassed"]
         skipped = counts[area, engine, "skipped"] + counts[area, engine, "xfailed"]
-        lines.append(f"{area:<14}{engine:<30}{counts[area, engine, 'passed']:>8}{failed:>8}{skipped:>9}")
+        lines.append(f"{area:<14}{engine:<40}{counts[area, engine, 'passed']:>8}{failed:>8}{skipped:>9}")
     for area, engine, reason in sorted(counts):
         if not area:
             lines.append(f"could not run: {counts[area, engine, reason]} on {engine}: {reason}")
