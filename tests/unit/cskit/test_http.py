@@ -31,6 +31,7 @@ from cskit.http import (
     requires,
     service_client,
 )
+from cskit.http.bodies import zstd
 from cskit.observability import current_traceparent
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -264,6 +265,8 @@ def raw_deflate(data: bytes) -> bytes:
         ("GZIP", packed_by_gzip(b'{"text": "hello"}')),
         ("deflate", zlib.compress(b'{"text": "hello"}')),
         ("deflate", raw_deflate(b'{"text": "hello"}')),
+        ("zstd", zstd.compress(b'{"text": "hello"}')),
+        ("zstd", zstd.compress(b'{"text": ') + zstd.compress(b'"hello"}')),
         ("identity", b'{"text": "hello"}'),
     ],
 )
@@ -289,6 +292,11 @@ async def test_a_packed_body_is_unpacked_whole_or_in_pieces(world: World, encodi
         ("gzip", packed_by_gzip(b"{}")[:-4], 400, "invalid_encoding"),
         ("gzip", packed_by_gzip(b"{}") + b"rest", 400, "invalid_encoding"),
         ("deflate", b"\xff\xff\xff", 400, "invalid_encoding"),
+        ("zstd", zstd.compress(b"0" * 90_000), 413, "body_too_dense"),
+        ("zstd", zstd.compress(json.dumps(list(range(30_000))).encode())[:900], 400, "invalid_encoding"),
+        ("zstd", b"not zstd", 400, "invalid_encoding"),
+        ("zstd", zstd.compress(b"{}")[:-1], 400, "invalid_encoding"),
+        ("zstd", zstd.compress(b"{}") + b"rest", 400, "invalid_encoding"),
         ("br", b"x", 415, "unsupported_encoding"),
         ("gzip, gzip", b"x", 415, "unsupported_encoding"),
     ],

@@ -1,10 +1,11 @@
-"""Limits on request bodies, and unpacking of gzip and deflate, both while the body streams in."""
+"""Limits on request bodies, and unpacking of gzip, deflate and zstd, both while the body streams in."""
 
 import asyncio
+import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,8 +13,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cskit.errors import DomainError, TooLarge
 from cskit.http.problems import Refused, problem_response
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 MEGABYTE: Final = 1024 * 1024
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+_WINDOW: Final[Mapping[int, int]] = {
+    zstd.DecompressionParameter.window_log_max: 23
+}  # 8 MB, as RFC 9659 has it for HTTP
+_ENCODINGS: Final = "gzip, deflate, zstd"
+_MOST_PARTS: Final = 1000  # gzip members or zstd frames: each costs time, even an empty one
 _PROGRAMS: Final = "/v1/"  # where the body decides what it is: SDKs and curl name other types, or none
 _STEP: Final = 64 * 1024  # bytes that are unpacked at a time
 _MOST_DIGITS: Final = 18  # of a Content-Length; int() itself fails beyond some thousands
@@ -28,7 +39,7 @@ class BodyLimits:
     """Sizes in bytes. `paths` holds larger or smaller ones for a path and what is below it; the longest path wins."""
 
     body: int = MEGABYTE  # as sent
-    unpacked: int = 8 * MEGABYTE  # after gzip or deflate
+    unpacked: int = 8 * MEGABYTE  # of what was packed
     ratio: int = 300  # unpacked to packed, looked at beyond `ratio_from`
     ratio_from: int = MEGABYTE
     seconds: float = 60.0  # until it is whole: who stalls for longer holds what others need
@@ -118,11 +129,7 @@ class _Body:
 
     def _unpack(self, chunk: bytes, *, last: bool) -> bytes:
         if self._unpacker is None:
-            if self._encoding not in ("gzip", "x-gzip", "deflate"):
-                raise Refused(DomainError(
-                    "unsupported_encoding", "Send the body as it is, or packed with gzip or deflate.", status=415
-                ))  # fmt: skip
-            self._unpacker = _Unpacker(raw_too=self._encoding == "deflate")
+            self._unpacker = _unpacker(self._encoding)
         try:
             out = bytearray()
             for piece in self._unpacker.feed(chunk):
@@ -130,8 +137,8 @@ class _Body:
                 self._check()
                 out += piece
             if last and self._packed and not self._unpacker.complete:
-                raise zlib.error("the end is missing")
-        except zlib.error as error:
+                raise _Broken("the end is missing")
+        except (zlib.error, zstd.ZstdError, _Broken) as error:
             raise Refused(
                 DomainError("invalid_encoding", f"The body is not valid {self._encoding}: {error}.", status=400)
             ) from None
@@ -152,21 +159,46 @@ class _Body:
         return TooLarge("body_too_large", f"The body is larger than {self._limit} bytes. Send less at a time.")
 
 
-class _Unpacker:
+class _Broken(Exception):
+    """What was sent cannot be unpacked."""
+
+
+class _Unpacker(Protocol):
+    @property
+    def complete(self) -> bool:
+        """Whether all that was fed ended where a stream ends."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What `data` unpacks to, a bounded piece at a time. Raises zlib.error, ZstdError or _Broken."""
+
+
+def _unpacker(encoding: str) -> _Unpacker:
+    """The one for a Content-Encoding. Refused: 415, with those that there are (RFC 7694)."""
+    match encoding:
+        case "gzip" | "x-gzip" | "deflate":
+            return _Zlib(raw_too=encoding == "deflate")
+        case "zstd":
+            return _Zstd()
+        case _:
+            message = f"Send the body as it is, or packed with one of {_ENCODINGS}."
+            unsupported = DomainError("unsupported_encoding", message, status=415)
+            raise Refused(unsupported, headers={"Accept-Encoding": _ENCODINGS})
+
+
+class _Zlib:
     """Unpacks gzip (of one or more members), zlib, and if `raw_too` bare deflate, which has no header."""
 
     def __init__(self, *, raw_too: bool) -> None:
         self._raw_too = raw_too
         self._head = b""
+        self._parts = 1
         self._object = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
 
     @property
     def complete(self) -> bool:
-        """Whether all that was fed ended where a stream ends."""
         return self._object.eof
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What `data` unpacks to, a bounded piece at a time. zlib.error if it is not packed so."""
         if self._raw_too:
             self._head += data
             if len(self._head) < 2:
@@ -176,12 +208,39 @@ class _Unpacker:
                 self._object = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
         while data:
             if self._object.eof:  # one more gzip member
+                self._parts = _one_more(self._parts)
                 self._object = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
             piece = self._object.decompress(data, _STEP)
             data = self._object.unused_data if self._object.eof else self._object.unconsumed_tail
             yield piece
         while not self._object.eof and (piece := self._object.decompress(b"", _STEP)):
             yield piece  # what the last input still holds
+
+
+class _Zstd:
+    """Unpacks zstd, of one or more frames."""
+
+    def __init__(self) -> None:
+        self._parts = 1
+        self._object = zstd.ZstdDecompressor(options=_WINDOW)
+
+    @property
+    def complete(self) -> bool:
+        return self._object.eof
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data or not (self._object.eof or self._object.needs_input):
+            if self._object.eof:  # one more frame
+                self._parts = _one_more(self._parts)
+                self._object = zstd.ZstdDecompressor(options=_WINDOW)
+            yield self._object.decompress(data, _STEP)
+            data = self._object.unused_data if self._object.eof else b""  # it keeps what it has not unpacked yet
+
+
+def _one_more(parts: int) -> int:
+    if parts == _MOST_PARTS:
+        raise _Broken(f"it has more than {_MOST_PARTS} parts")
+    return parts + 1
 
 
 def _has_zlib_header(data: bytes) -> bool:

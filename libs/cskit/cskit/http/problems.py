@@ -32,8 +32,8 @@ class Problem(JSONResponse):
 class Refused(HTTPException):
     """An error met while a body is read. FastAPI lets an HTTPException through there, and makes 400 of all others."""
 
-    def __init__(self, error: DomainError) -> None:
-        super().__init__(error.status)
+    def __init__(self, error: DomainError, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(error.status, headers=headers)
         self.error = error
 
 
@@ -109,6 +109,9 @@ def unexpected() -> DomainError:
 def _of_http(error: HTTPException, request: Request) -> DomainError:
     if isinstance(error, Refused):
         return error.error
+    if error.status_code == 400 and error.__cause__ is not None:  # FastAPI's reader failed in a way of its own
+        message = "The body cannot be read: it is nested too deep, or a text or a number in it is no JSON."
+        return DomainError("invalid_json", message, status=400)
     if error.status_code == 404:
         return NotFound("not_found", f"There is nothing at {request.url.path}. /docs lists what there is.")
     if error.status_code == 405:
