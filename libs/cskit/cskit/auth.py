@@ -1,6 +1,8 @@
 """API keys: their text, their file, their scopes; and who a request speaks for.
 
 A key reads `kz_<id>_<secret>`; the file holds only the SHA-256 of the secret. Expiry is by the wall clock.
+A browser key begins with `kzb_`. Whoever opens the page can read it: it sends events, from its own origins, and does
+nothing else.
 """
 
 import base64
@@ -10,15 +12,16 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from cskit.clock import Clock
 from cskit.errors import Forbidden, Invalid, NotFound
@@ -36,13 +39,25 @@ SCOPES: Final = (READ, WRITE, CONFIGURE, PEOPLE, INGEST, OPERATE, ADMIN)
 
 _UNBOUND: Final = 1e6  # events per second, for a key that has a quota only
 ACTOR_HEADER: Final = "Kizashi-Actor"  # the staff id a service acts for; only the service key and admin may set it
+SOURCE_HEADER: Final = "Kizashi-Source"  # which of the key's sources a request is of, if not the first
+
+_SERVER: Final = "kz"
+_BROWSER: Final = "kzb"
+_LABEL: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_ORIGIN: Final = re.compile(r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_USUAL_PORT: Final = {"http": 80, "https": 443}
+_SHOWN: Final = 200  # characters of what a request says, in an answer
 
 log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a request speaks for. Keys of one `source` share the ids of their events; it is never None."""
+    """Who a request speaks for. Keys of one `source` share the ids of their events; it is never None.
+
+    `sources` are those that its requests may choose from; `origins` those of the pages that may send with it, and none
+    if it is a server's.
+    """
 
     key_id: str
     name: str
@@ -50,6 +65,8 @@ class Principal:
     source: str
     actor: str | None = None
     limit: Limit | None = None
+    sources: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
     def has(self, scope: str) -> bool:
         """Whether it may do what `scope` covers; admin covers all."""
@@ -57,19 +74,38 @@ class Principal:
 
 
 class KeyEntry(BaseModel):
-    """One line of the key file. `source` None means that the name is the source."""
+    """One line of the key file. The first of `sources` is the usual one; `origins` make it a browser key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(pattern=r"^[a-z0-9]{8,32}$")
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    name: str = Field(pattern=_LABEL)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     scopes: tuple[str, ...]
-    source: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    sources: tuple[Annotated[str, Field(pattern=_LABEL)], ...] = Field(min_length=1)
+    origins: tuple[str, ...] = ()
     created: AwareDatetime
     expires: AwareDatetime | None = None
     rate: float | None = Field(default=None, gt=0)  # events per second; None: no limit
     daily: int | None = Field(default=None, gt=0)  # events per UTC day; None: no quota
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_source(cls, given: Any) -> Any:
+        """Files of before hold one `source`, or none where the name is the source."""
+        if not isinstance(given, dict) or "sources" in given:
+            return given
+        rest = {field: value for field, value in given.items() if field != "source"}
+        return {**rest, "sources": (given.get("source") or given.get("name"),)}
+
+    @property
+    def prefix(self) -> str:
+        """How the key's text begins."""
+        return _BROWSER if self.origins else _SERVER
+
+    def expired(self, now: datetime) -> bool:
+        """Whether it is good no more."""
+        return self.expires is not None and self.expires <= now
 
     @property
     def limit(self) -> Limit | None:
@@ -93,14 +129,21 @@ def new_key(
     expires: datetime | None,
     now: datetime,
     *,
+    also: Iterable[str] = (),
+    origins: Iterable[str] | None = None,
     rate: float | None = None,
     daily: int | None = None,
 ) -> tuple[str, KeyEntry]:
-    """A key's text, to be shown once, and the entry that verifies it. Invalid if the name or a scope is not right.
+    """A key's text, to be shown once, and the entry that verifies it. Invalid if a name, scope or origin is not right.
 
-    rate (events per second) and daily (events per UTC day) are above 0 if given.
+    source None: its name. also: other sources that a request may choose. origins: of the pages that may send with it,
+    which makes it a browser key, of the scope ingest. rate (events per second) and daily (events per UTC day) are above
+    0 if given.
     """
     wanted = tuple(dict.fromkeys(scopes))
+    pages = () if origins is None else _pages(origins)
+    if pages:
+        wanted = _of_browser(wanted)
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
         named = f"The scope “{unknown[0]}” does not exist." if unknown else "A key needs at least one scope."
@@ -113,17 +156,52 @@ def new_key(
             name=name,
             sha256=_sha256(secret),
             scopes=wanted,
-            source=source,
+            sources=tuple(dict.fromkeys((source or name, *also))),
+            origins=pages,
             created=now.astimezone(UTC).replace(microsecond=0),
             expires=expires,
             rate=rate,
             daily=daily,
         )
     except ValidationError as error:
-        at = str(error.errors()[0]["loc"][0])
+        at = str(error.errors()[0]["loc"][0]).replace("sources", "source")
         rule = "has 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter or digit"
         raise Invalid("invalid_key_name", f"The {at} of a key {rule}.", field=at) from None
-    return f"kz_{key_id}_{secret}", entry
+    return f"{entry.prefix}_{key_id}_{secret}", entry
+
+
+def _pages(origins: Iterable[str]) -> tuple[str, ...]:
+    """Origins as browsers write them, at least one: in small letters, without the usual port. Raises Invalid."""
+    pages: dict[str, None] = {}
+    for given in origins:
+        found = _ORIGIN.fullmatch(given.strip().lower())
+        port = int(found[3] or _USUAL_PORT[found[1]]) if found else 0
+        if found is None or not 0 < port < 2**16:
+            raise Invalid(
+                "invalid_origin",
+                f"“{given[:_SHOWN]}” is no origin. Write it as https://app.example.com or http://localhost:3000, with "
+                "no path and no *, and a name of other letters as browsers do (xn--...).",
+                field="origins",
+            )
+        shown = "" if port == _USUAL_PORT[found[1]] else f":{port}"
+        pages[f"{found[1]}://{found[2]}{shown}"] = None
+    if not pages:
+        raise Invalid(
+            "missing_origin",
+            "A browser key needs the origin of its pages: --origin https://app.example.com.",
+            field="origins",
+        )
+    return tuple(pages)
+
+
+def _of_browser(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    if any(scope != INGEST for scope in scopes):
+        raise Invalid(
+            "browser_scope",
+            "A browser key has the scope ingest and no other, since whoever opens the page can read it.",
+            field="scopes",
+        )
+    return (INGEST,)
 
 
 class KeyFile:
@@ -143,12 +221,25 @@ class KeyFile:
         """Whose key this is; None if it is unknown, revoked, expired or no key at all."""
         prefix, _, rest = text.partition("_")
         key_id, _, secret = rest.partition("_")
-        entry = self._current().get(key_id) if prefix == "kz" and secret else None
-        if entry is None or not hmac.compare_digest(_sha256(secret), entry.sha256):
+        entry = self._current().get(key_id) if secret else None
+        if entry is None or prefix != entry.prefix or not hmac.compare_digest(_sha256(secret), entry.sha256):
             return None
-        if entry.expires is not None and entry.expires <= self._wall.now():
+        if entry.expired(self._wall.now()):
             return None
-        return Principal(entry.id, entry.name, frozenset(entry.scopes), entry.source or entry.name, limit=entry.limit)
+        return Principal(
+            entry.id,
+            entry.name,
+            frozenset(entry.scopes),
+            entry.sources[0],
+            limit=entry.limit,
+            sources=entry.sources,
+            origins=entry.origins,
+        )
+
+    def knows_origin(self, origin: str) -> bool:
+        """Whether it is one of a browser key that is good now."""
+        now = self._wall.now()
+        return any(origin in entry.origins and not entry.expired(now) for entry in self._current().values())
 
     def list(self) -> Sequence[KeyEntry]:
         """All entries, expired ones too, the oldest first."""
@@ -244,10 +335,17 @@ class Keys:
             if key is not None and key.get_secret_value()
         )
 
-    def verify(self, text: str, actor: str | None = None) -> Principal | None:
-        """Whose key this is, acting for `actor` (the header Kizashi-Actor). Forbidden if it may not name an actor."""
+    def verify(self, text: str, actor: str | None = None, source: str | None = None) -> Principal | None:
+        """Whose key this is, acting for `actor` (the header Kizashi-Actor) and as `source` (Kizashi-Source).
+
+        Forbidden if it may not name an actor, or has no such source.
+        """
         principal = self._of(text)
-        if principal is None or not actor:
+        if principal is None:
+            return None
+        if source and source != principal.source:
+            principal = _speaking_as(source, principal)
+        if not actor:
             return principal
         if ADMIN not in principal.scopes:
             raise Forbidden(
@@ -257,11 +355,27 @@ class Keys:
             )
         return replace(principal, actor=actor)
 
+    def knows_origin(self, origin: str) -> bool:
+        """Whether pages of this origin may send with some key."""
+        return self.file is not None and self.file.knows_origin(origin)
+
     def _of(self, text: str) -> Principal | None:
         for secret, name in self._shared:
             if hmac.compare_digest(text.encode(), secret.encode()):
-                return Principal(name, name, frozenset({ADMIN}), name)
+                return Principal(name, name, frozenset({ADMIN}), name, sources=(name,))
         return self.file.verify(text) if self.file is not None else None
+
+
+def _speaking_as(source: str, principal: Principal) -> Principal:
+    if source not in principal.sources:
+        raise Forbidden(
+            "source_not_allowed",
+            f"The key “{principal.name}” does not have the source “{source[:_SHOWN]}”. "
+            f"It has: {', '.join(principal.sources)}.",
+            field=SOURCE_HEADER,
+            extra={"sources": principal.sources},
+        )
+    return replace(principal, source=source)
 
 
 def _sha256(secret: str) -> str:

@@ -82,6 +82,7 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(pattern, text) is not None and not text.endswith("\n")
 
 
+MAX_WIRE_ID: Final = 128  # characters
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WIRE_ID: Final = re.compile(WIRE_ID_PATTERN.replace("$", r"\Z"))
 
@@ -92,4 +93,9 @@ def _encodable(text: str) -> bool:
 
 def _is_plain(text: str) -> bool:
     """Whether it is an id like nearly all, which the patterns need not look at."""
-    return text.isascii() and text.isprintable() and "@" not in text and len(text) <= 128
+    return len(text) <= MAX_WIRE_ID and are_plain(text)
+
+
+def are_plain(texts: str) -> bool:
+    """Whether ids, written one after the other, travel as they are by their letters; by their length up to 128 do."""
+    return texts.isascii() and texts.isprintable() and "@" not in texts

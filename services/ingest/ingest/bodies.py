@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from cskit.errors import DomainError
+from csmodels.errors import NOT_JSON
 from ingest.domain import cloudevents as domain_cloudevents
 from ingest.domain import posthog as domain_posthog
 from ingest.domain import strictness
@@ -20,6 +21,7 @@ _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY: Final = msgspec.json.Decoder()
 _LOOKED_AT: Final = 20  # lines, to tell events line by line from one object over many lines
+_MOST_FIELDS: Final = 1000  # beside a list of events; nobody sends more than a few
 _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -27,7 +29,7 @@ _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Segment:
     """Segment's calls. An item is its JSON text; empty if it holds what JSON does not have, such as NaN."""
 
-    items: list[bytes]
+    items: Sequence[bytes | Refusal]
     sent_at: object
     write_key: str | None
     backfill: bool = False  # the client says itself that this is the past
@@ -37,6 +39,7 @@ def segment(body: bytes, *, backfill: bool = False) -> Segment:
     """Take apart {"batch": [...], "sentAt": ..., "writeKey": ...}. DomainError 400 for anything else."""
     fields = _fields(body)
     if isinstance(fields, dict):
+        _check_outer(body, fields)
         batch = fields.get("batch")
         if batch is None:
             raise _refused("missing_field", "batch is missing: the body is {“batch”: [...]}.", "batch")
@@ -54,9 +57,10 @@ def single(body: bytes, call: str) -> Segment:
     fields = _fields(body)
     if not isinstance(fields, dict):
         raise _refused("not_an_object", "The body is refused: it should be an object, the call.")
+    item: bytes | Refusal | None = strictness.refusal(_as_item(body, fields), 0)
     said = {name: _value(field) for name, field in fields.items()}
     write_key = said.pop("writeKey", None)
-    item = _text({**said, "type": call})
+    item = item or _text({**said, "type": call})
     return Segment([item], said.get("sentAt"), write_key if isinstance(write_key, str) and write_key else None)
 
 
@@ -73,14 +77,18 @@ def posthog(body: bytes) -> PostHog:
     fields = _fields(body)
     if not isinstance(fields, dict):
         raise _refused("not_an_object", "The body is refused: it should be an object that holds “batch”.")
+    if "batch" in fields:
+        _check_outer(body, fields)
     items = _items(fields["batch"]) if "batch" in fields else _items_of(body)
     if items is None:
         raise _refused("invalid_field", "batch is refused: it should be a list of events.", "batch")
+    refusals = [strictness.refusal(item, index) for index, item in enumerate(items)]
     events = [_or_nothing(item) for item in items]
     key = _value(fields.get("api_key"))
     if key is None and events and isinstance(events[0], dict):
         key = events[0].get("api_key")
-    calls = [b"" if event is None else _text(domain_posthog.call_of(event)) for event in events]
+    told = zip(refusals, events, strict=True)
+    calls = [refused or _text(domain_posthog.call_of(event)) for refused, event in told]
     uuids = [event.get("uuid") if isinstance(event, dict) else None for event in events]
     return PostHog(
         Segment(
@@ -98,14 +106,20 @@ def cloudevents(body: bytes, headers: Mapping[str, str], source: str) -> list[by
     Content-Type. DomainError 400 for anything else.
     """
     if "ce-id" in headers or "ce-specversion" in headers:
-        said = _or_nothing(body) if body.strip() else {}
-        if said is None:
-            raise _refused("not_json", "The body is refused: it is not valid JSON.")
-        events: list[Any] = [domain_cloudevents.from_headers(headers, said)]
-    else:
-        events = [_or_nothing(item) for item in _items_of(body)]
-    items = [domain_cloudevents.item_of(event, index, source) for index, event in enumerate(events)]
-    return [item if isinstance(item, Refusal) else _text(item) for item in items]
+        data = body if body.strip() else b"{}"
+        refused = strictness.refusal(data, 0, "data")
+        if refused is not None and refused.code == NOT_JSON:
+            raise _refused(NOT_JSON, "The body is refused: it is not valid JSON.")
+        return [refused or _cloudevent(domain_cloudevents.from_headers(headers, decoded(data)), 0, source)]
+    return [
+        strictness.refusal(item, index) or _cloudevent(_or_nothing(item), index, source)
+        for index, item in enumerate(_items_of(body))
+    ]
+
+
+def _cloudevent(event: object, index: int, source: str) -> bytes | Refusal:
+    item = domain_cloudevents.item_of(event, index, source)
+    return item if isinstance(item, Refusal) else _text(item)
 
 
 def native(body: bytes) -> list[bytes]:
@@ -136,12 +150,32 @@ def _items_of(body: bytes) -> list[bytes]:
             raise _refused("not_an_object", "The body is refused: it should be an event, a list, or {“events”: [...]}.")
         return items
     if "events" not in fields:
-        as_sent = all(isinstance(field, msgspec.Raw) for field in fields.values())
-        return [body if as_sent else _text(fields)]
+        return [_as_item(body, fields)]
+    _check_outer(body, fields)
     items = _items(fields["events"])
     if items is None:
         raise _refused("invalid_field", "events is refused: it should be a list of events.", "events")
     return items
+
+
+def _as_item(body: bytes, fields: Mapping[str, Any]) -> bytes:
+    """The text of a body that is itself an item."""
+    as_sent = all(isinstance(field, msgspec.Raw) for field in fields.values())
+    return body.removeprefix(codecs.BOM_UTF8) if as_sent else _text(fields)
+
+
+def _check_outer(body: bytes, fields: dict[str, Any]) -> None:
+    """DomainError 400 if an object around events holds a key twice: which of two lists is meant?"""
+    if len(fields) > _MOST_FIELDS:
+        raise _refused("too_many_fields", f"The body is refused: it has more than {_MOST_FIELDS} fields.")
+    if isinstance(fields, _Doubled):
+        key = strictness.first_repeated(key for key, _ in fields.items())
+    elif any(isinstance(field, msgspec.Raw) for field in fields.values()):
+        key = strictness.repeated_key(body.removeprefix(codecs.BOM_UTF8), fields)
+    else:
+        return  # empty, or read leniently
+    if key is not None:
+        raise _refused(strictness.DUPLICATE_KEY, f"{key} is refused: the body holds this key twice.", key)
 
 
 def decoded(item: bytes) -> Any:
@@ -180,9 +214,28 @@ def _fields(body: bytes) -> Any:
 def _lenient(body: bytes) -> Any:
     """Python's own reader takes what Python's SDKs write: NaN, half a surrogate pair. Only items with it are lost."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise _refused("not_json", "The body is refused: it is not valid JSON.") from None
+        return json.loads(body, object_pairs_hook=_Doubled.unless_plain)
+    except ValueError:
+        raise _refused(NOT_JSON, "The body is refused: it is not valid JSON.") from None
+    except RecursionError:
+        raise _refused(strictness.TOO_DEEP, "The body is refused: it is nested too deep to be read.") from None
+
+
+class _Doubled(dict[str, Any]):
+    """An object that holds a key twice: `_text` writes it as it came, and its item is refused for it."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    @classmethod
+    def unless_plain(cls, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """The object of these pairs: a plain one if each key stands there once."""
+        plain = dict(pairs)
+        return plain if len(plain) == len(pairs) else cls(pairs)
+
+    def items(self) -> Any:
+        return self._pairs
 
 
 def _items(value: Any) -> list[bytes] | None:

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 from fastapi import APIRouter
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,7 +19,7 @@ from cskit.clock import Clock
 from cskit.errors import Forbidden
 from cskit.http import key_of, principal_of
 from cskit.limits import Limits
-from ingest import bodies
+from ingest import bodies, cors
 from ingest.documented import document
 from ingest.domain import cloudevents, posthog, segment
 from ingest.domain.drafts import Refusal
@@ -50,7 +51,7 @@ class _Sent:
         """The caller, by the header or else by the key that the body holds. Raises Unauthorized or Forbidden."""
         if self.caller is not None:
             return self.caller
-        caller = principal_of(self.request, INGEST, key=key)
+        caller = principal_of(self.request, INGEST, key=key, for_pages=True)
         self.taking.know()
         return caller
 
@@ -72,7 +73,9 @@ def router(intake: Intake, flow: Flow, wall: Clock) -> APIRouter:
     ]
     for paths, take in routes:
         for path in paths:
-            made.add_route(path, _let_in(take, flow, key_in_body=path not in _BY_HEADER), methods=["POST"])
+            taken = _let_in(take, flow, key_in_body=path not in _BY_HEADER)
+            made.routes.append(Route(path, taken, methods=["POST"], middleware=[Middleware(cors.Readable)]))
+            made.add_route(path, cors.preflight, methods=["OPTIONS"])
     document(made)
     return made
 
@@ -81,7 +84,7 @@ def _let_in(take: Take, flow: Flow, *, key_in_body: bool) -> Callable[[Request],
     async def taken(request: Request) -> Response:
         caller: Principal | None = None
         if not key_in_body or key_of(request.headers.get("authorization")) is not None:
-            caller = principal_of(request, INGEST)  # before its body takes room
+            caller = principal_of(request, INGEST, for_pages=True)  # before its body takes room
         with flow.taking(known=caller is not None) as taking:
             return await take(_Sent(request, await _read(request, taking), caller, taking))
 
@@ -112,11 +115,13 @@ class _Door:
 
     async def native(self, principal: Principal, items: Sequence[bytes | Refusal]) -> _Taken:
         headers = self._charge(principal, len(items))
-        return _Taken(await self._intake.native(_source_of(principal), items), headers)
+        browser = bool(principal.origins)
+        return _Taken(await self._intake.native(_source_of(principal), items, usage_only=browser), headers)
 
     async def segment(self, principal: Principal, given: bodies.Segment) -> _Taken:
         headers = self._charge(principal, len(given.items))
-        return _Taken(await self._intake.segment(_source_of(principal), given), headers)
+        browser = bool(principal.origins)
+        return _Taken(await self._intake.segment(_source_of(principal), given, usage_only=browser), headers)
 
     def _charge(self, principal: Principal, events: int) -> Mapping[str, str]:
         if principal.limit is None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cskit.clock import Clocks
 from cskit.db import Database, DatabaseUnavailable
@@ -14,10 +14,11 @@ from csmodels.ids import AccountId, EventId, PersonId
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from ingest import bodies
 from ingest.cache import Cache
-from ingest.domain import native, quick, segment
+from ingest.domain import browser, columns, native, quick, segment
 from ingest.domain.drafts import Arrival, Draft, Mapped, Refusal, sorted_out
 from ingest.domain.identity import Known, Placed, Plan, others_of, resolve, users_of
 from ingest.domain.records import FAMILY_OF, feed_resumed, merge_events
+from ingest.domain.strictness import refusal
 from ingest.domain.times import client_time
 from ingest.domain.wire import place_of, value_of
 from ingest.feeds import Feeds
@@ -30,8 +31,8 @@ from ingest.tails import Tails
 from ingest.ticks import Ticks
 
 RETRY_AFTER: Final = 1.0  # seconds
+_MANY: Final = 8  # events, from which on columns cost less than one by one
 _AGAIN: Final = "Events cannot be taken now. Send them again in a moment."
-_NO_JSON: Final = "The event is refused: it holds what JSON does not have, such as NaN or half of a character."
 
 log = get_logger()
 
@@ -74,35 +75,44 @@ class Intake:
         self._flow = flow
         self._tails = tails
 
-    async def segment(self, source: str, body: bodies.Segment) -> Answer:
-        """Take a batch of Segment calls. DomainError 400 names an event that is too large; Unavailable: send again."""
+    async def segment(self, source: str, body: bodies.Segment, *, usage_only: bool = False) -> Answer:
+        """Take a batch of Segment calls. DomainError 400 names an event that is too large; Unavailable: send again.
+
+        usage_only: refuse each of another kind, since anyone may have sent it.
+        """
         for index, item in enumerate(body.items):
-            if bodies.too_large(item):
+            if isinstance(item, bytes) and bodies.too_large(item):
                 raise _event_too_large(index, item)
 
         def mapped(arrival: Arrival) -> list[Draft | Refusal]:
             return [_segment_draft(item, index, arrival) for index, item in enumerate(body.items)]
 
-        return {"success": True, **await self._take(source, mapped, sent_at=body.sent_at, backfill=body.backfill)}
+        return {
+            "success": True,
+            **await self._take(source, mapped, sent_at=body.sent_at, backfill=body.backfill, usage_only=usage_only),
+        }
 
-    async def native(self, source: str, items: Sequence[bytes | Refusal]) -> Answer:
+    async def native(self, source: str, items: Sequence[bytes | Refusal], *, usage_only: bool = False) -> Answer:
         """Take events in our own form; one that is too large refuses only itself. Unavailable: send all of it again.
 
-        An item that is refused already is only answered for.
+        An item that is refused already is only answered for. usage_only: as above.
         """
 
-        def mapped(arrival: Arrival) -> list[Draft | Refusal]:
-            return [_native_draft(item, index, arrival) for index, item in enumerate(items)]
+        def mapped(arrival: Arrival) -> Sequence[Draft | Refusal]:
+            return _by_columns(items, arrival) or [
+                _native_draft(item, index, arrival) for index, item in enumerate(items)
+            ]
 
-        return await self._take(source, mapped)
+        return await self._take(source, mapped, usage_only=usage_only)
 
     async def _take(
         self,
         source: str,
-        drafts_of: Callable[[Arrival], list[Draft | Refusal]],
+        drafts_of: Callable[[Arrival], Sequence[Draft | Refusal]],
         *,
         sent_at: object = None,
         backfill: bool = False,
+        usage_only: bool = False,
     ) -> Answer:
         try:
             await self._ticks.settled()
@@ -110,7 +120,8 @@ class Intake:
             keep = frozenset[str]() if told is None else told.keep
             key = await self._event_id_key()
             arrival = Arrival(source, self._clocks.world.now(), key, client_time(sent_at), keep, backfill)
-            mapped = sorted_out(drafts_of(arrival))
+            drafts = drafts_of(arrival)
+            mapped = sorted_out(browser.usage_only(drafts) if usage_only else drafts)
             plan = await self._place(source, mapped.drafts)
             await self._append(source, plan.placed)
             await self._resume_feeds(plan.placed)
@@ -199,25 +210,28 @@ class Intake:
         log.info("feeds.resumed", families=sorted(families))
 
 
-def _segment_draft(item: bytes, index: int, arrival: Arrival) -> Draft | Refusal:
+def _segment_draft(item: bytes | Refusal, index: int, arrival: Arrival) -> Draft | Refusal:
+    if isinstance(item, Refusal):
+        return item
     if (taken := quick.track(item, index, arrival)) is not None:
         return taken
-    try:
-        said = bodies.decoded(item)
-    except ValueError:
-        return Refusal(index, None, "not_json", "", _NO_JSON)
-    return segment.draft(said, item, index, arrival)
+    return refusal(item, index) or segment.draft(bodies.decoded(item), item, index, arrival)
+
+
+def _by_columns(items: Sequence[bytes | Refusal], arrival: Arrival) -> Sequence[Draft] | None:
+    if len(items) < _MANY or set(map(type, items)) != {bytes}:
+        return None
+    raws = cast("Sequence[bytes]", items)
+    return None if max(map(len, raws)) > MAX_EVENT_BYTES else columns.natives(raws, arrival)
 
 
 def _native_draft(item: bytes | Refusal, index: int, arrival: Arrival) -> Draft | Refusal:
     if isinstance(item, Refusal):
         return item
-    if not item:
-        return Refusal(index, None, "not_json", "", _NO_JSON)
     if bodies.too_large(item):
         message = f"The event is refused: it has {len(item)} bytes, more than {MAX_EVENT_BYTES}."
         return Refusal(index, None, "event_too_large", "", message)
-    return quick.native(item, index, arrival) or native.draft(item, index, arrival)
+    return quick.native(item, index, arrival) or refusal(item, index) or native.draft(item, index, arrival)
 
 
 def _event_too_large(index: int, item: bytes) -> DomainError:

@@ -183,7 +183,7 @@ async def test_a_key_whose_source_is_a_name_of_ours_sends_no_events(
     now = ingest.platform.clocks.wall.now()
     # as a key file that was written by hand may have it
     text, entry = new_key("crm", ["ingest"], None, None, now)
-    ingest.platform.keys.file.add(entry.model_copy(update={"source": source}))
+    ingest.platform.keys.file.add(entry.model_copy(update={"sources": (source,)}))
 
     answer = await ingest.client.post(path, json=body, auth=(text, ""))
 

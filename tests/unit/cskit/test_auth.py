@@ -147,3 +147,129 @@ def test_other_keys_may_not_act_for_a_person(file: KeyFile) -> None:
 
 def test_an_empty_service_key_opens_nothing() -> None:
     assert Keys(None, SecretStr("")).verify("") is None
+
+
+def test_a_key_of_several_sources_speaks_as_the_first_unless_a_request_chooses_another(file: KeyFile) -> None:
+    text, entry = new_key("app", [INGEST], "web", None, NOW, also=["phone", "web"])
+    file.add(entry)
+    keys = Keys(file)
+
+    usual, chosen, same = keys.verify(text), keys.verify(text, source="phone"), keys.verify(text, source="web")
+
+    assert [one.source for one in (usual, chosen, same) if one] == ["web", "phone", "web"]
+    assert entry.sources == ("web", "phone")
+
+
+def test_a_source_that_the_key_does_not_have_is_refused_and_those_it_has_are_named(file: KeyFile) -> None:
+    text, entry = new_key("app", [INGEST], "web", None, NOW, also=["phone"])
+    file.add(entry)
+    plain = made(file, "plain")
+    keys = Keys(file, SecretStr("between-services"))
+
+    with pytest.raises(Forbidden, match="web, phone") as caught:
+        keys.verify(text, source="billing")
+    with pytest.raises(Forbidden, match="plain"):
+        keys.verify(plain, source="web")
+    with pytest.raises(Forbidden, match="service"):
+        keys.verify("between-services", source="web")
+
+    assert (caught.value.code, caught.value.field) == ("source_not_allowed", "Kizashi-Source")
+    assert keys.verify("kz_abcdefgh_x", source="web") is None
+
+
+@pytest.mark.parametrize(
+    ("held", "sources"), [({"source": "web"}, ("web",)), ({"source": None}, ("app",)), ({}, ("app",))]
+)
+def test_a_key_file_of_before_is_read(file: KeyFile, tmp_path: Path, held: dict[str, str], sources: tuple[str]) -> None:
+    text = made(file)
+    whole = json.loads((tmp_path / "keys.json").read_text())
+    (entry,) = whole["keys"]
+    del entry["sources"], entry["origins"]
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [entry | held]}))
+
+    principal = file.verify(text)
+
+    assert principal is not None
+    assert (principal.source, principal.sources, principal.origins) == (sources[0], sources, ())
+
+
+def test_a_browser_key_has_its_own_beginning_the_scope_ingest_and_its_origins(file: KeyFile, wall: FrozenClock) -> None:
+    text, entry = new_key("site", [], None, NOW + timedelta(days=1), NOW, origins=["https://app.example.com"])
+    file.add(entry)
+    keys = Keys(file)
+
+    principal = keys.verify(text)
+
+    assert text.startswith("kzb_")
+    assert principal is not None
+    assert (principal.scopes, principal.origins) == (frozenset({INGEST}), ("https://app.example.com",))
+    assert keys.verify(text.replace("kzb_", "kz_")) is None
+    assert keys.knows_origin("https://app.example.com")
+    assert not keys.knows_origin("https://other.example.com")
+    wall.advance(timedelta(days=1))
+    assert not keys.knows_origin("https://app.example.com")
+
+
+def test_a_servers_key_does_not_become_one_for_browsers_by_its_text(file: KeyFile) -> None:
+    assert file.verify(made(file).replace("kz_", "kzb_")) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://app.example.com", "https://app.example.com"),
+        ("HTTPS://App.Example.com:443", "https://app.example.com"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("https://xn--wgv71a119e.example", "https://xn--wgv71a119e.example"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_write_it(given: str, kept: str) -> None:
+    _, entry = new_key("site", [INGEST], None, None, NOW, origins=[given, kept])
+
+    assert entry.origins == (kept,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "",
+        "*",
+        "null",
+        "app.example.com",
+        "https://*.example.com",
+        "https://app.example.com/",
+        "https://a.example/p",
+        "ftp://a.example",
+        "https://user@a.example",
+        "https://日本.example",
+        "https://",
+        "https://a.example?x",
+        "http://localhost:*",
+        "http://localhost:99999",
+        "http://localhost:0",
+        "https://a.example\nb",
+    ],
+)
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        new_key("site", [INGEST], None, None, NOW, origins=[origin])
+
+    assert caught.value.code == "invalid_origin"
+
+
+def test_a_browser_key_needs_an_origin_and_has_no_other_scope() -> None:
+    with pytest.raises(Invalid) as without:
+        new_key("site", [INGEST], None, None, NOW, origins=[])
+    with pytest.raises(Invalid) as other:
+        new_key("site", [INGEST, READ], None, None, NOW, origins=["https://app.example.com"])
+
+    assert (without.value.code, other.value.code) == ("missing_origin", "browser_scope")
+
+
+def test_a_wrong_source_is_told_as_one() -> None:
+    with pytest.raises(Invalid) as caught:
+        new_key("app", [INGEST], None, None, NOW, also=["a b"])
+
+    assert (caught.value.code, caught.value.field) == ("invalid_key_name", "source")

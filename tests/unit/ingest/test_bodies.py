@@ -7,6 +7,7 @@ import pytest
 
 from cskit.errors import DomainError
 from ingest import bodies
+from ingest.domain import strictness
 from ingest.domain.drafts import Refusal
 from ingest.domain.posthog import call_of
 
@@ -76,6 +77,77 @@ def test_an_object_over_many_lines_is_one_event() -> None:
 
 def test_a_byte_order_mark_costs_nothing() -> None:
     assert bodies.native(b'\xef\xbb\xbf{"events": [{"id": "1"}]}') == [b'{"id": "1"}']
+
+
+TWICE = '{"event": "x", "properties": {"a": 1, "a": 2}}'
+
+
+@pytest.mark.parametrize("beside", ["1", "NaN"])  # NaN: the body is read by Python's own reader
+def test_an_item_with_a_key_twice_costs_only_itself(beside: str) -> None:
+    native = bodies.native(f'{{"events": [{TWICE}, {{"n": {beside}}}, {{"n": 1}}]}}'.encode())
+    segment = bodies.segment(f'{{"batch": [{TWICE}, {{"n": {beside}}}, {{"n": 1}}]}}'.encode())
+    posthog = bodies.posthog(f'{{"batch": [{TWICE}, {{"n": {beside}}}, {json.dumps(GOOD)}]}}'.encode())
+    cloudevents = bodies.cloudevents(f'[{TWICE}, {{"n": {beside}}}, {{"n": 1}}]'.encode(), {}, "shop")
+
+    for items in (native, segment.items):
+        refused = strictness.refusal(items[0], 0)  # type: ignore[arg-type]
+        assert refused is not None
+        assert refused.field == "properties.a"
+        assert json.loads(items[2]) == {"n": 1}  # type: ignore[arg-type]
+    for given in (posthog.calls.items, cloudevents):
+        assert isinstance(given[0], Refusal)
+        assert (given[0].code, given[0].field) == ("duplicate_key", "properties.a")
+    assert isinstance(posthog.calls.items[2], bytes)
+    assert posthog.uuids == [None, None, "good"]
+
+
+@pytest.mark.parametrize("more", ["", ', "n": NaN'])
+def test_one_event_on_its_own_is_refused_as_an_item(more: str) -> None:
+    body = f'{{"a": 1, "a": 2{more}}}'.encode()
+
+    (native,) = bodies.native(body)
+    (single,) = bodies.single(body, "track").items
+    (posthog,) = bodies.posthog(body).calls.items
+    (structured,) = bodies.cloudevents(body, {}, "shop")
+
+    refusals = [strictness.refusal(native, 0), single, posthog, structured]
+    assert all(isinstance(one, Refusal) for one in refusals)
+    assert {one.code for one in refusals} == {"not_json" if more else "duplicate_key"}  # type: ignore[union-attr]
+
+
+def test_data_of_a_cloudevent_in_binary_mode_is_an_item_too() -> None:
+    headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "shop", "ce-type": "usage.tracked"}
+
+    (item,) = bodies.cloudevents(b'{"name": "x", "name": "y"}', headers, "shop")
+
+    assert isinstance(item, Refusal)
+    assert (item.code, item.field) == ("duplicate_key", "data.name")
+
+
+@pytest.mark.parametrize("more", ["", ', "n": NaN'])
+def test_a_key_twice_around_the_events_refuses_the_request(more: str) -> None:
+    for read, name in ((bodies.native, "events"), (bodies.segment, "batch"), (bodies.posthog, "batch")):
+        with pytest.raises(DomainError) as refused:
+            read(f'{{"{name}": [{{"n": 1}}], "{name}": []{more}}}'.encode())
+
+        assert (refused.value.status, refused.value.code, refused.value.field) == (400, "duplicate_key", name)
+
+
+def test_a_list_of_events_in_a_crowd_of_fields_is_refused() -> None:
+    crowd = {"events": [], **{str(number): number for number in range(1000)}}
+
+    with pytest.raises(DomainError) as refused:
+        bodies.native(json.dumps(crowd).encode())
+
+    assert refused.value.code == "too_many_fields"
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"events":[' + b"[" * 50_000 + b"]" * 50_000 + b"]}"])
+def test_a_body_too_deep_to_be_read_is_refused_as_that(body: bytes) -> None:
+    with pytest.raises(DomainError) as refused:
+        bodies.native(body)
+
+    assert (refused.value.status, refused.value.code) == (400, "too_deep")
 
 
 @pytest.mark.parametrize("body", [b"", b"7", b'"x"', b"[", b"{"])

@@ -4,14 +4,16 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from csmodels.catalogue import TYPES, parse
 from csmodels.ids import AccountId, PersonId
 from csmodels.topics import CUSTOMER_EVENTS
-from ingest.domain import native, quick, segment
+from ingest.domain import columns, native, quick, segment
 from ingest.domain.drafts import Arrival, Draft
+from ingest.domain.strictness import refusal
 from ingest.domain.wire import value_of
 
 NOW = datetime(2026, 3, 10, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -81,6 +83,13 @@ GOOD_ITEM = {
     "time": "2026-03-10T12:30:00.5+09:00",
     "data": {"name": "order.exported", "count": 3, "properties": {"rows": 12, "plan": "pro", "share": 0.5, "x": "y"}},
 }
+PLAIN_ITEM = {
+    "id": "e-1",
+    "type": "usage.tracked",
+    "user": "u-1",
+    "time": "2026-03-10T12:30:00.500Z",
+    "data": {"name": "order.exported", "properties": {"rows": 12, "share": 0.5, "ok": True}},
+}
 GOOD_CALL = {
     "messageId": "m-1",
     "type": "track",
@@ -113,6 +122,95 @@ def test_a_track_call_that_goes_the_short_way_is_what_the_models_make_of_it(call
     short = quick.track(raw, 4, SENT)
 
     assert short is None or same(short, segment.draft(json.loads(raw), raw, 4, SENT))
+
+
+@given(ITEMS, st.sampled_from(["id", "type", "user", "backfill", "data", "count", "properties", "rows", "other"]))
+@example(GOOD_ITEM, "rows")
+def test_an_item_with_a_key_twice_never_goes_the_short_way(item: dict[str, Any], key: str) -> None:
+    raw = json.dumps({**item, "id": "e-1"}).encode()
+    again = raw.replace(b'"id":', b'"%s": 1, "id":' % key.encode(), 1).replace(b'"rows":', b'"rows": 1, "rows":', 1)
+
+    short = quick.native(again, 0, ARRIVAL)
+
+    assert short is None or refusal(again, 0) is None
+
+
+@given(CALLS, st.sampled_from(["messageId", "userId", "context", "library", "integrations", "_metadata", "sentAt"]))
+def test_a_call_with_a_key_twice_never_goes_the_short_way(call: dict[str, Any], key: str) -> None:
+    extra = f'"{key}": {{"a": 1}}, "{key}": {{"a": 1, "b": {{"c": 2, "c": 2}}}}, "messageId":'.encode()
+    again = json.dumps({**call, "messageId": "m-1"}).encode().replace(b'"messageId":', extra, 1)
+
+    assert quick.track(again, 0, SENT) is None
+
+
+def test_texts_that_look_like_keys_cost_an_event_nothing() -> None:
+    odd = '": ":\\": \\\\": {[' + "[" * 80
+    item = {**GOOD_ITEM, "data": {"name": "x", "properties": {"a": odd, odd: 1, "b": {"c": {"d": [{"e": odd}]}}}}}
+    call = {**GOOD_CALL, "properties": {"a": odd, "products": [{"id": 1}, {"id": 2}]}, "more": {"id": None}}
+
+    for separators in ((",", ":"), (", ", ": "), (" , ", " : ")):
+        assert quick.native(json.dumps(item, separators=separators).encode(), 0, ARRIVAL) is not None
+        assert quick.track(json.dumps(call, separators=separators).encode(), 0, SENT) is not None
+
+
+def test_a_property_too_deep_goes_the_long_way() -> None:
+    deep = b'{"name":"x","properties":{"a":' + b"[" * 62 + b"]" * 62 + b"}}"
+    raw = b'{"id":"e-1","type":"usage.tracked","account":"acme","data":' + deep + b"}"
+
+    assert quick.native(raw, 0, ARRIVAL) is None
+    assert quick.native(raw.replace(b"[[", b"[").replace(b"]]", b"]"), 0, ARRIVAL) is not None
+
+
+@given(st.lists(ITEMS | st.just(GOOD_ITEM) | st.just(PLAIN_ITEM), min_size=1, max_size=4))
+@example([PLAIN_ITEM, GOOD_ITEM])
+@settings(max_examples=400)
+def test_a_batch_that_goes_by_columns_is_what_the_short_way_makes_of_each(items: list[dict[str, Any]]) -> None:
+    raws = [json.dumps({**item, "id": f"e-{number}"}).encode() for number, item in enumerate(items)]
+
+    drafts = columns.natives(raws, ARRIVAL)
+
+    assert drafts is None or drafts == [quick.native(raw, index, ARRIVAL) for index, raw in enumerate(raws)]
+
+
+@pytest.mark.parametrize("change", [
+    {"time": "2026-03-10T12:30:00.1234Z"}, {"time": "2026-03-10T12:30:00,123Z"}, {"time": "2026-03-10T12:30:00.1+00"},
+    {"time": "2026-03-10T12:30:61Z"}, {"time": "2026-03-11T12:30:00Z"}, {"time": "2026-03-01T12:30:00Z"},
+    {"time": "1969-12-31T23:59:59Z"}, {"id": "a@b.example"}, {"id": "x" * 129}, {"id": "注文"}, {"id": ""},
+    {"account": None, "user": None}, {"account": "!x"}, {"user": "\x00"}, {"source": "other"}, {"other": 1},
+    {"data": {"name": "a@b.example"}}, {"data": {"name": "x", "count": 0}}, {"data": {"name": "x", "other": 1}},
+    {"data": {"name": "x", "properties": {"a": [[]]}}}, {"data": {"name": "x", "properties": {"a": {"b": 1}}}},
+    {"data": {"name": "x", "properties": {"a": '"'}}},
+])  # fmt: skip
+def test_one_odd_item_sends_its_batch_to_be_taken_one_by_one(change: dict[str, Any]) -> None:
+    odd = {name: value for name, value in {**PLAIN_ITEM, **change}.items() if value is not None}
+
+    assert columns.natives([json.dumps(one).encode() for one in (PLAIN_ITEM, odd)], ARRIVAL) is None
+
+
+def test_a_key_twice_sends_a_batch_to_be_taken_one_by_one() -> None:
+    plain = json.dumps(PLAIN_ITEM).encode()
+
+    for again in (plain.replace(b'"user"', b'"user": "v", "user"'), plain.replace(b'"ok"', b'"rows": 1, "ok"')):
+        assert columns.natives([plain, again], ARRIVAL) is None
+
+
+def test_usage_like_most_goes_by_columns() -> None:
+    items = [
+        PLAIN_ITEM,
+        {"id": "e-2", "type": "usage.tracked", "user": "使用者", "data": {"name": "signed.in"}},
+        {**PLAIN_ITEM, "id": "e-3", "source": "shop", "backfill": True, "time": "2026-03-09T12:30:00.123456Z"},
+        {
+            **PLAIN_ITEM,
+            "id": "e-4",
+            "data": {"name": "x", "count": 2, "properties": {"plan": "pro", "n": None, "色": "赤"}},
+        },
+    ]
+    raws = [json.dumps(item).encode() for item in items]
+
+    drafts = columns.natives(raws, ARRIVAL)
+
+    assert drafts == [quick.native(raw, index, ARRIVAL) for index, raw in enumerate(raws)]
+    assert drafts[3].dropped == 1
 
 
 def test_what_comes_most_goes_the_short_way() -> None:

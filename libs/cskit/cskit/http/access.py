@@ -1,7 +1,8 @@
-"""Who calls, and whether the key's scopes allow it."""
+"""Who calls, and whether the key allows it: by its scopes, and by where a request with it may come from."""
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import Security
@@ -9,10 +10,13 @@ from fastapi.params import Security as SecurityParam
 from fastapi.security import APIKeyHeader
 from starlette.requests import Request
 
-from cskit.auth import ACTOR_HEADER, SCOPES, Keys, Principal
+from cskit.auth import ACTOR_HEADER, SCOPES, SOURCE_HEADER, Keys, Principal
 from cskit.errors import Forbidden, Unauthorized
 
+_SHOWN: Final = 200  # characters of an origin, in an answer
 PRINCIPAL: Final = "kizashi.principal"  # where the caller is left in the scope, for the log and for WriteId
+_KEY, _ORIGIN, _SITE = b"authorization", b"origin", b"sec-fetch-site"
+_ACTOR, _SOURCE = ACTOR_HEADER.lower().encode(), SOURCE_HEADER.lower().encode()
 _SCHEME: Final = APIKeyHeader(
     name="Authorization",
     scheme_name="key",
@@ -35,22 +39,33 @@ def requires(scope: str) -> Any:
     return SecurityParam(caller)
 
 
-def principal_of(request: Request, scope: str, *, key: str | None = None) -> Principal:
+def principal_of(request: Request, scope: str, *, key: str | None = None, for_pages: bool = False) -> Principal:
     """The caller, who has `scope`. For plain Starlette routes. Raises Unauthorized or Forbidden.
 
-    `key` is one that the body holds, as some SDKs send it; it counts if the header has none.
+    `key` is one that the body holds, as some SDKs send it; it counts if the header has none. `for_pages`: the route is
+    one that pages may send to. Browser keys are good there alone, from their own origins, and server keys only in
+    requests that no page has sent.
     """
     keys: Keys = request.app.state.keys
-    text = key_of(request.headers.get("authorization")) or key
+    said = dict(reversed(request.scope["headers"]))  # by request.headers each look-up would walk through all of them
+    text = key_of(_text(said, _KEY)) or key
     if text is None:
         raise Unauthorized("missing_key", "This needs a key: send the header “Authorization: Bearer kz_...”.")
-    principal = keys.verify(text, request.headers.get(ACTOR_HEADER))
+    principal = keys.verify(text, _text(said, _ACTOR), _text(said, _SOURCE))
     if principal is None:
         raise Unauthorized(
             "invalid_key",
             "This key is not known here, was revoked or has expired. Make a new one with `kizashi keys new`.",
         )
     request.scope[PRINCIPAL] = principal
+    if for_pages:
+        _check_origin(principal, _text(said, _ORIGIN), _text(said, _SITE))
+    elif principal.origins:
+        raise Forbidden(
+            "browser_key",
+            f"The key “{principal.name}” is for browsers and only sends events. "
+            f"Use a server's here: `kizashi keys new NAME --scope {scope}` makes one.",
+        )
     if not principal.has(scope):
         raise Forbidden(
             "missing_scope",
@@ -58,6 +73,41 @@ def principal_of(request: Request, scope: str, *, key: str | None = None) -> Pri
             extra={"scope": scope},
         )
     return principal
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _check_origin(principal: Principal, origin: str | None, site: str | None) -> None:
+    """Raises Forbidden. Only browsers keep to it: it stops other people's pages, not their programs.
+
+    `site` is Sec-Fetch-Site, which browsers alone send: programs, too, may name an Origin.
+    """
+    if principal.origins:
+        if origin is None:
+            raise Forbidden(
+                "origin_not_allowed",
+                f"The key “{principal.name}” is for browsers, and this request has no Origin. "
+                "A server sends with a key of its own: `kizashi keys new NAME --scope ingest` makes one.",
+                field="Origin",
+            )
+        if origin not in principal.origins:
+            raise Forbidden(
+                "origin_not_allowed",
+                f"The key “{principal.name}” is not for pages of {origin[:_SHOWN]}. "
+                "`kizashi keys list` shows its origins; `kizashi keys new NAME --browser --origin ...` makes another.",
+                field="Origin",
+            )
+    elif origin is not None and site in ("cross-site", "same-site"):
+        raise Forbidden(
+            "server_key_in_browser",
+            f"The key “{principal.name}” is a server's, and a page of {origin[:_SHOWN]} has it: whoever opens the page "
+            f"can read it. Revoke it (`kizashi keys revoke {principal.key_id}`) and make one for the page: "
+            "`kizashi keys new NAME --browser --origin ...`.",
+            field="Origin",
+        )
 
 
 def key_of(header: str | None) -> str | None:

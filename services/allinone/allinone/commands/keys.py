@@ -29,15 +29,26 @@ def make_key(
     expires: str | None,
     rate: float | None = None,
     daily: int | None = None,
+    *,
+    also: Sequence[str] = (),
+    origins: Sequence[str] | None = None,
 ) -> str:
-    """Add a key; its text, which nobody can read again."""
+    """Add a key; its text, which nobody can read again. `also` and `origins` are as new_key has them."""
     now = RealClock().now()
     path = key_file(settings)
-    text, entry = new_key(name, scopes, source, _after(now, expires) if expires else None, now, rate=rate, daily=daily)
+    until = _after(now, expires) if expires else None
+    text, entry = new_key(name, scopes, source, until, now, also=also, origins=origins, rate=rate, daily=daily)
     with usable(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         KeyFile(path, RealClock()).add(entry)
     return text
+
+
+def pages_of(origins: Sequence[str], *, browser: bool) -> Sequence[str] | None:
+    """The origins of a browser key; None for a server's, which has none. Raises Invalid."""
+    if origins and not browser:
+        raise Invalid("not_a_browser_key", "--origin is for browser keys only: add --browser.", field="origins")
+    return origins if browser else None
 
 
 def list_keys(settings: Settings) -> list[dict[str, Any]]:
@@ -47,7 +58,8 @@ def list_keys(settings: Settings) -> list[dict[str, Any]]:
             "id": entry.id,
             "name": entry.name,
             "scopes": " ".join(entry.scopes),
-            "source": entry.source or entry.name,
+            "source": " ".join(entry.sources),
+            "origins": " ".join(entry.origins) or None,
             "created": entry.created.isoformat(),
             "expires": entry.expires.isoformat() if entry.expires else None,
             "rate": entry.rate,

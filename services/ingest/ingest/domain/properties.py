@@ -9,34 +9,35 @@ from typing import Any, Final
 from csmodels.catalogue import parse_data
 from csmodels.errors import InvalidEvent
 
-_MAX_INT: Final = 2**53 - 1
+MAX_INT: Final = 2**53 - 1
 _NAME: Final = re.compile(r"[^@\x00-\x1f\x7f-\x9f]{1,64}")
 _TEXT: Final = re.compile(r"[^@\x00-\x1f\x7f-\x9f]{0,64}")
 
 
-def travelling(properties: dict[str, Any], keep: frozenset[str], *, nulls: bool = False) -> dict[str, Any]:
-    """The properties that may travel, the same dict if all may; `nulls` lets null through (in a merge patch it removes
+def travelling(properties: Mapping[str, Any], keep: frozenset[str], *, nulls: bool = False) -> Mapping[str, Any]:
+    """The properties that may travel, themselves if all may; `nulls` lets null through (in a merge patch it removes
     a key).
     """
     for name, value in properties.items():
         kind = type(value)
-        plain = -_MAX_INT <= value <= _MAX_INT if kind is int else kind is bool or (kind is float and isfinite(value))
-        if not (plain and _is_name(name)):
+        plain = -MAX_INT <= value <= MAX_INT if kind is int else kind is bool or (kind is float and isfinite(value))
+        if not (plain and is_name(name)):
             break
     else:
         return properties
-    return {name: value for name, value in properties.items() if _is_name(name) and _fits(name, value, keep, nulls)}
+    return {name: value for name, value in properties.items() if is_name(name) and _fits(name, value, keep, nulls)}
 
 
 @lru_cache(maxsize=10_000)
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether a property of this name may travel."""
     return _NAME.fullmatch(name) is not None
 
 
 def _fits(name: str, value: Any, keep: frozenset[str], nulls: bool) -> bool:
     kind = type(value)  # of JSON there are no subclasses
     if kind is int:
-        return bool(-_MAX_INT <= value <= _MAX_INT)
+        return bool(-MAX_INT <= value <= MAX_INT)
     if kind is float:
         return isfinite(value)
     if kind is str:

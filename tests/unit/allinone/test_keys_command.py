@@ -1,0 +1,73 @@
+"""kizashi keys: keys of several sources, and keys for browsers."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from allinone.cli import app
+from cskit.auth import KeyFile
+from cskit.clock import RealClock
+from cskit.errors import Invalid
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KIZASHI_DATA", str(tmp_path))
+    monkeypatch.setenv("KIZASHI_KEYS", str(tmp_path / "keys.json"))
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["keys", *arguments])
+
+
+def refused(*arguments: str) -> str:
+    """The code of the error with which it ended."""
+    error = run(*arguments).exception
+    assert isinstance(error, Invalid)
+    return error.code
+
+
+def test_a_key_takes_several_sources_and_the_list_shows_them(folder: Path) -> None:
+    made = run("new", "shop", "--scope", "ingest", "--source", "web", "--source", "phone")
+
+    principal = KeyFile(folder / "keys.json", RealClock()).verify(made.stdout.strip())
+    (listed,) = json.loads(run("list", "--json").stdout)
+    assert principal is not None
+    assert (principal.source, principal.sources) == ("web", ("web", "phone"))
+    assert (listed["source"], listed["origins"]) == ("web phone", None)
+
+
+def test_without_a_source_its_name_is_it(folder: Path) -> None:
+    run("new", "shop", "--scope", "ingest")
+
+    (listed,) = json.loads(run("list", "--json").stdout)
+    assert listed["source"] == "shop"
+
+
+def test_a_browser_key_begins_in_another_way_and_the_list_shows_its_origins(folder: Path) -> None:
+    origins = ["--origin", "https://app.example.com", "--origin", "http://localhost:3000"]
+
+    made = run("new", "site", "--browser", *origins, "--rate", "20")
+
+    (listed,) = json.loads(run("list", "--json").stdout)
+    assert made.stdout.startswith("kzb_")
+    assert (listed["scopes"], listed["rate"]) == ("ingest", 20)
+    assert listed["origins"] == "https://app.example.com http://localhost:3000"
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("unknown_scope", "new shop"),
+        ("missing_origin", "new site --browser"),
+        ("invalid_origin", "new site --browser --origin app.example.com"),
+        ("browser_scope", "new site --browser --origin https://a.example --scope read"),
+        ("not_a_browser_key", "new site --scope ingest --origin https://a.example"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_makes_no_key(folder: Path, code: str, line: str) -> None:
+    assert refused(*line.split()) == code
+    assert list(folder.iterdir()) == []
