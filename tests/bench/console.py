@@ -1,8 +1,7 @@
 """`python -m tests.bench.console`: how soon an open page shows a change on the bus, beside the REST answer.
 
-In turns on one account of a demo that stands still: from ingest's answer until GET …/health tells the new score, and
-from ingest's answer until the account's page shows it in a real Chromium, without a reload; and the same for the page of
-the source that sent it.
+In turns on one account of a demo that stands still: from ingest's answer until GET …/health tells the new score, until
+the account's page shows it in a real Chromium, without a reload, and until the page of the source shows the item.
 """
 
 import argparse

@@ -130,6 +130,7 @@ def _zendesk(place: Place, now: str) -> list[tuple[Any, int]]:
         "via": {"channel": "email", "source": {"from": {"address": "canary-zendesk-said@example.com"}}},
         "custom_fields": [{"id": 1, "value": "canary-zendesk-said"}], "tags": ["canary-zendesk-said"],
         "satisfaction_rating": {"score": "good", "comment": "canary-zendesk-said"},
+        "custom_topic": "canary-zendesk-topic@example.com",
     }  # fmt: skip
     event = {"comment": {"author": {"name": "canary-zendesk-said"}, "body": "canary-zendesk-said"}}
     whole = {"id": "z1", "type": "zen:event-type:ticket.created", "time": now, "event": event, "detail": detail}

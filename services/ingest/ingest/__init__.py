@@ -18,6 +18,7 @@ service has. deployment keeps the key of the hashed event ids.
     sources    what is told of a source, in memory; source_routes: /v1/sources
     imports    /v1/imports: rows of CSV and Excel files, slice by slice; also reads the files, for the command
     flow       how much is taken on at once, and what is said when the log stands still
+    cors       what lets pages of other origins send events
     intake     one batch: map, place, append, answer
     tails      the last items of each source, written now and then; tail_routes: who reads them
     watch      the worker that declares a family of events a dead feed
@@ -26,5 +27,5 @@ service has. deployment keeps the key of the hashed event ids.
     feeds      which families of events stand still, as this process knows it
     cache      who users are, in memory; lookups: who they are, by one question for many requests
     store      the only SQL, with tables
-    domain     mapping, times, properties, identity, hours, watch: pure functions of values
+    domain     mapping (long, quick, by columns), times, properties, identity, hours, watch: pure functions
 """

@@ -11,8 +11,8 @@ from ingest.settings import CacheSize
 
 
 class Cache:
-    """The users that were met last. An entry is believed for `size.trusted_for`: another replica may have moved
-    the user.
+    """The users that were asked for last. An entry is believed for `size.trusted_for`: another replica may have moved
+    the user. So whoever is met is asked for anew soon, and is held for longer than who is not.
 
     `writes` counts what this process has written: a reader that finds it changed must not store what it read before.
     """
@@ -26,12 +26,12 @@ class Cache:
     def get(self, source: str, users: Iterable[str]) -> dict[str, Known]:
         """Those of the users that are known here."""
         oldest = self._wall.now() - self._size.trusted_for
+        entries = self._entries
         found: dict[str, Known] = {}
         for user in users:
-            entry = self._entries.get((source, user))
+            entry = entries.get((source, user))
             if entry is not None and entry[0] > oldest:
                 found[user] = entry[1]
-                self._entries.move_to_end((source, user))
         return found
 
     def store(self, source: str, known: Mapping[str, Known]) -> None:

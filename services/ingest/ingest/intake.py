@@ -187,9 +187,10 @@ class Intake:
         headers = (("traceparent", trace.encode("ascii")),) if trace else ()
         records: list[NewRecord] = []
         for one in placed:
-            if one.account is not None and one.draft.type is not None:
-                partition, key = place_of(one.account)
-                value = value_of(one.draft, source, one.account, one.person)
+            draft, account = one.draft, one.account
+            if account is not None and draft.type is not None:
+                partition, key = place_of(account)
+                value = value_of(draft, source, account, one.person)
                 records.append(NewRecord(CUSTOMER_EVENTS, partition, key, value, headers))
         if records:
             size = sum(len(record.value or b"") for record in records)

@@ -110,6 +110,11 @@ TEXTS: Final[Mapping[str, Text]] = {
     "why_wrong_key": Text("{field} names another account.", "{field}が別の顧客を指しています。"),
     "why_foreign_source": Text("{field} names another source than its key’s.", "{field}がキーの送信元と異なります。"),
     "why_event_too_large": Text("The event is larger than 32 KB.", "イベントが32 KBを超えています。"),
+    "why_duplicate_key": Text("{field} stands twice in its object.", "{field}が同じオブジェクトに2回あります。"),
+    "why_too_deep": Text("It is nested deeper than 64 levels.", "入れ子が64段を超えています。"),
+    "why_not_from_browser": Text(
+        "A browser key sends usage only.", "ブラウザ用のキーで送れるのは利用イベントだけです。"
+    ),
     "why_other": Text("{field} is refused.", "{field}は受け付けられません。"),
     "why_code": Text("Code: {code}", "コード: {code}"),
 }  # fmt: skip

@@ -111,12 +111,14 @@ def _is_well_formed(said: _Columns, arrival: Arrival) -> bool:
     users, accounts = set(said.users), set(said.accounts)
     if None in users and (None, None) in zip(said.users, said.accounts, strict=True):
         return False
+    users.discard(None)
+    accounts.discard(None)
     return (
         are_plain("".join(said.ids))
         and max(map(len, said.ids)) <= MAX_WIRE_ID
         and set(said.sources) <= {None, arrival.source}
-        and all(user is None or is_user(user) for user in users)
-        and all(account is None or is_account(account) for account in accounts)
+        and all(map(is_user, cast("set[str]", users)))
+        and all(map(is_account, cast("set[str]", accounts)))
         and all(map(is_label, set(said.names)))
     )
 

@@ -109,26 +109,31 @@ def resolve(
     only if there was none. An event from before the last move goes to the account before. known must hold every user
     of the drafts. settled is what became of drafts that were here before: they go there again, and change nothing.
     """
-    if not settled and all(_is_at_home(draft, known) for draft in drafts):
-        return Plan(placed=[_at_home(draft, known) for draft in drafts], known=known)
+    if not settled and (placed := _at_home(drafts, known)) is not None:
+        return Plan(placed=placed, known=known)
     return _Resolver(known, settled).run(drafts)
 
 
-def _is_at_home(draft: Draft, known: Mapping[str, Known]) -> bool:
-    """Whether the draft is an event like most: of somebody whose account is known, or of an account alone."""
-    if draft.absorbs or draft.person or draft.moves:
-        return False
-    if draft.user is None:
-        return draft.account is not None
-    one = known[draft.user]
-    return one.account in one.accounts and (draft.account is None or draft.account == one.account)
-
-
-def _at_home(draft: Draft, known: Mapping[str, Known]) -> Placed:
-    if draft.user is None:
-        return Placed(draft, draft.account, None)
-    one = known[draft.user]
-    return Placed(draft, draft.account or one.account_at(draft.time), one.person)
+def _at_home(drafts: Sequence[Draft], known: Mapping[str, Known]) -> list[Placed] | None:
+    """The drafts placed if all are events like most: of somebody whose account is known, or of an account alone."""
+    placed: list[Placed] = []
+    for draft in drafts:
+        if draft.absorbs or draft.person or draft.moves:
+            return None
+        account, user = draft.account, draft.user
+        if user is None:
+            if account is None:
+                return None
+            placed.append(Placed(draft, account, None))
+            continue
+        one = known[user]
+        home = one.account
+        if home not in one.accounts or (account is not None and account != home):
+            return None
+        if account is None and one.previous is not None:
+            home = one.account_at(draft.time)
+        placed.append(Placed(draft, home, one.person))
+    return placed
 
 
 class _Resolver:
