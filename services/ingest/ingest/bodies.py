@@ -135,6 +135,8 @@ def native(body: bytes) -> list[bytes]:
 
 def _lines(body: bytes) -> list[bytes] | None:
     """The lines of NDJSON; None if the body is something else. A line that is no JSON is refused alone."""
+    if b"\n" not in body:
+        return None
     body = body.removeprefix(codecs.BOM_UTF8)
     head = list(islice(strictness.lines(body), _LOOKED_AT))
     if len(head) < 2 or not head[0].startswith(b"{") or not any(isinstance(_or_nothing(line), dict) for line in head):
