@@ -35,7 +35,7 @@ def test_a_snippet_is_ready_for_this_server(each: object) -> None:
 
 @pytest.mark.parametrize("start", ["from ", "client = "])
 def test_the_python_lines_are_those_of_the_guide(start: str) -> None:
-    guide = GUIDE.read_text(encoding="utf-8").replace("host=URL", 'host="URL"')
+    guide = GUIDE.read_text(encoding="utf-8").replace('os.environ["URL"]', '"URL"').replace('os.environ["KEY"]', "KEY")
 
     found = [
         line
