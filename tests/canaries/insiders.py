@@ -1,14 +1,13 @@
 """What our own people and services make of the person: texts, surveys, tasks, overrides, pages; and the erasure."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import httpx
 from tests.canaries.place import Place, checked
 from tests.canaries.products import NATIVE
+from tests.running.worlds import until
 
 SECONDS: Final = 90.0
 _ATTEMPTS: Final = 10
@@ -30,16 +29,6 @@ steps:
       endpoint: crm
       data: {person: '{{ event.personid }}', text: '{{ event.data.text_ref }}'}
 """
-T = TypeVar("T")
-
-
-async def until(what: str, look: Callable[[], Awaitable[T | None]]) -> T:
-    """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + SECONDS
-    while (found := await look()) is None:
-        assert time.monotonic() < deadline, f"{what}: not within {SECONDS:.0f} s"
-        await asyncio.sleep(0.1)
-    return found
 
 
 async def people_of(place: Place, users: Iterable[tuple[str, str]]) -> set[str]:
@@ -95,7 +84,7 @@ async def _note_on_a_task(place: Place, ref: str) -> dict[str, Any]:
     async with place.client(NATIVE) as client:
         for attempt in range(_ATTEMPTS):
             checked(await client.post("/v1/events", json={"events": [{**voice, "id": f"voice-{attempt}"}]}))
-            task = await until("the task", lambda: _open_task(place))
+            task = await until("the task", lambda: _open_task(place), SECONDS)
             if (await place.admin.post(f"/v1/tasks/{task['id']}/complete", json=done)).is_success:
                 return task
     raise AssertionError(f"somebody else was faster, {_ATTEMPTS} times")

@@ -6,10 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.canaries.insiders import until
+from tests.canaries.insiders import SECONDS
 from tests.canaries.search import in_bytes, in_sqlite
 from tests.chaos.snapshot import looking
 from tests.running.systems import System, embedded_system
+from tests.running.worlds import until
 
 from cskit.log import NewRecord
 from csmodels.partitioning import partition_of
@@ -105,14 +106,14 @@ async def test_an_erased_person_is_found_in_no_table_no_file_and_no_log(tmp_path
         async def all_put_it_aside() -> bool | None:
             return True if await letters(system) == len(READERS) else None
 
-        await until("a dead letter of each reader", all_put_it_aside)
+        await until("a dead letter of each reader", all_put_it_aside, SECONDS)
         async with system.client("ingest") as ingest:
             erased = await answered(ingest.delete(f"/v1/people/{person}"))
 
         async def none_has_it() -> bool | None:
             return True if not in_sqlite(data) else None
 
-        await until("everybody forgets", none_has_it)
+        await until("everybody forgets", none_has_it, SECONDS)
         await process.stop()
 
         assert before == KEPT

@@ -10,12 +10,13 @@ from typing import Final
 
 import pytest
 from tests.canaries import companies, insiders, products
-from tests.canaries.insiders import until
+from tests.canaries.insiders import SECONDS
 from tests.canaries.place import Place, client_of
 from tests.canaries.search import in_bytes, in_postgres, in_sqlite, in_topics
 from tests.chaos.snapshot import looking
 from tests.running.demos import demo
 from tests.running.systems import SERVED, System, clustered_system, embedded_system
+from tests.running.worlds import until
 
 from allinone.data_folder import running_server
 from cskit.log import Log, NewRecord
@@ -189,14 +190,14 @@ async def test_nothing_of_a_person_is_on_the_bus_and_once_erased_nothing_is_anyw
             async def all_put_it_aside() -> bool | None:
                 return True if min((await insiders.letters(place)).values()) else None
 
-            await until("a dead letter of each reader", all_put_it_aside)
+            await until("a dead letter of each reader", all_put_it_aside, SECONDS)
             erased = await insiders.erase(place, people)
             assert (await place.admin.delete(note)).status_code == 204
 
             async def all_have_forgotten() -> bool | None:
                 return True if not await kizashi.tables() else None
 
-            await until("all have forgotten", all_have_forgotten)
+            await until("all have forgotten", all_have_forgotten, SECONDS)
             assert await insiders.people_of(place, USERS) == set()
         left, left_files = await kizashi.tables(), in_bytes(folder)
         async with looking(kizashi.environment) as platform:

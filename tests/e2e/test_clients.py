@@ -16,7 +16,7 @@ from tests.clients.drivers import NODE, PYTHON, STRIPE, Client, Driver, driving
 from tests.clients.errand import ACCOUNTS
 from tests.running import node
 from tests.running.systems import System
-from tests.running.worlds import read_topic, until_folded
+from tests.running.worlds import read_topic, until, until_folded
 
 from allinone.commands.keys import make_key
 from cskit.auth import INGEST
@@ -113,14 +113,12 @@ async def sent_ids(system: System) -> tuple[Mapping[str, set[str]], Mapping[int,
 
 async def until_there(system: System, handed: Mapping[str, set[str]]) -> Mapping[int, int]:
     """Where the topic's partitions end, once all of these ids by source are on it."""
-    deadline = time.monotonic() + SECONDS
-    while True:
+
+    async def all_of_them() -> Mapping[int, int] | None:
         sent, ends = await sent_ids(system)
-        missing = {name: len(ids - sent[name]) for name, ids in handed.items() if ids - sent[name]}
-        if not missing:
-            return ends
-        assert time.monotonic() < deadline, f"acknowledged, but not on the topic: {missing}"
-        await asyncio.sleep(0.2)
+        return ends if all(ids <= sent[name] for name, ids in handed.items()) else None
+
+    return await until("every acknowledged event on the topic", all_of_them, SECONDS)
 
 
 async def usage_counts(database: Database) -> Mapping[str, int]:

@@ -6,12 +6,11 @@ import os
 import re
 import shutil
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +18,7 @@ import pytest_asyncio
 from tests.chaos.snapshot import looking
 from tests.running.processes import Ended, Process, command, ended, free_port
 from tests.running.systems import SERVICES, clustered_system
+from tests.running.worlds import until
 
 from cskit.log import NewRecord
 from cskit.testing.engines import DATABASE, fresh_database, missing_engines
@@ -31,16 +31,6 @@ SECONDS = 30.0
 READERS = {"scoring", "playbook", "survey"}  # of cs.customer-events
 BODY = '{"half": "[red]a[/red] :smile: \x1b[2J兆し"'  # poison; whoever prints it must neither read nor obey it
 POISON = NewRecord(CUSTOMER_EVENTS, partition_of("akagi"), b"akagi", BODY.encode())
-T = TypeVar("T")
-
-
-async def until(what: str, look: Callable[[], Awaitable[T | None]]) -> T:
-    """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + SECONDS
-    while (found := await look()) is None:
-        assert time.monotonic() < deadline, f"{what}: not within {SECONDS:.0f} s"
-        await asyncio.sleep(0.05)
-    return found
 
 
 def assert_refused(done: Ended, status: int, *words: str) -> None:
@@ -109,7 +99,7 @@ async def test_the_first_start_prints_curl_lines_that_make_a_score_appear(server
         health: dict[str, Any] = json.loads(await in_bash(read))
         return health if "score" in health else None
 
-    health = await until("a score", scored)
+    health = await until("a score", scored, SECONDS)
     assert health["account"] == "akagi"
 
 
@@ -364,7 +354,7 @@ async def go_through_the_dead_letters(environment: Mapping[str, str]) -> None:
         found = await letters(environment)
         return found if len(found) == len(READERS) else None
 
-    found = await until("a letter of each reader", all_of_them)
+    found = await until("a letter of each reader", all_of_them, SECONDS)
     assert {each["group"] for each in found} == READERS
     (letter,) = [each for each in found if each["group"] == "scoring"]
     assert (letter["topic"], letter["partition"], letter["key"]) == (CUSTOMER_EVENTS, POISON.partition, "akagi")
@@ -387,7 +377,7 @@ async def go_through_the_dead_letters(environment: Mapping[str, str]) -> None:
         of_scoring = await letters(environment, "scoring")
         return next((each for each in of_scoring if each["id"] != letter["id"]), None)
 
-    second = await until("the letter of the record that was appended once more", the_next_one)
+    second = await until("the letter of the record that was appended once more", the_next_one, SECONDS)
     assert second["offset"] > letter["offset"]
     again, unknown = await asyncio.gather(
         ended("dlq", "replay", letter["id"], environment=environment),

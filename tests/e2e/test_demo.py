@@ -1,17 +1,17 @@
 """`kizashi demo`: what thirty days of a made-up company show, and how it starts, stops and goes on."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from tests.running.demos import demo
 from tests.running.processes import ended
+from tests.running.worlds import until
 
 from allinone.demo.command import furnish, living
 from allinone.demo.history import until_caught_up
@@ -27,16 +27,6 @@ ACCOUNTS = 60
 LIVED = timedelta(days=30)
 SPEED = 6 * 3600.0  # thirty days in two minutes: what two cores can follow with ease
 SECONDS = 240.0
-T = TypeVar("T")
-
-
-async def until(what: str, look: Callable[[], Awaitable[T | None]]) -> T:
-    """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + SECONDS
-    while (found := await look()) is None:
-        assert time.monotonic() < deadline, f"{what}: not within {SECONDS:.0f} s"
-        await asyncio.sleep(0.1)
-    return found
 
 
 async def get(client: httpx.AsyncClient, path: str, **params: str) -> Any:
@@ -123,7 +113,7 @@ async def test_thirty_days_show_every_story_by_its_own_measure(seed: int, tmp_pa
         async with living(stage, ENGLISH, told.append):
             await stage.clock.sleep_until(stage.marker.origin + LIVED)
         await asyncio.wait_for(until_caught_up(stage.server, lambda *_: None, 0), SECONDS)
-        sent = await until("the last webhook", lambda: delivered(stage))
+        sent = await until("the last webhook", lambda: delivered(stage), SECONDS)
         seen = {each.fate.storyline for each in stage.world.customers if await is_seen(stage, each)}
         tasks = await every(stage.admin, "/v1/tasks")
 

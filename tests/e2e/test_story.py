@@ -2,32 +2,21 @@
 
 import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 import segment.analytics
 from tests.running.receiver import Receiver, receiving
 from tests.running.systems import System
+from tests.running.worlds import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 ACCOUNT = "akagi-valve"
 PEOPLE = [f"user-{n}" for n in range(8)]
 SECONDS = 60.0
-T = TypeVar("T")
-
-
-async def until(what: str, look: Callable[[], Awaitable[T | None]]) -> T:
-    """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + SECONDS
-    while (found := await look()) is None:
-        assert time.monotonic() < deadline, f"{what}: not within {SECONDS:.0f} s"
-        await asyncio.sleep(0.05)
-    return found
 
 
 async def get(client: httpx.AsyncClient, path: str, **params: str) -> Any:
@@ -97,7 +86,7 @@ async def test_a_drop_becomes_one_task_and_one_signed_webhook_and_an_answer_move
             used = answer.status_code == 200 and measure(found, "active_share")["status"] == "fresh"
             return found if used and found["band"] == "green" else None
 
-        before = await until("a green score from a year of use", healthy)
+        before = await until("a green score from a year of use", healthy, SECONDS)
         assert adds_up(before)
         assert (await get(playbook, "/v1/runs"))["items"] == []  # the past starts nothing
 
@@ -107,7 +96,7 @@ async def test_a_drop_becomes_one_task_and_one_signed_webhook_and_an_answer_move
             found: dict[str, Any] = await get(scoring, f"/v1/accounts/{ACCOUNT}/health")
             return found if found["band"] == "red" else None
 
-        dropped = await until("red by the cap of an old severity 1 ticket", red)
+        dropped = await until("red by the cap of an old severity 1 ticket", red, SECONDS)
         assert dropped["score"] <= 49
         assert adds_up(dropped)
         assert [each["kind"] for each in dropped["adjustments"]] == ["cap"]
@@ -116,7 +105,7 @@ async def test_a_drop_becomes_one_task_and_one_signed_webhook_and_an_answer_move
         async def told() -> tuple[str, dict[str, Any]] | None:
             return next((each for each in receiver.of_type("task.created")), None)
 
-        webhook_id, payload = await until("the webhook of the task", told)
+        webhook_id, payload = await until("the webhook of the task", told, SECONDS)
         tasks = (await get(playbook, "/v1/tasks", account=ACCOUNT))["items"]
         assert [(task["playbook"], task["owner"], task["status"]) for task in tasks] == [
             ("rescue-declining-usage", "hana", "open")
@@ -130,7 +119,7 @@ async def test_a_drop_becomes_one_task_and_one_signed_webhook_and_an_answer_move
             found: dict[str, Any] = await get(scoring, f"/v1/accounts/{ACCOUNT}/health")
             return found if measure(found, "nps")["status"] == "fresh" else None
 
-        after = await until("the answer in the score", answered)
+        after = await until("the answer in the score", answered, SECONDS)
         assert adds_up(after)
         assert measure(after, "nps")["contribution"] < 0
 
@@ -138,7 +127,7 @@ async def test_a_drop_becomes_one_task_and_one_signed_webhook_and_an_answer_move
             found = (await get(playbook, "/v1/tasks", account=ACCOUNT))["items"]
             return found if len(found) > 1 else None
 
-        tasks = await until("the task of the detractor's playbook", followed_up)
+        tasks = await until("the task of the detractor's playbook", followed_up, SECONDS)
         assert sorted(task["playbook"] for task in tasks) == ["detractor-follow-up", "rescue-declining-usage"]
         assert f"{after['score']:.1f}" in await a_leader_looks(system)
         history = (await get(scoring, f"/v1/accounts/{ACCOUNT}/history"))["items"]

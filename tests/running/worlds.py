@@ -153,11 +153,11 @@ async def _either(*events: asyncio.Event) -> None:
                 await wait
 
 
-async def until(what: str, look: Callable[[], Awaitable[T | None]]) -> T:
+async def until(what: str, look: Callable[[], Awaitable[T | None]], seconds: float = SECONDS) -> T:
     """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + seconds
     while (found := await look()) is None:
-        assert time.monotonic() < deadline, f"{what}: not within {SECONDS:.0f} s"
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
         await asyncio.sleep(0.05)
     return found
 
