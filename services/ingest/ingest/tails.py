@@ -1,6 +1,6 @@
 """The live tail of each source: its last items and what became of them, and when which family of events came in.
 
-`saw` stands in the hot path and only keeps references; a worker writes what changed, now and then, a row of each
+`took` stands in the hot path and only keeps references; a worker writes what changed, now and then, a row of each
 replica. No text, name, user id or property is kept: an item's id as it travels, its type, its account, and what
 became of it.
 """
@@ -11,7 +11,6 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import repeat
 from operator import itemgetter
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ _SOURCES_AT_ONCE: Final = 100  # written at once, so that no request waits for m
 _LABELS: Final = 500  # sources with a metric of their own; the others are one
 _OTHER: Final = "other"
 _LONGEST_FIELD: Final = 128
+_UNPLACED: Final = (None, None)  # neither type nor account is known of what was refused, or repeats an id
 _STATUS: Final = itemgetter("status")
 
 log = get_logger()
@@ -77,21 +77,10 @@ class Tails:
         self._labels: set[str] = set()
         self._woken = asyncio.Event()
 
-    def saw(
-        self,
-        source: str,
-        items: Sequence[Item],
-        types: Sequence[str | None],
-        at: datetime,
-        *,
-        accounts: Sequence[str | None] | None = None,
-        fresh: Iterable[str | None] | None = None,
-    ) -> None:
+    def took(self, source: str, items: Sequence[Item], placed: Sequence[Placed], at: datetime) -> None:
         """A request of that source was answered with these items at this moment of the world clock.
 
-        types and accounts have a place for each item, or for each of the last hundred, in their order; None where it
-        is not known. fresh are the types of the events that are on the log now and are no backfill; without it those
-        of the accepted items. The last items are held.
+        placed are the drafts among them, in the order of the items, whose events the log has. The last items are held.
         """
         if not items:
             return
@@ -102,29 +91,18 @@ class Tails:
                 self._changed.pop(self._tails.popitem(last=False)[0], None)
         else:
             self._tails.move_to_end(source)
-        who: Iterable[str | None] = repeat(None) if accounts is None else accounts[-LENGTH:]
-        tail.items.extend(zip(items[-LENGTH:], types[-LENGTH:], who, repeat(at)))
+        last = {one.draft.index: (one.draft.type, one.account) for one in placed[-LENGTH:]}
+        tail.items.extend((item, *last.get(item["index"], _UNPLACED), at) for item in items[-LENGTH:])
         tail.count += len(items)
         statuses = Counter(map(_STATUS, items))
         tail.statuses.update(statuses)
         tail.last_at = at
         if statuses["accepted"]:
             tail.accepted_at = at
-        if fresh is None:
-            known = zip(items[-len(types) :], types, strict=True) if types else ()
-            fresh = [kind for item, kind in known if item["status"] == "accepted"]
+        fresh = [one.draft.type for one in placed if one.account is not None and not one.draft.backfill]
         self._came(Counter(fresh), full_hour(at))
         self._changed[source] = None
         self._woken.set()
-
-    def took(self, source: str, items: Sequence[Item], placed: Sequence[Placed], at: datetime) -> None:
-        """The same for a request whose drafts are placed, once the log has their events."""
-        last = {one.draft.index: one for one in placed[-LENGTH:]}
-        found = [last.get(item["index"]) for item in items[-LENGTH:]]
-        types = [None if one is None else one.draft.type for one in found]
-        accounts = [None if one is None else one.account for one in found]
-        fresh = [one.draft.type for one in placed if one.account is not None and not one.draft.backfill]
-        self.saw(source, items, types, at, accounts=accounts, fresh=fresh)
 
     def _came(self, types: Mapping[str | None, int], hour: datetime) -> None:
         for kind, number in types.items():

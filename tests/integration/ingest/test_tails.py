@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import select
 from tests.integration.ingest.conftest import NOW, Ingest
+from tests.running.tails import saw
 
 from csmodels.topics import PARTITIONS
 from ingest.domain.hours import HOUR
@@ -56,9 +57,9 @@ async def test_a_source_that_was_never_heard_has_an_empty_tail(ingest: Ingest) -
 
 async def test_tails_of_replicas_are_merged_the_newest_first(each_ingest: Ingest) -> None:
     one, other = tails_of(each_ingest, "one"), tails_of(each_ingest, "other")
-    one.saw("shop", [item(0), item(1)], ["usage.tracked"] * 2, NOW, accounts=["acme", "acme"])
+    saw(one, "shop", [item(0), item(1)], ["usage.tracked"] * 2, NOW)
     refused = item(7, "refused", code="missing_field", field="account", message="account is missing.")
-    other.saw("shop", [refused], [None], NOW + timedelta(seconds=1))
+    saw(other, "shop", [refused], [None], NOW + timedelta(seconds=1))
     await one.round()
     await other.round()
 
@@ -74,11 +75,11 @@ async def test_tails_of_replicas_are_merged_the_newest_first(each_ingest: Ingest
 
 async def test_after_a_cursor_comes_only_what_is_new_from_whichever_replica(ingest: Ingest) -> None:
     one, other = tails_of(ingest, "one"), tails_of(ingest, "other")
-    one.saw("shop", [item(0)], ["usage.tracked"], NOW)
+    saw(one, "shop", [item(0)], ["usage.tracked"], NOW)
     await one.round()
     first = await tail(ingest)
-    other.saw("shop", [item(1)], ["usage.tracked"], NOW - timedelta(seconds=2))  # written late
-    one.saw("shop", [item(2)], ["usage.tracked"], NOW)
+    saw(other, "shop", [item(1)], ["usage.tracked"], NOW - timedelta(seconds=2))  # written late
+    saw(one, "shop", [item(2)], ["usage.tracked"], NOW)
     await other.round()
     await one.round()
 
@@ -99,8 +100,8 @@ async def test_a_foreign_cursor_is_refused(ingest: Ingest, cursor: str) -> None:
 
 async def test_all_sources_with_what_became_of_their_items(ingest: Ingest) -> None:
     tails = tails_of(ingest, "one")
-    tails.saw("desk", [item(0, "duplicate"), item(1)], ["ticket.changed"] * 2, NOW)
-    tails.saw("shop", [item(0, "waiting"), item(1, "refused", code="not_json")], ["usage.tracked", None], NOW)
+    saw(tails, "desk", [item(0, "duplicate"), item(1)], ["ticket.changed"] * 2, NOW)
+    saw(tails, "shop", [item(0, "waiting"), item(1, "refused", code="not_json")], ["usage.tracked", None], NOW)
     await tails.round()
 
     first = (await ingest.client.get("/v1/source-tails", params={"limit": 1})).json()
@@ -123,7 +124,7 @@ async def test_tails_need_the_right_to_operate(ingest: Ingest) -> None:
 async def test_replicas_add_their_events_of_an_hour(each_ingest: Ingest) -> None:
     one, other = tails_of(each_ingest, "one"), tails_of(each_ingest, "other")
     for tails in (one, other, one):
-        tails.saw("shop", [item(0), item(1)], ["usage.tracked", "ticket.changed"], NOW)
+        saw(tails, "shop", [item(0), item(1)], ["usage.tracked", "ticket.changed"], NOW)
     await asyncio.gather(one.round(), other.round())
 
     async with each_ingest.platform.database("ingest").read() as tx:
@@ -136,7 +137,7 @@ async def test_replicas_add_their_events_of_an_hour(each_ingest: Ingest) -> None
 async def test_a_first_item_is_written_at_once_by_the_worker(ingest: Ingest) -> None:
     tails, stop = tails_of(ingest, "one"), asyncio.Event()
     working = asyncio.create_task(tails.run(stop))
-    tails.saw("shop", [item(0)], ["usage.tracked"], NOW)
+    saw(tails, "shop", [item(0)], ["usage.tracked"], NOW)
 
     async with asyncio.timeout(10):
         while not (await tail(ingest))["items"]:
@@ -149,9 +150,9 @@ async def test_a_first_item_is_written_at_once_by_the_worker(ingest: Ingest) -> 
 
 async def test_metrics_say_when_a_source_was_heard_and_what_became_of_its_items(ingest: Ingest) -> None:
     tails = tails_of(ingest, "one")
-    tails.saw("metered", [item(0), item(1, "refused", code="not_json")], ["usage.tracked", None], NOW)
+    saw(tails, "metered", [item(0), item(1, "refused", code="not_json")], ["usage.tracked", None], NOW)
     await tails.round()
-    tails.saw("metered", [item(2, "refused", code="not_json")], [None], NOW + HOUR)
+    saw(tails, "metered", [item(2, "refused", code="not_json")], [None], NOW + HOUR)
     await tails.round()
 
     refused = REGISTRY.get_sample_value("kizashi_source_items_total", {"source": "metered", "status": "refused"})
@@ -164,9 +165,9 @@ async def test_metrics_say_when_a_source_was_heard_and_what_became_of_its_items(
 async def test_tails_of_replicas_that_are_gone_go_and_the_newest_of_a_source_stays(each_ingest: Ingest) -> None:
     ingest = each_ingest
     old, older = tails_of(ingest, "old"), tails_of(ingest, "older")
-    older.saw("shop", [item(0)], ["usage.tracked"], NOW - timedelta(days=9))
-    old.saw("shop", [item(1)], ["usage.tracked"], NOW - timedelta(days=8))
-    older.saw("rare", [item(2)], ["usage.tracked"], NOW - timedelta(days=30))
+    saw(older, "shop", [item(0)], ["usage.tracked"], NOW - timedelta(days=9))
+    saw(old, "shop", [item(1)], ["usage.tracked"], NOW - timedelta(days=8))
+    saw(older, "rare", [item(2)], ["usage.tracked"], NOW - timedelta(days=30))
     await old.round()
     await older.round()
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.running.tails import saw
 
 from cskit.clock import Clocks, FrozenClock
 from cskit.db import DatabaseUnavailable, Tx
@@ -65,7 +66,7 @@ def item(index: int, status: str = "accepted", **more: Any) -> dict[str, Any]:
 
 async def test_only_the_last_hundred_are_held_and_numbered() -> None:
     tails, kept = made()
-    tails.saw("shop", [item(n) for n in range(250)], ["usage.tracked"] * 250, NOW)
+    saw(tails, "shop", [item(n) for n in range(250)], ["usage.tracked"] * 250, NOW)
 
     await tails.round()
 
@@ -79,7 +80,7 @@ async def test_nothing_personal_is_kept_of_an_item() -> None:
     tails, kept = made()
     refused = item(0, "refused", code="invalid_field", field="properties.hana@example.com", message="of Hana Ito")
     refused["id"] = "order-of-hana@example.com"
-    tails.saw("shop", [refused], [None], NOW)
+    saw(tails, "shop", [refused], [None], NOW)
 
     await tails.round()
 
@@ -92,12 +93,12 @@ async def test_nothing_personal_is_kept_of_an_item() -> None:
 async def test_what_a_database_did_not_take_is_written_the_next_time() -> None:
     tails, kept = made()
     kept.there = False
-    tails.saw("shop", [item(0)], ["usage.tracked"], NOW)
+    saw(tails, "shop", [item(0)], ["usage.tracked"], NOW)
     with pytest.raises(DatabaseUnavailable):
         await tails.round()
 
     kept.there = True
-    tails.saw("shop", [item(1)], ["ticket.changed"], NOW)
+    saw(tails, "shop", [item(1)], ["ticket.changed"], NOW)
     await tails.round()
 
     assert [row["source"] for row in kept.rows] == ["shop"]
@@ -109,7 +110,7 @@ async def test_what_a_database_did_not_take_is_written_the_next_time() -> None:
 
 async def test_nothing_new_is_not_written_again() -> None:
     tails, kept = made()
-    tails.saw("shop", [item(0)], ["usage.tracked"], NOW)
+    saw(tails, "shop", [item(0)], ["usage.tracked"], NOW)
 
     await tails.round()
     await tails.round()
@@ -120,8 +121,8 @@ async def test_nothing_new_is_not_written_again() -> None:
 
 async def test_what_waits_or_is_of_the_past_is_no_sign_of_life() -> None:
     tails, kept = made()
-    tails.saw("shop", [item(0, "waiting")], ["usage.tracked"], NOW)
-    tails.saw("shop", [item(0)], ["usage.tracked"], NOW, fresh=[])
+    saw(tails, "shop", [item(0, "waiting")], ["usage.tracked"], NOW)
+    saw(tails, "shop", [item(0)], ["usage.tracked"], NOW, backfill=True)
 
     await tails.round()
 
@@ -131,8 +132,8 @@ async def test_what_waits_or_is_of_the_past_is_no_sign_of_life() -> None:
 async def test_memory_is_bounded_by_the_sources_heard_last() -> None:
     tails, kept = made()
     for number in range(1_100):
-        tails.saw(f"s{number}", [item(0)], ["usage.tracked"], NOW)
-    tails.saw("s100", [item(1)], ["usage.tracked"], NOW)
+        saw(tails, f"s{number}", [item(0)], ["usage.tracked"], NOW)
+    saw(tails, "s100", [item(1)], ["usage.tracked"], NOW)
 
     for _ in range(11):
         await tails.round()

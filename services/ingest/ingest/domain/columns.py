@@ -7,7 +7,6 @@ hundreds of events in a request the dozen calls that each one costs there are mo
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, repeat
-from types import MappingProxyType
 from typing import Any, Final, cast
 
 from msgspec import UNSET, UnsetType
@@ -21,7 +20,6 @@ from ingest.domain.times import BACKFILL_AFTER, EARLIEST
 _NUMBERS: Final = frozenset({bool, int, float})
 _FORMS: Final = frozenset({"--T::Z", "--T::."})  # every third character of 2026-01-31T09:30:00[.000]Z from the fifth on
 _LENGTHS: Final = frozenset({20, 24, 27})
-_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 _Properties = Mapping[str, Any] | UnsetType
 
@@ -77,10 +75,6 @@ def natives(raws: Sequence[bytes], arrival: Arrival) -> list[Draft] | None:
             data,
             said.users,
             cast("list[AccountId | None]", said.accounts),
-            repeat(False),
-            repeat(()),
-            repeat(False),
-            repeat(_NOTHING),
             dropped,
         )
     )

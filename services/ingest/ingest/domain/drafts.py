@@ -68,11 +68,11 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     data: bytes = b""
     user: str | None = None
     account: AccountId | None = None
+    dropped: int = 0
     moves: bool = False
     absorbs: tuple[str, ...] = ()
     absorbs_named: bool = False
     person: Mapping[str, object] = MappingProxyType({})
-    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,5 +222,5 @@ def _draft(
         written(data),
         user,
         None if account is None else AccountId(account),
-        dropped=dropped,
+        dropped,
     )
