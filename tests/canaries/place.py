@@ -34,7 +34,7 @@ class Place:
 
     def key(self, source: str) -> str:
         """A key that sends events of this source."""
-        return make_key(read_settings(self.environment), source, [INGEST], source, None)
+        return make_key(read_settings(self.environment), source, [INGEST], [source], None)
 
     def client(self, source: str) -> httpx.AsyncClient:
         """A client with such a key."""

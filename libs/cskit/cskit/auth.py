@@ -125,20 +125,19 @@ class _File(BaseModel):
 def new_key(
     name: str,
     scopes: Iterable[str],
-    source: str | None,
+    sources: Sequence[str] | None,
     expires: datetime | None,
     now: datetime,
     *,
-    also: Iterable[str] = (),
     origins: Iterable[str] | None = None,
     rate: float | None = None,
     daily: int | None = None,
 ) -> tuple[str, KeyEntry]:
     """A key's text, to be shown once, and the entry that verifies it. Invalid if a name, scope or origin is not right.
 
-    source None: its name. also: other sources that a request may choose. origins: of the pages that may send with it,
-    which makes it a browser key, of the scope ingest. rate (events per second) and daily (events per UTC day) are above
-    0 if given.
+    sources: what a request may choose from, the usual one first; None: its name alone. origins: of the pages that may
+    send with it, which makes it a browser key, of the scope ingest. rate (events per second) and daily (events per UTC
+    day) are above 0 if given.
     """
     wanted = tuple(dict.fromkeys(scopes))
     pages = () if origins is None else _pages(origins)
@@ -156,7 +155,7 @@ def new_key(
             name=name,
             sha256=_sha256(secret),
             scopes=wanted,
-            sources=tuple(dict.fromkeys((source or name, *also))),
+            sources=tuple(dict.fromkeys(sources or (name,))),
             origins=pages,
             created=now.astimezone(UTC).replace(microsecond=0),
             expires=expires,

@@ -51,10 +51,9 @@ def keys_new(
     data: Data = None,
 ) -> None:
     """Make a key and print it, once, alone on standard output."""
-    usual, also = (source[0], source[1:]) if source else (None, [])
+    origins = key_commands.pages_of(origin or [], browser=browser)
     key = key_commands.make_key(
-        settings_of(data), name, scope or [], usual, expires, rate, daily,
-        also=also, origins=key_commands.pages_of(origin or [], browser=browser),
+        settings_of(data), name, scope or [], source, expires, rate, daily, origins=origins
     )  # fmt: skip
     print(key)  # the key alone, unstyled
 

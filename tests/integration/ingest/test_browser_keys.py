@@ -20,7 +20,7 @@ def browser_key(ingest: Any, origin: str = PAGE, **more: Any) -> str:
 
 
 def key_of(ingest: Any, name: str, *scopes: str, also: tuple[str, ...] = ()) -> str:
-    text, entry = new_key(name, scopes, None, None, ingest.platform.clocks.wall.now(), also=also)
+    text, entry = new_key(name, scopes, [name, *also], None, ingest.platform.clocks.wall.now())
     ingest.platform.keys.file.add(entry)
     return text
 

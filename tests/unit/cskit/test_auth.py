@@ -26,7 +26,7 @@ def file(tmp_path: Path, wall: FrozenClock) -> KeyFile:
 
 
 def made(file: KeyFile, name: str = "app", source: str | None = None, expires: datetime | None = None) -> str:
-    text, entry = new_key(name, [INGEST], source, expires, NOW)
+    text, entry = new_key(name, [INGEST], [source] if source else None, expires, NOW)
     file.add(entry)
     return text
 
@@ -150,7 +150,7 @@ def test_an_empty_service_key_opens_nothing() -> None:
 
 
 def test_a_key_of_several_sources_speaks_as_the_first_unless_a_request_chooses_another(file: KeyFile) -> None:
-    text, entry = new_key("app", [INGEST], "web", None, NOW, also=["phone", "web"])
+    text, entry = new_key("app", [INGEST], ["web", "phone", "web"], None, NOW)
     file.add(entry)
     keys = Keys(file)
 
@@ -161,7 +161,7 @@ def test_a_key_of_several_sources_speaks_as_the_first_unless_a_request_chooses_a
 
 
 def test_a_source_that_the_key_does_not_have_is_refused_and_those_it_has_are_named(file: KeyFile) -> None:
-    text, entry = new_key("app", [INGEST], "web", None, NOW, also=["phone"])
+    text, entry = new_key("app", [INGEST], ["web", "phone"], None, NOW)
     file.add(entry)
     plain = made(file, "plain")
     keys = Keys(file, SecretStr("between-services"))
@@ -270,6 +270,6 @@ def test_a_browser_key_needs_an_origin_and_has_no_other_scope() -> None:
 
 def test_a_wrong_source_is_told_as_one() -> None:
     with pytest.raises(Invalid) as caught:
-        new_key("app", [INGEST], None, None, NOW, also=["a b"])
+        new_key("app", [INGEST], ["a b"], None, NOW)
 
     assert (caught.value.code, caught.value.field) == ("invalid_key_name", "source")

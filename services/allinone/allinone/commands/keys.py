@@ -25,19 +25,18 @@ def make_key(
     settings: Settings,
     name: str,
     scopes: Sequence[str],
-    source: str | None,
+    sources: Sequence[str] | None,
     expires: str | None,
     rate: float | None = None,
     daily: int | None = None,
     *,
-    also: Sequence[str] = (),
     origins: Sequence[str] | None = None,
 ) -> str:
-    """Add a key; its text, which nobody can read again. `also` and `origins` are as new_key has them."""
+    """Add a key; its text, which nobody can read again. `sources` and `origins` are as new_key has them."""
     now = RealClock().now()
     path = key_file(settings)
     until = _after(now, expires) if expires else None
-    text, entry = new_key(name, scopes, source, until, now, also=also, origins=origins, rate=rate, daily=daily)
+    text, entry = new_key(name, scopes, sources, until, now, origins=origins, rate=rate, daily=daily)
     with usable(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         KeyFile(path, RealClock()).add(entry)

@@ -106,7 +106,7 @@ def _product_key(settings: Settings) -> str:
     """A key of the product's backend. The one of an earlier start, whose text nobody knows any more, is revoked."""
     with suppress(NotFound):  # there was none
         KeyFile(key_file(settings), RealClock()).revoke(SOURCE)
-    return make_key(settings, SOURCE, [INGEST], SOURCE, None)
+    return make_key(settings, SOURCE, [INGEST], [SOURCE], None)
 
 
 def _world(marker: Marker) -> World:
