@@ -6,8 +6,8 @@ from cskit.http.feeds import feed_routes
 from cskit.platform import Platform
 from cskit.service import Service
 from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
-from scoring import api
 from scoring.account import Rules
+from scoring.api import accounts
 from scoring.handlers import ScoringHandler, check_zone, other_zone
 from scoring.overrides import GROUP, Overrides
 from scoring.scorecards import built_in
@@ -52,7 +52,7 @@ def build(platform: Platform) -> Service:
         name=NAME,
         routers=[
             feed_routes("/v1/health/stream", feed, tag="scoring", description=_STREAM),
-            api.router(database=database, overrides=overrides, rules=rules, clocks=clocks),
+            accounts.router(database=database, overrides=overrides, rules=rules, clocks=clocks),
             platform.dead_letters(NAME, PLUMBING),
         ],
         workers=[runner, feed, platform.relay(NAME, PLUMBING)],

@@ -22,8 +22,8 @@ from cskit.settings import Settings
 from cskit.testing.log import read_all
 from csmodels.envelope import Event
 from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
-from scoring import api
 from scoring.account import Rules
+from scoring.api import accounts
 from scoring.handlers import ScoringHandler
 from scoring.overrides import GROUP, Overrides
 from scoring.scorecards import built_in
@@ -127,7 +127,7 @@ async def running(folder: Path, scopes: Sequence[str] = ("read", "write")) -> As
     go.set()
     overrides = Overrides(log=platform.log, ingest=texts.client, database=database, settings=settings, clocks=clocks)
     rules = Rules(built_in()[0], ZoneInfo("UTC"), "USD", {})
-    routes = api.router(database=database, overrides=overrides, rules=rules, clocks=clocks)
+    routes = accounts.router(database=database, overrides=overrides, rules=rules, clocks=clocks)
 
     async def ready() -> dict[str, str]:
         return {}
