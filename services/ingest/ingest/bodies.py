@@ -12,8 +12,8 @@ import msgspec
 from cskit.errors import DomainError
 from csmodels.errors import NOT_JSON
 from ingest.domain import cloudevents as domain_cloudevents
+from ingest.domain import columns, strictness
 from ingest.domain import posthog as domain_posthog
-from ingest.domain import strictness
 from ingest.domain.drafts import Refusal
 from ingest.settings import MAX_BATCH_BYTES, MAX_EVENT_BYTES, MAX_EVENTS
 
@@ -122,7 +122,12 @@ def _cloudevent(event: object, index: int, source: str) -> bytes | Refusal:
     return item if isinstance(item, Refusal) else _text(item)
 
 
-def native(body: bytes) -> list[bytes]:
+def native(body: bytes) -> columns.Usage | list[bytes]:
+    """The items, by columns if they are many and all of them usage. See items_of for their form."""
+    return columns.read(body, most=MAX_EVENTS, largest=MAX_EVENT_BYTES) or items_of(body)
+
+
+def items_of(body: bytes) -> list[bytes]:
     """The items of {"events": [...]}, of a list, of one event on its own, or of a line each (NDJSON).
 
     DomainError 400 for anything else, and for more than 10,000 events.

@@ -22,6 +22,7 @@ from cskit.limits import Limits
 from ingest import bodies, cors
 from ingest.documented import document
 from ingest.domain import cloudevents, posthog, segment
+from ingest.domain.columns import Usage
 from ingest.domain.drafts import Refusal
 from ingest.flow import Flow, Taking
 from ingest.intake import Answer, Intake
@@ -113,7 +114,7 @@ class _Door:
         self._wall = wall
         self._limits = Limits()
 
-    async def native(self, principal: Principal, items: Sequence[bytes | Refusal]) -> _Taken:
+    async def native(self, principal: Principal, items: Usage | Sequence[bytes | Refusal]) -> _Taken:
         headers = self._charge(principal, len(items))
         browser = bool(principal.origins)
         return _Taken(await self._intake.native(_source_of(principal), items, usage_only=browser), headers)

@@ -1,13 +1,16 @@
 """One request of events: map its items, tie them to people and accounts, append them to the log, answer for each."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, cast
+
+import msgspec
 
 from cskit.clock import Clocks
 from cskit.db import Database, DatabaseUnavailable
 from cskit.errors import DomainError, Unavailable
-from cskit.log import Log, LogError, NewRecord
+from cskit.log import Log, LogError, NewRecord, NewRecords
+from cskit.log.base import Headers
 from cskit.messages import UnitOfWorks
 from cskit.observability import current_traceparent, get_logger
 from csmodels.ids import AccountId, EventId, PersonId
@@ -15,12 +18,14 @@ from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from ingest import bodies
 from ingest.cache import Cache
 from ingest.domain import browser, columns, native, quick, segment
+from ingest.domain.columns import Columns, Usage
 from ingest.domain.drafts import Arrival, Draft, Mapped, Refusal, sorted_out
 from ingest.domain.identity import Known, Placed, Plan, others_of, resolve, users_of
+from ingest.domain.quick import USAGE
 from ingest.domain.records import FAMILY_OF, feed_resumed, merge_events
 from ingest.domain.strictness import refusal
 from ingest.domain.times import client_time
-from ingest.domain.wire import place_of, value_of
+from ingest.domain.wire import Home, home_of, place_of, value_of, values_of
 from ingest.feeds import Feeds
 from ingest.flow import Flow, Stalled
 from ingest.lookups import Lookups
@@ -31,12 +36,19 @@ from ingest.tails import Tails
 from ingest.ticks import Ticks
 
 RETRY_AFTER: Final = 1.0  # seconds
-_MANY: Final = 8  # events, from which on columns cost less than one by one
 _AGAIN: Final = "Events cannot be taken now. Send them again in a moment."
 
 log = get_logger()
 
 Answer = dict[str, Any]
+
+
+class _Accepted(msgspec.Struct, gc=False):
+    """An item of an answer."""
+
+    index: int
+    id: str
+    status: str = "accepted"
 
 
 class Intake:
@@ -92,24 +104,27 @@ class Intake:
             **await self._take(source, mapped, sent_at=body.sent_at, backfill=body.backfill, usage_only=usage_only),
         }
 
-    async def native(self, source: str, items: Sequence[bytes | Refusal], *, usage_only: bool = False) -> Answer:
+    async def native(
+        self, source: str, given: Usage | Sequence[bytes | Refusal], *, usage_only: bool = False
+    ) -> Answer:
         """Take events in our own form; one that is too large refuses only itself. Unavailable: send all of it again.
 
         An item that is refused already is only answered for. usage_only: as above.
         """
 
         def mapped(arrival: Arrival) -> Sequence[Draft | Refusal]:
-            return _by_columns(items, arrival) or [
-                _native_draft(item, index, arrival) for index, item in enumerate(items)
-            ]
+            items = bodies.items_of(given.text) if isinstance(given, Usage) else given
+            return [_native_draft(item, index, arrival) for index, item in enumerate(items)]
 
-        return await self._take(source, mapped, usage_only=usage_only)
+        usage = given if isinstance(given, Usage) else None
+        return await self._take(source, mapped, usage=usage, usage_only=usage_only)
 
     async def _take(
         self,
         source: str,
         drafts_of: Callable[[Arrival], Sequence[Draft | Refusal]],
         *,
+        usage: Usage | None = None,
         sent_at: object = None,
         backfill: bool = False,
         usage_only: bool = False,
@@ -120,11 +135,15 @@ class Intake:
             keep = frozenset[str]() if told is None else told.keep
             key = await self._event_id_key()
             arrival = Arrival(source, self._clocks.world.now(), key, client_time(sent_at), keep, backfill)
-            drafts = drafts_of(arrival)
+            said = None if usage is None else columns.usual(usage, arrival)
+            if said is not None and (homes := await self._homes(source, said)) is not None:
+                return await self._straight(source, said, homes, arrival)
+            drafts = (said and said.drafts(arrival)) or drafts_of(arrival)
             mapped = sorted_out(browser.usage_only(drafts) if usage_only else drafts)
             plan = await self._place(source, mapped.drafts)
-            await self._append(source, plan.placed)
-            await self._resume_feeds(plan.placed)
+            records = _records(source, plan.placed)
+            await self._append(records, sum(len(record.value) for record in records))
+            await self._resume_feeds(_fresh(plan.placed))
         except DatabaseUnavailable as error:
             log.warning("intake.unavailable", source=source, reason=str(error))
             raise Unavailable("database_unavailable", _AGAIN, retry_after=RETRY_AFTER) from error
@@ -142,6 +161,44 @@ class Intake:
         answer = _answer(mapped, plan)
         self._tails.took(source, answer["items"], plan.placed, arrival.received)
         return answer
+
+    async def _homes(self, source: str, said: Columns) -> list[Home] | None:
+        """Where each goes, if all go where everything of their users goes, no id twice; None: it takes more to tell."""
+        if len(set(said.ids)) < len(said.ids):
+            return None
+        homes, missing = self._cache.homes(source, said.users)
+        if missing:
+            await self._lookups.known(source, missing)
+            homes, missing = self._cache.homes(source, said.users)
+        if missing:
+            return None
+        if not said.names_accounts:
+            return None if None in homes else cast("list[Home]", homes)
+        named = [
+            home_of(AccountId(account), None) if user is None and account is not None else home
+            for home, user, account in zip(homes, said.users, said.accounts, strict=True)
+        ]
+        agree = (
+            home is not None and (account is None or account == home.account)
+            for home, account in zip(named, said.accounts, strict=True)
+        )
+        return cast("list[Home]", named) if all(agree) else None
+
+    async def _straight(self, source: str, said: Columns, homes: Sequence[Home], arrival: Arrival) -> Answer:
+        """Append usage of people who are known, and answer that all is taken."""
+        values = values_of(said, source, arrival.received, homes)
+        partitions, keys = [home.partition for home in homes], [home.key for home in homes]
+        await self._append(NewRecords(CUSTOMER_EVENTS, partitions, keys, values, _headers()), sum(map(len, values)))
+        fresh = len(values) - sum(said.backfills)
+        await self._resume_feeds([USAGE] if fresh else [])
+        self._tails.took_usage(source, said.ids, homes, fresh, arrival.received)
+        return {
+            "accepted": len(values),
+            "waiting": 0,
+            "refused": 0,
+            "dropped": sum(said.dropped or ()),
+            "items": list(map(_Accepted, range(len(values)), said.ids)),
+        }
 
     async def _place(self, source: str, drafts: Sequence[Draft]) -> Plan:
         """Where each draft goes, with everything committed that its event relies on."""
@@ -182,24 +239,13 @@ class Intake:
             log.info("intake.released", source=source, events=len(released))
         return plan
 
-    async def _append(self, source: str, placed: Sequence[Placed]) -> None:
-        trace = current_traceparent()
-        headers = (("traceparent", trace.encode("ascii")),) if trace else ()
-        records: list[NewRecord] = []
-        for one in placed:
-            draft, account = one.draft, one.account
-            if account is not None and draft.type is not None:
-                partition, key = place_of(account)
-                value = value_of(draft, source, account, one.person)
-                records.append(NewRecord(CUSTOMER_EVENTS, partition, key, value, headers))
+    async def _append(self, records: Sequence[NewRecord], size: int) -> None:
         if records:
-            size = sum(len(record.value or b"") for record in records)
             await self._flow.appended(self._log.append(records), size)
 
-    async def _resume_feeds(self, placed: Sequence[Placed]) -> None:
+    async def _resume_feeds(self, fresh: Iterable[str]) -> None:
         """The first fresh event of a family that stood still tells every partition that it flows again."""
-        fresh = (one.draft for one in placed if one.account is not None and not one.draft.backfill)
-        families = self._feeds.resumed_by(FAMILY_OF.get(draft.type or "") for draft in fresh)
+        families = self._feeds.resumed_by(map(FAMILY_OF.get, fresh))
         if not families:
             return
         now = self._clocks.world.now()
@@ -219,11 +265,28 @@ def _segment_draft(item: bytes | Refusal, index: int, arrival: Arrival) -> Draft
     return refusal(item, index) or segment.draft(bodies.decoded(item), item, index, arrival)
 
 
-def _by_columns(items: Sequence[bytes | Refusal], arrival: Arrival) -> Sequence[Draft] | None:
-    if len(items) < _MANY or set(map(type, items)) != {bytes}:
-        return None
-    raws = cast("Sequence[bytes]", items)
-    return None if max(map(len, raws)) > MAX_EVENT_BYTES else columns.natives(raws, arrival)
+def _records(source: str, placed: Sequence[Placed]) -> list[NewRecord]:
+    """What goes on the log: identity alone does not, nor what waits."""
+    headers = _headers()
+    records: list[NewRecord] = []
+    for one in placed:
+        draft, account = one.draft, one.account
+        if account is not None and draft.type is not None:
+            partition, key = place_of(account)
+            value = value_of(draft, source, account, one.person)
+            records.append(NewRecord(CUSTOMER_EVENTS, partition, key, value, headers))
+    return records
+
+
+def _headers() -> Headers:
+    trace = current_traceparent()
+    return (("traceparent", trace.encode("ascii")),) if trace else ()
+
+
+def _fresh(placed: Iterable[Placed]) -> set[str]:
+    """The types of events that are on the log now and are not of the past."""
+    fresh = (one.draft.type for one in placed if one.account is not None and not one.draft.backfill)
+    return {kind for kind in fresh if kind is not None}
 
 
 def _native_draft(item: bytes | Refusal, index: int, arrival: Arrival) -> Draft | Refusal:

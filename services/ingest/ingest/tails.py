@@ -22,7 +22,9 @@ from cskit.observability import SOURCE_ITEMS, SOURCE_LAST_EVENT, get_logger
 from csmodels.ids import wire_event_id
 from ingest.domain.hours import full_hour
 from ingest.domain.identity import Placed
+from ingest.domain.quick import USAGE
 from ingest.domain.records import FAMILY_OF
+from ingest.domain.wire import Home
 from ingest.store import tails as store
 
 LENGTH: Final = 100  # items of a source
@@ -84,6 +86,28 @@ class Tails:
         """
         if not items:
             return
+        last = {one.draft.index: (one.draft.type, one.account) for one in placed[-LENGTH:]}
+        seen = [(item, *last.get(item["index"], _UNPLACED), at) for item in items[-LENGTH:]]
+        fresh = Counter(one.draft.type for one in placed if one.account is not None and not one.draft.backfill)
+        self._took(source, seen, Counter(map(_STATUS, items)), fresh, at)
+
+    def took_usage(self, source: str, ids: Sequence[str], homes: Sequence[Home], fresh: int, at: datetime) -> None:
+        """The same of a request of usage with these ids that was accepted as a whole; `fresh` are not of the past."""
+        first = max(0, len(ids) - LENGTH)
+        seen: list[_Seen] = [
+            ({"index": index, "id": id_, "status": "accepted"}, USAGE, home.account, at)
+            for index, (id_, home) in enumerate(zip(ids[first:], homes[first:], strict=True), first)
+        ]
+        self._took(source, seen, {"accepted": len(ids)}, {USAGE: fresh}, at)
+
+    def _took(
+        self,
+        source: str,
+        last: Sequence[_Seen],
+        statuses: Mapping[str, int],
+        fresh: Mapping[str | None, int],
+        at: datetime,
+    ) -> None:
         tail = self._tails.get(source)
         if tail is None:
             tail = self._tails[source] = _Tail()
@@ -91,16 +115,13 @@ class Tails:
                 self._changed.pop(self._tails.popitem(last=False)[0], None)
         else:
             self._tails.move_to_end(source)
-        last = {one.draft.index: (one.draft.type, one.account) for one in placed[-LENGTH:]}
-        tail.items.extend((item, *last.get(item["index"], _UNPLACED), at) for item in items[-LENGTH:])
-        tail.count += len(items)
-        statuses = Counter(map(_STATUS, items))
+        tail.items.extend(last)
+        tail.count += sum(statuses.values())
         tail.statuses.update(statuses)
         tail.last_at = at
-        if statuses["accepted"]:
+        if "accepted" in statuses:
             tail.accepted_at = at
-        fresh = [one.draft.type for one in placed if one.account is not None and not one.draft.backfill]
-        self._came(Counter(fresh), full_hour(at))
+        self._came(fresh, full_hour(at))
         self._changed[source] = None
         self._woken.set()
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cskit.log import LogError, MessageTooLarge, NewRecord, TopicMismatch
+from cskit.log import LogError, MessageTooLarge, NewRecord, NewRecords, TopicMismatch
 from cskit.testing.log import LogEngine, read_all
 from csmodels.topics import MAX_MESSAGE_BYTES
 
@@ -55,6 +55,19 @@ async def test_one_append_takes_thousands_of_records(log_engine: LogEngine, topi
 
     found = {(r.partition, r.offset): r.value for r in await read_all(log, topic, log_engine.seconds)}
     assert [found[n % 4, offset] for n, offset in enumerate(offsets)] == values
+
+
+async def test_records_by_columns_are_stored_as_one_by_one(log_engine: LogEngine, topic: str) -> None:
+    log = log_engine.log
+    values = [b"%d" % n for n in range(40)]
+    headers = (("traceparent", b"00-1"),)
+    columns = NewRecords(topic, [n % 4 for n in range(40)], [b"k%d" % n for n in range(39)] + [None], values, headers)
+
+    offsets = await log.append(columns)
+
+    found = {(r.partition, r.offset): r for r in await read_all(log, topic, log_engine.seconds)}
+    stored = [found[n % 4, offset] for n, offset in enumerate(offsets)]
+    assert [NewRecord(r.topic, r.partition, r.key, r.value or b"", r.headers) for r in stored] == list(columns)
 
 
 async def test_records_of_almost_eight_megabytes_pass(log_engine: LogEngine, topic: str) -> None:

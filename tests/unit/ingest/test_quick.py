@@ -1,6 +1,7 @@
 """The short way and the long way agree: on what is taken, and on every byte that travels."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from csmodels.topics import CUSTOMER_EVENTS
 from ingest.domain import columns, native, quick, segment
 from ingest.domain.drafts import Arrival, Draft
 from ingest.domain.strictness import refusal
-from ingest.domain.wire import value_of
+from ingest.domain.wire import home_of, value_of, values_of
 
 NOW = datetime(2026, 3, 10, 12, 30, 15, 250_000, tzinfo=UTC)
 ARRIVAL = Arrival("shop", NOW, b"k" * 32, keep=frozenset({"plan", "色"}))
@@ -161,15 +162,32 @@ def test_a_property_too_deep_goes_the_long_way() -> None:
     assert quick.native(raw.replace(b"[[", b"[").replace(b"]]", b"]"), 0, ARRIVAL) is not None
 
 
+ACME = AccountId('ac"me')
+
+
+def values_by_columns(raws: Sequence[bytes]) -> list[bytes]:
+    given = columns.read(b"[" + b",".join(raws) + b"]", most=10, largest=10_000, least=1)
+    said = None if given is None else columns.usual(given, ARRIVAL)
+    assert said is not None
+    return values_of(said, "shop", ARRIVAL.received, [home_of(ACME, PERSON)] * len(raws))
+
+
+def by_columns(raws: Sequence[bytes]) -> list[Draft] | None:
+    given = columns.read(b'{"events": [' + b", ".join(raws) + b"]}", most=10, largest=10_000, least=1)
+    said = None if given is None else columns.usual(given, ARRIVAL)
+    return None if said is None else said.drafts(ARRIVAL)
+
+
 @given(st.lists(ITEMS | st.just(GOOD_ITEM) | st.just(PLAIN_ITEM), min_size=1, max_size=4))
 @example([PLAIN_ITEM, GOOD_ITEM])
 @settings(max_examples=400)
 def test_a_batch_that_goes_by_columns_is_what_the_short_way_makes_of_each(items: list[dict[str, Any]]) -> None:
     raws = [json.dumps({**item, "id": f"e-{number}"}).encode() for number, item in enumerate(items)]
 
-    drafts = columns.natives(raws, ARRIVAL)
+    drafts = by_columns(raws)
 
     assert drafts is None or drafts == [quick.native(raw, index, ARRIVAL) for index, raw in enumerate(raws)]
+    assert drafts is None or values_by_columns(raws) == [value_of(one, "shop", ACME, PERSON) for one in drafts]
 
 
 @pytest.mark.parametrize("change", [
@@ -184,21 +202,21 @@ def test_a_batch_that_goes_by_columns_is_what_the_short_way_makes_of_each(items:
 def test_one_odd_item_sends_its_batch_to_be_taken_one_by_one(change: dict[str, Any]) -> None:
     odd = {name: value for name, value in {**PLAIN_ITEM, **change}.items() if value is not None}
 
-    assert columns.natives([json.dumps(one).encode() for one in (PLAIN_ITEM, odd)], ARRIVAL) is None
+    assert by_columns([json.dumps(one).encode() for one in (PLAIN_ITEM, odd)]) is None
 
 
 def test_a_key_twice_sends_a_batch_to_be_taken_one_by_one() -> None:
     plain = json.dumps(PLAIN_ITEM).encode()
 
     for again in (plain.replace(b'"user"', b'"user": "v", "user"'), plain.replace(b'"ok"', b'"rows": 1, "ok"')):
-        assert columns.natives([plain, again], ARRIVAL) is None
+        assert by_columns([plain, again]) is None
 
 
 def test_usage_like_most_goes_by_columns() -> None:
     items = [
         PLAIN_ITEM,
         {"id": "e-2", "type": "usage.tracked", "user": "使用者", "data": {"name": "signed.in"}},
-        {**PLAIN_ITEM, "id": "e-3", "source": "shop", "backfill": True, "time": "2026-03-09T12:30:00.123456Z"},
+        {**PLAIN_ITEM, "id": "e-3", "source": "shop", "backfill": True, "time": "2026-03-09T12:30:00.123Z"},
         {
             **PLAIN_ITEM,
             "id": "e-4",
@@ -207,10 +225,25 @@ def test_usage_like_most_goes_by_columns() -> None:
     ]
     raws = [json.dumps(item).encode() for item in items]
 
-    drafts = columns.natives(raws, ARRIVAL)
+    drafts = by_columns(raws)
 
     assert drafts == [quick.native(raw, index, ARRIVAL) for index, raw in enumerate(raws)]
     assert drafts[3].dropped == 1
+
+
+def test_an_event_is_too_large_for_columns_if_it_may_be_too_large_for_the_limit() -> None:
+    spaced = json.dumps(PLAIN_ITEM).encode().replace(b'"time":', b'"time":' + b" " * 400)
+    plain = json.dumps(PLAIN_ITEM).encode()
+
+    for items, taken in (([plain, spaced], False), ([plain, plain], True), ([plain] * 11, False)):
+        body = b"[" + b",".join(items) + b"]"
+        assert (columns.read(body, most=10, largest=800, least=1) is not None) == taken
+
+
+def test_usage_that_only_speaks_of_usage_is_read_item_by_item() -> None:
+    named = {**PLAIN_ITEM, "data": {"name": "usage.tracked"}}
+
+    assert by_columns([json.dumps(named).encode()]) is None
 
 
 def test_what_comes_most_goes_the_short_way() -> None:

@@ -1,7 +1,7 @@
 """What every engine of the log promises. One contract suite (tests/contract/log) runs on each of them."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, overload
 from uuid import UUID
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -36,6 +36,42 @@ class NewRecord(NamedTuple):
     key: bytes | None
     value: bytes
     headers: Headers = ()
+
+
+class NewRecords(Sequence[NewRecord]):
+    """Many records of one topic with the same headers, by their columns: an engine may take them so, and makes none."""
+
+    __slots__ = ("headers", "keys", "partitions", "topic", "values")
+
+    def __init__(
+        self,
+        topic: str,
+        partitions: Sequence[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes],
+        headers: Headers = (),
+    ) -> None:
+        self.topic = topic
+        self.partitions = partitions
+        self.keys = keys
+        self.values = values
+        self.headers = headers
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[NewRecord]:
+        for partition, key, value in zip(self.partitions, self.keys, self.values, strict=True):
+            yield NewRecord(self.topic, partition, key, value, self.headers)
+
+    @overload
+    def __getitem__(self, at: int) -> NewRecord: ...
+    @overload
+    def __getitem__(self, at: slice) -> "NewRecords": ...
+    def __getitem__(self, at: int | slice) -> "NewRecord | NewRecords":
+        if isinstance(at, slice):
+            return NewRecords(self.topic, self.partitions[at], self.keys[at], self.values[at], self.headers)
+        return NewRecord(self.topic, self.partitions[at], self.keys[at], self.values[at], self.headers)
 
 
 class LogError(Exception):

@@ -6,33 +6,43 @@ closes (aiokafka #1017): that producer is thrown away with all it has in flight,
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from cskit.log.base import Headers, LogError, MessageTooLarge, NewRecord, Partition
+from cskit.log.base import LogError, MessageTooLarge, NewRecord, NewRecords, Partition
 from cskit.log.kafka_connection import BATCH_BYTES, PATIENCE
 from csmodels.topics import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
 
 _RETRY: Final = 0.2  # seconds between attempts to connect
+_SURELY_TAKEN: Final = 64 * 1024  # bytes of a value, with any key and headers that this program writes
 _FULL: Final = 1024 * 1024  # bytes at which a batch takes no further record: compression holds the loop up for it
 
 
+_Listed = list[tuple[str, bytes]]  # headers, as aiokafka wants them
+
+
 class _Call:
-    """One append: its records' offsets as they become known, and who waits for them."""
+    """One append: its records by columns, their offsets as they become known, and who waits for them."""
 
-    __slots__ = ("deadline", "done", "left", "offsets")
+    __slots__ = ("deadline", "done", "headers", "keys", "left", "offsets", "values")
 
-    def __init__(self, size: int, deadline: float) -> None:
-        self.offsets = [-1] * size
-        self.left = size
+    def __init__(
+        self, keys: Sequence[bytes | None], values: Sequence[bytes], headers: Sequence[_Listed], deadline: float
+    ) -> None:
+        self.keys = keys
+        self.values = values
+        self.headers = headers
+        self.offsets = [-1] * len(values)
+        self.left = len(values)
         self.deadline = deadline
         self.done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
 
@@ -50,14 +60,13 @@ class _Call:
 
 
 class _Part:
-    """The records of one call for one partition, where each stands in the call, and how many were taken so far."""
+    """The records of one call for one partition by where they stand in the call, and how many were taken so far."""
 
-    __slots__ = ("call", "indexes", "records", "taken")
+    __slots__ = ("call", "indexes", "taken")
 
-    def __init__(self, call: _Call) -> None:
+    def __init__(self, call: _Call, indexes: Sequence[int]) -> None:
         self.call = call
-        self.indexes: list[int] = []
-        self.records: list[NewRecord] = []
+        self.indexes = indexes
         self.taken = 0
 
 
@@ -102,9 +111,8 @@ class Appender:
             raise LogError("the log takes no records: it is not started, or closed")
         if not records:
             return []
-        call = _Call(len(records), asyncio.get_running_loop().time() + PATIENCE)
-        for (topic, number), part in _parts(records, call).items():
-            partition = Partition(topic, number)
+        call, parts = _parts(records, asyncio.get_running_loop().time() + PATIENCE)
+        for partition, part in parts.items():
             queue = self._queues.get(partition)
             if queue is None:
                 queue = self._queues[partition] = deque()
@@ -234,48 +242,58 @@ async def _end(producer: Any) -> None:
         await asyncio.wait((sender,), timeout=0.1)
 
 
-def _parts(records: Sequence[NewRecord], call: _Call) -> Mapping[tuple[str, int], _Part]:
-    """The records by partition, each in its order. MessageTooLarge names the first that is."""
-    parts: dict[tuple[str, int], _Part] = {}
-    shared: Headers | None = None  # all records of a call mostly have the same ones
-    more = 0
-    for index, record in enumerate(records):
-        topic, number, key, value, headers = record
-        if headers is not shared:
-            shared, more = headers, sum(len(name.encode()) + len(told) for name, told in headers)
-        if (size := len(value) + more + (0 if key is None else len(key))) > MAX_MESSAGE_BYTES:
+def _parts(records: Sequence[NewRecord], deadline: float) -> tuple[_Call, Mapping[Partition, _Part]]:
+    """The call, and its records by partition, each in its order. MessageTooLarge names the first that is."""
+    indexes: dict[Partition, list[int]] = {}
+    if isinstance(records, NewRecords):
+        call = _Call(records.keys, records.values, [list(records.headers)] * len(records), deadline)
+        of_number: defaultdict[int, list[int]] = defaultdict(list)
+        for index, number in enumerate(records.partitions):
+            of_number[number].append(index)
+        indexes = {Partition(records.topic, number): of_it for number, of_it in of_number.items()}
+    else:
+        for index, record in enumerate(records):
+            indexes.setdefault(Partition(record.topic, record.partition), []).append(index)
+        headers = [list(record.headers) for record in records]
+        call = _Call([record.key for record in records], [record.value for record in records], headers, deadline)
+    _check_sizes(call)
+    return call, {partition: _Part(call, of_it) for partition, of_it in indexes.items()}
+
+
+def _check_sizes(call: _Call) -> None:
+    if max(map(len, call.values)) < _SURELY_TAKEN:
+        return
+    for index, (key, value, headers) in enumerate(zip(call.keys, call.values, call.headers, strict=True)):
+        size = len(value) + len(key or b"") + sum(len(name.encode()) + len(told) for name, told in headers)
+        if size > MAX_MESSAGE_BYTES:
             raise MessageTooLarge(index, size)
-        part = parts.get((topic, number))
-        if part is None:
-            part = parts[topic, number] = _Part(call)
-        part.indexes.append(index)
-        part.records.append(record)
-    return parts
 
 
 def _fill(batch: Any, queue: deque[_Part], taken: list[_Taken]) -> None:
     """Move records from the head of the queue to the batch until it is full."""
+    append, offset = batch._builder.append, 0  # what batch.append calls, at half of its cost
     size = 0
-    shared: Headers | None = None
-    listed: list[tuple[str, bytes]] = []
     while queue and size < _FULL:
         part = queue[0]
-        if part.call.done.done():  # failed with an earlier batch, or nobody waits any more
+        call = part.call
+        if call.done.done():  # failed with an earlier batch, or nobody waits any more
             queue.popleft()
             continue
+        keys, values, headers = call.keys, call.values, call.headers
         start = at = part.taken
-        records = part.records
-        while at < len(records) and size < _FULL:
-            _, _, key, value, headers = records[at]
-            if headers is not shared:
-                shared, listed = headers, list(headers)
-            if batch.append(timestamp=None, key=key, value=value, headers=listed) is None:
+        for index in islice(part.indexes, start, None):
+            value = values[index]
+            if append(offset, None, keys[index], value, headers[index]) is None:
                 size = _FULL
                 break
-            size += len(value)
+            offset += 1
             at += 1
+            size += len(value)
+            if size >= _FULL:
+                break
         part.taken = at
         if at > start:
             taken.append(_Taken(part, start, at))
-        if at == len(records):
+        if at == len(part.indexes):
             queue.popleft()
+    batch._relative_offset = offset

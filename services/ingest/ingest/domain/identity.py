@@ -27,6 +27,12 @@ class Known:
     previous: AccountId | None = None
     regrouped_at: datetime | None = None
 
+    @property
+    def only_account(self) -> AccountId | None:
+        """The account of every event of theirs that names none or just this one; None if there is more to ask."""
+        settled = self.previous is None and self.regrouped_at is None and self.account in self.accounts
+        return self.account if settled else None
+
     def account_at(self, time: datetime) -> AccountId | None:
         """The account of an event of that time which names none."""
         if self.previous is not None and self.linked_at is not None and time < self.linked_at:

@@ -27,16 +27,18 @@ from ingest.domain.times import EARLIEST, client_time, corrected, is_old_news
 _Id = Annotated[str, Meta(min_length=1)]
 
 
-class _Usage(msgspec.Struct, gc=False):
+class UsageData(msgspec.Struct, gc=False):
+    """csmodels.customer.Usage, as far as it was set."""
+
     name: str
     count: Annotated[int, Meta(ge=1, le=2**31 - 1)] | UnsetType = UNSET
-    properties: dict[str, Any] | UnsetType = UNSET
+    properties: Mapping[str, Any] | UnsetType = UNSET
 
 
 class UsageItem(msgspec.Struct, gc=False):
     type: Literal["usage.tracked"]
     id: _Id
-    data: _Usage
+    data: UsageData
     account: str | None = None
     user: str | None = None
     time: str | None = None
@@ -60,15 +62,9 @@ class _Track(msgspec.Struct, gc=False):
     channel: Any = UNSET
 
 
-class UsageData(msgspec.Struct, gc=False):
-    """csmodels.customer.Usage, as far as it was set."""
+USAGE: Final = "usage.tracked"
 
-    name: str
-    count: int | UnsetType = UNSET
-    properties: Mapping[str, Any] | UnsetType = UNSET
-
-
-read_item: Final = msgspec.json.Decoder(UsageItem).decode
+_ITEM: Final = msgspec.json.Decoder(UsageItem).decode
 _SEGMENT: Final = msgspec.json.Decoder(_Track)
 written: Final = msgspec.json.Encoder().encode
 NOT_TAKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -80,7 +76,7 @@ _USER: Final = re.compile(USER_ID)
 def native(raw: bytes, index: int, arrival: Arrival) -> Draft | None:
     """A usage.tracked of /v1/events; None: take the long way."""
     try:
-        item = read_item(raw)
+        item = _ITEM(raw)
         time = arrival.received if item.time is None else utc_time(item.time)
     except _NO_TIME:
         return None
@@ -188,7 +184,7 @@ def _moment(given: str | UnsetType | None, arrival: Arrival) -> datetime | None:
         return None
 
 
-def _kept(properties: dict[str, Any] | UnsetType, arrival: Arrival) -> tuple[Mapping[str, Any] | UnsetType, int]:
+def _kept(properties: Mapping[str, Any] | UnsetType, arrival: Arrival) -> tuple[Mapping[str, Any] | UnsetType, int]:
     if isinstance(properties, UnsetType):
         return UNSET, 0
     kept = travelling(properties, arrival.keep)
@@ -214,7 +210,7 @@ def _draft(
         index,
         client_id,
         wire_event_id(client_id, arrival.key),
-        "usage.tracked",
+        USAGE,
         time,
         received,
         clamped,
