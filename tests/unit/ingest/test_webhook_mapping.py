@@ -153,7 +153,10 @@ def test_hostile_xml_is_refused(body: bytes) -> None:
         values_of("salesforce", body)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"[" * 100_000, b"\xff", b"1" * 10_000])
+TWICE = b'{"a": [{"state": "open", "state": "closed"}]}'
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"NaN", b"[" * 100_000, b"\xff", b"1" * 10_000, TWICE])
 def test_hostile_json_is_refused(body: bytes) -> None:
     with pytest.raises(Unreadable):
         values_of("json", body)

@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 from xml.etree import ElementTree
 
 from ingest.domain.mapping import SourceMapping, parse
+from ingest.domain.strictness import first_repeated
 
 MAX_NOTIFICATIONS: Final = 1000
 _DECLARATION: Final = re.compile(r"<!(?!--|\[CDATA\[)")  # DOCTYPE, ENTITY and the like
@@ -50,7 +51,7 @@ def built_in_text(kind: str) -> str | None:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise Unreadable(f"The body is refused: line {error.lineno} is not JSON: {error.msg}.") from None
     except RecursionError:
@@ -61,6 +62,15 @@ def _json(text: str) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise Unreadable(f"The body is refused: it holds {name}, which JSON does not have.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Unreadable if a key stands twice: which of the two did the source mean?"""
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        key = first_repeated(key for key, _ in pairs)
+        raise Unreadable(f"The body is refused: an object in it holds the key {key} twice.")
+    return said
 
 
 def _soap(text: str) -> dict[str, Any]:
