@@ -240,6 +240,16 @@ def test_an_event_is_too_large_for_columns_if_it_may_be_too_large_for_the_limit(
         assert (columns.read(body, most=10, largest=800, least=1) is not None) == taken
 
 
+@pytest.mark.parametrize("form", ["{}Z", "{}.123Z", "{}.123456Z", "{}+00:00", "{}.123+00:00", "{}.123456+00:00"])
+def test_times_in_any_usual_form_go_by_columns(form: str) -> None:
+    items = [{**PLAIN_ITEM, "time": form.format(f"2026-03-10T12:29:{second}")} for second in (10, 59)]
+    raws = [json.dumps(item).encode() for item in items]
+
+    drafts = by_columns(raws)
+
+    assert drafts == [quick.native(raw, index, ARRIVAL) for index, raw in enumerate(raws)]
+
+
 def test_usage_that_only_speaks_of_usage_is_read_item_by_item() -> None:
     named = {**PLAIN_ITEM, "data": {"name": "usage.tracked"}}
 

@@ -20,7 +20,8 @@ from ingest.domain.quick import NOT_TAKEN, USAGE, UsageData, UsageItem, is_accou
 from ingest.domain.times import BACKFILL_AFTER, EARLIEST
 
 _NUMBERS: Final = frozenset({bool, int, float})
-_SIZES: Final = frozenset({20, 24, 27})  # of a time in the usual form: whole seconds, with three or six decimals
+_ENDS: Final = dict.fromkeys((20, 24, 27), "Z") | dict.fromkeys((25, 29, 32), "+00:00")  # of a time, by its length
+
 _TYPE: Final = USAGE.encode()
 _MANY: Final = 8  # events, from which on columns cost less than one by one
 
@@ -154,15 +155,16 @@ def _times(texts: Sequence[str | None], received: datetime) -> list[datetime] | 
 
 
 def _have_one_form(texts: Sequence[str]) -> bool:
-    """Whether all are written as 2026-01-31T09:30:00Z, or all with as many decimals: three or six."""
+    """Whether all are written as 2026-01-31T09:30:00Z (or +00:00), or all so with three decimals, or all with six."""
     sizes = set(map(len, texts))
     if not sizes:
         return True
     size = sizes.pop()
-    if sizes or size not in _SIZES:
+    if sizes or size not in _ENDS:
         return False
-    joined = "".join(texts)
-    marks = {(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":"), (size - 1, "Z"), (19, "Z" if size == 20 else ".")}
+    joined, seconds = "".join(texts), size - len(_ENDS[size])
+    marks = [*zip((4, 7, 10, 13, 16), "--T::", strict=True), *enumerate(_ENDS[size], seconds)]
+    marks += [(19, ".")] if seconds > 19 else []
     return all(set(joined[at::size]) == {mark} for at, mark in marks)
 
 
