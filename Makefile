@@ -7,10 +7,10 @@ INPUTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyp
 ENGINES := $(BIN)/python deploy/local/engines.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check e2e bench bench-console bench-ingest fmt clean local-up local-down docs release
+.PHONY: help install run demo test check e2e bench bench-backtest bench-console bench-ingest bench-read bench-scoring fmt clean local-up local-down docs release
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 install: .venv/.dev  ## Install everything into .venv (the command is .venv/bin/kizashi)
 
@@ -43,6 +43,15 @@ bench-console: .venv/.dev  ## Measure how soon an open page shows a change (need
 
 bench-ingest: .venv/.dev  ## Measure ingest beside a plain service and a bare one (ARGS="--quick")
 	@$(ENGINES) run -- $(BIN)/python -m tests.bench.ingest $(ARGS)
+
+bench-read: .venv/.dev  ## Measure reading over REST beside a bare route (ARGS="--quick")
+	@$(ENGINES) run -- $(BIN)/python -m tests.bench.reading $(ARGS)
+
+bench-backtest: .venv/.dev  ## Measure the default scorecard on a world whose truth is known
+	@$(BIN)/python -m tests.bench.backtest $(ARGS)
+
+bench-scoring: .venv/.dev  ## Measure scoring beside Quix Streams and a bare loop (ARGS="--quick")
+	@$(ENGINES) run -- $(BIN)/python -m tests.bench.scoring $(ARGS)
 
 fmt: .venv/.dev  ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .

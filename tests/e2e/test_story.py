@@ -15,6 +15,7 @@ from tests.running.worlds import until
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 ACCOUNT = "akagi-valve"
+FEATURES = ("report.created", "report.shared", "order.created", "stock.counted")
 PEOPLE = [f"user-{n}" for n in range(8)]
 SECONDS = 60.0
 
@@ -41,7 +42,7 @@ def stream_a_year_of_use(system: System) -> None:
         client.group(user, ACCOUNT, {"name": "Akagi Valve Works", "plan": "team", "seats": 10, "owner": "hana"})
     for day in range(100, 0, -1):
         for user in PEOPLE:
-            client.track(user, "report.created", {"pages": 3}, timestamp=now - timedelta(days=day))
+            client.track(user, FEATURES[day % len(FEATURES)], {"pages": 3}, timestamp=now - timedelta(days=day))
     client.flush()
     client.join()
     assert errors == []

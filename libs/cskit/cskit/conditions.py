@@ -6,6 +6,7 @@ and broken numbers alike, and is reckoned with broken ones (`account.mrr / 12.0`
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -36,6 +37,7 @@ _CHECKED: Final[Mapping[Kind, cel.Type]] = {
     "any": cel.Type.DYN,
 }
 _BOOLEAN: Final = ("BOOL", "DYN", "bool_wrapper")
+_NUMERIC: Final = ("INT", "UINT", "DOUBLE", "DYN")
 _KNOWN: Final = frozenset({
     "true", "false", "null", "in", "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type",
     "type", "timestamp", "duration", "google",
@@ -88,6 +90,20 @@ class Conditions:
 
     def compile(self, text: str) -> "Condition":
         """The condition that `text` states. ConditionError if it is not CEL, not boolean, or names an unknown field."""
+        expression, gives = self._compiled(text)
+        if gives not in _BOOLEAN:
+            raise ConditionError(f"A condition is true or false; this one gives {gives.lower()}.", 1)
+        return Condition(text, expression, self._variables, self._times)
+
+    def compile_number(self, text: str) -> "Reckoning":
+        """The number that `text` reckons. ConditionError if it is not CEL, no number, or names an unknown field."""
+        expression, gives = self._compiled(text)
+        if gives not in _NUMERIC:
+            raise ConditionError(f"A number is wanted here; this gives {gives.lower()}.", 1)
+        return Reckoning(text, expression, self._variables, self._times)
+
+    def _compiled(self, text: str) -> tuple[Any, str]:
+        """The expression, ready to be asked, and the name of the type it gives."""
         if len(text) > LONGEST:
             raise ConditionError(f"A condition has at most {LONGEST} characters.", LONGEST)
         self._refuse_unknown(text)
@@ -98,9 +114,7 @@ class Conditions:
         except RuntimeError as error:
             raise _explained(str(error), text) from None
         self._refuse_mixed_arithmetic(rewritten)
-        if gives not in _BOOLEAN:
-            raise ConditionError(f"A condition is true or false; this one gives {gives.lower()}.", 1)
-        return Condition(text, expression, self._variables, self._times)
+        return expression, gives
 
     def _refuse_unknown(self, text: str) -> None:
         for name in _names(text):
@@ -156,8 +170,8 @@ class Conditions:
         return f"There are: {', '.join(self._variables)}."
 
 
-class Condition:
-    """A checked condition."""
+class _Expression:
+    """A checked expression. What it needs and does not find, and an error, make it nothing."""
 
     def __init__(self, text: str, expression: Any, variables: Fields, times: tuple[tuple[str, ...], ...]) -> None:
         self.text = text
@@ -166,21 +180,19 @@ class Condition:
         self._times = times
         self._complained = False
 
-    def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether it is true of `values`, variable by variable. Never raises.
-
-        What it needs and does not find makes it false. So does an error, which is logged once for this condition.
-        """
+    def _result(self, values: Mapping[str, Any]) -> tuple[str, Any] | None:
+        """The type and the value; None if something is absent or null, or it failed, which is logged once."""
         try:
             result = self._expression.eval(data=self._data(values))
             kind, value = result.type().name(), result.value()
         except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
-            return self._failed(str(error))
-        if kind == "BOOL":
-            return bool(value)
+            self._failed(str(error))
+            return None
         if kind in ("ERROR", "UNKNOWN"):
-            return False if _ABSENT.match(str(value)) else self._failed(str(value))
-        return False if kind == "NULL" else self._failed(f"it gives {kind.lower()}, not true or false")
+            if not _ABSENT.match(str(value)):
+                self._failed(str(value))
+            return None
+        return None if kind == "NULL" else (kind, value)
 
     def _data(self, values: Mapping[str, Any]) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -195,12 +207,44 @@ class Condition:
                 data[".".join(path)] = moment
         return data
 
-    def _failed(self, reason: str) -> bool:
+    def _failed(self, reason: str) -> None:
         CONDITION_ERRORS.inc()
         if not self._complained:
             self._complained = True
             log.warning("condition.failed", condition=self.text, reason=reason)
+
+
+class Condition(_Expression):
+    """A checked condition."""
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is true of `values`, variable by variable. Never raises.
+
+        What it needs and does not find makes it false. So does an error, which is logged once for this condition.
+        """
+        match self._result(values):
+            case ("BOOL", value):
+                return bool(value)
+            case (str() as kind, _):
+                self._failed(f"it gives {kind.lower()}, not true or false")
         return False
+
+
+class Reckoning(_Expression):
+    """A checked expression that gives a number."""
+
+    def value(self, values: Mapping[str, Any]) -> float | None:
+        """The number that it gives for `values`, variable by variable; always finite. Never raises.
+
+        None if it needs what is not there or is null. An error, and what is no finite number, are None, too, and are
+        logged once for this expression.
+        """
+        match self._result(values):
+            case ("INT" | "UINT" | "DOUBLE", value) if math.isfinite(value):
+                return float(value)
+            case (str() as kind, value):
+                self._failed(f"it gives {kind.lower()} {value!r:.40}, no number")
+        return None
 
 
 @dataclass(frozen=True, slots=True)

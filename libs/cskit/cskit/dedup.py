@@ -1,16 +1,20 @@
 """Which events were taken already: 64-bit fingerprints of (source, id), kept for the append day and the three before.
 
 The clock of a partition is the running maximum of append times, so that what counts as a duplicate depends on the
-log alone and repeats are safe for 72 hours. Fingerprints are written in the transaction of their batch; one row an
-hour is merged at need.
+log alone and repeats are safe for 72 hours. Fingerprints are written in the transaction of their batch; the small rows
+of an hour are merged at need. In memory a day is one sorted array, eight bytes an id; what a batch takes waits in a
+set until there is enough of it to be sorted in.
 """
 
-from array import array
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import xxhash
-from sqlalchemy import ColumnElement, Table, and_, delete, select
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, select
 
 from cskit.claims import Claim
 from cskit.db import Tx
@@ -18,8 +22,28 @@ from cskit.log import Partition
 
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
+_DAY_MS = HOUR_MS * DAY_HOURS
 _DAYS_BEFORE = 3
-_ROWS_AN_HOUR = 256  # more are merged into one: a claim reads few rows
+_ID_BYTES = 8
+
+Ids: TypeAlias = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much waits to be merged."""
+
+    rows: int = 256  # small rows of an hour: a claim reads few
+    small: int = 4_096  # a row of as many ids is not small and stays as it is: no batch writes a long hour anew
+    fresh: int = 4_096  # ids of a day in the set; a sixteenth of the array if that is more
+
+
+class Arrival(NamedTuple):
+    """An event on its partition: its identity, and the append clock when it came."""
+
+    append_clock_ms: int
+    source: str
+    event_id: str
 
 
 def fingerprint(source: str, event_id: str, seed: int) -> int:
@@ -29,71 +53,115 @@ def fingerprint(source: str, event_id: str, seed: int) -> int:
 
 def first_day(append_clock_ms: int) -> int:
     """The first UTC day (since 1970) whose fingerprints still count: three days before the clock's."""
-    return append_clock_ms // (HOUR_MS * DAY_HOURS) - _DAYS_BEFORE
+    return append_clock_ms // _DAY_MS - _DAYS_BEFORE
+
+
+@dataclass(slots=True)
+class _Day:
+    """The fingerprints of one partition and UTC day."""
+
+    kept: Ids  # sorted
+    fresh: set[int] = field(default_factory=set)
+
+    def known(self, values: Sequence[int], ordered: Ids) -> set[int]:
+        """Those of the values that were taken on this day; `ordered` are the same, sorted: that keeps probes near."""
+        found = self.fresh.intersection(values)
+        if len(self.kept):
+            nearest = self.kept.take(self.kept.searchsorted(ordered), mode="clip")
+            found.update(ordered[nearest == ordered].tolist())
+        return found
+
+    def add(self, ids: set[int], limit: int) -> None:
+        self.fresh |= ids
+        if len(self.fresh) > max(limit, len(self.kept) // 16):
+            self.settle()
+
+    def settle(self) -> None:
+        """Move what is in the set into the array."""
+        if self.fresh:
+            self.kept = _sorted_together([self.kept, np.sort(_array(self.fresh))])
+            self.fresh = set()
 
 
 @dataclass(slots=True)
 class _Seen:
-    """The fingerprints of one partition by UTC day, and how many rows hold each hour."""
+    """The fingerprints of one partition by UTC day, and how many small rows each hour has."""
 
-    days: dict[int, set[int]] = field(default_factory=dict)
+    days: dict[int, _Day] = field(default_factory=dict)
     rows: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Taken:
-    """What a batch adds by partition and hour, applied to memory only after its commit."""
+    """What a batch adds by partition and hour, and the small rows of those hours after it was written: applied to
+    memory only after its commit.
+    """
 
     new: dict[Partition, dict[int, set[int]]] = field(default_factory=dict)
+    rows: dict[Partition, dict[int, int]] = field(default_factory=dict)
 
 
 class Dedup:
     """The fingerprints of the partitions one worker owns."""
 
-    def __init__(self, table: Table, group: str, seed: int) -> None:
+    def __init__(self, table: Table, group: str, seed: int, limits: Limits = Limits()) -> None:
         self._table = table
         self._group = group
         self._seed = seed
+        self._limits = limits
+        self._small_bytes = limits.small * _ID_BYTES
         self._seen: dict[Partition, _Seen] = {}
 
     async def load(self, tx: Tx, clocks: Iterable[tuple[Partition, int]]) -> None:
         """Read what counts for these partitions, given their append clocks, and delete what does not any more."""
         for partition, clock_ms in clocks:
-            seen = self._seen[partition] = _Seen()
             mine = self._of(partition)
             await tx.execute(delete(self._table).where(mine, self._table.c.hour < first_day(clock_ms) * DAY_HOURS))
-            for row in await tx.fetch(select(self._table.c.hour, self._table.c.ids).where(mine)):
-                seen.days.setdefault(row.hour // DAY_HOURS, set()).update(_unpacked(row.ids))
-                seen.rows[row.hour] = seen.rows.get(row.hour, 0) + 1
+            rows = await tx.fetch(select(self._table.c.hour, self._table.c.ids).where(mine))
+            # in a thread: what else the process does goes on while millions are sorted
+            self._seen[partition] = await asyncio.to_thread(_remembered, rows, self._small_bytes)
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Free the memory of partitions that are no longer this worker's."""
         for partition in partitions:
             self._seen.pop(partition, None)
 
-    def is_new(self, partition: Partition, append_clock_ms: int, source: str, event_id: str, taken: Taken) -> bool:
-        """Whether this event was not seen within the horizon; if so it is noted in `taken`."""
-        value = fingerprint(source, event_id, self._seed)
-        oldest = first_day(append_clock_ms)
+    def are_new(self, partition: Partition, arrivals: Sequence[Arrival], taken: Taken) -> list[bool]:
+        """Whether each of these events was not seen within the horizon of its clock; those are noted in `taken`.
+
+        arrivals are all that a batch has of the partition, in the order of the log: of equal ones the first is new.
+        """
+        if not arrivals:
+            return []
+        values = [fingerprint(source, event_id, self._seed) for _, source, event_id in arrivals]
+        last = self._last_days(partition, first_day(arrivals[0].append_clock_ms), values)
         added = taken.new.setdefault(partition, {})
-        if any(value in ids for day, ids in self._seen[partition].days.items() if day >= oldest):
-            return False
-        if any(value in ids for hour, ids in added.items() if hour // DAY_HOURS >= oldest):
-            return False
-        added.setdefault(append_clock_ms // HOUR_MS, set()).add(value)
-        return True
+        for hour, ids in added.items():
+            for value in ids:
+                last[value] = max(hour // DAY_HOURS, last.get(value, 0))
+        new = []
+        for value, (clock_ms, _, _) in zip(values, arrivals, strict=True):
+            day = last.get(value)
+            is_new = day is None or day < first_day(clock_ms)
+            new.append(is_new)
+            if is_new:
+                last[value] = clock_ms // _DAY_MS
+                added.setdefault(clock_ms // HOUR_MS, set()).add(value)
+        return new
 
     async def write(self, tx: Tx, taken: Taken, claims: Mapping[Partition, Claim]) -> None:
-        """Write what a batch took, one row per partition and hour; an hour of too many rows becomes one row.
+        """Write what a batch took, one row per partition and hour; too many small rows of an hour become one row.
 
         claims are the partitions' as they will be after the batch.
         """
         rows = []
         for partition, hours in taken.new.items():
-            for hour, ids in hours.items():
-                if self._is_full(partition, hour):
-                    gone = delete(self._table).where(self._of(partition), self._table.c.hour == hour)
-                    ids = ids.union(*(_unpacked(row.ids) for row in await tx.fetch(gone.returning(self._table.c.ids))))
+            for hour, new in hours.items():
+                ids, small = np.sort(_array(new)), self._seen[partition].rows.get(hour, 0)
+                if small >= self._limits.rows:
+                    ids, small = np.unique(np.concatenate([ids, *await self._taken_out(tx, partition, hour)])), 0
+                body = ids.tobytes()
+                taken.rows.setdefault(partition, {})[hour] = small + (len(body) < self._small_bytes)
                 rows.append(
                     {
                         "consumer_group": self._group,
@@ -102,25 +170,43 @@ class Dedup:
                         "hour": hour,
                         "epoch": claims[partition].epoch,
                         "next_offset": claims[partition].next_offset,
-                        "ids": array("Q", sorted(ids)).tobytes(),
+                        "ids": body,
                     }
                 )
         tx.insert(self._table, rows)
 
     def applied(self, taken: Taken) -> None:
-        """After the commit: what was taken counts from now on."""
+        """After the commit of what was written: what was taken counts from now on."""
         for partition, hours in taken.new.items():
+            if not hours:
+                continue
             seen = self._seen[partition]
             for hour, ids in hours.items():
-                seen.rows[hour] = 1 if self._is_full(partition, hour) else seen.rows.get(hour, 0) + 1
-                seen.days.setdefault(hour // DAY_HOURS, set()).update(ids)
-            if hours:
-                oldest = max(hours) // DAY_HOURS - _DAYS_BEFORE
-                seen.days = {day: ids for day, ids in seen.days.items() if day >= oldest}
-                seen.rows = {hour: count for hour, count in seen.rows.items() if hour >= oldest * DAY_HOURS}
+                seen.days.setdefault(hour // DAY_HOURS, _Day(_array(()))).add(ids, self._limits.fresh)
+            seen.rows.update(taken.rows[partition])
+            newest = max(hours) // DAY_HOURS
+            oldest = newest - _DAYS_BEFORE
+            seen.days = {day: ids for day, ids in seen.days.items() if day >= oldest}
+            seen.rows = {hour: count for hour, count in seen.rows.items() if hour >= oldest * DAY_HOURS}
+            for day, ids_of_day in seen.days.items():
+                if day < newest:
+                    ids_of_day.settle()  # nothing comes to it any more
 
-    def _is_full(self, partition: Partition, hour: int) -> bool:
-        return self._seen[partition].rows.get(hour, 0) >= _ROWS_AN_HOUR
+    def _last_days(self, partition: Partition, oldest: int, values: Sequence[int]) -> dict[int, int]:
+        """The last day on which each of the values was taken, of those days that count."""
+        ordered = np.sort(np.array(values, dtype=np.uint64))
+        last: dict[int, int] = {}
+        for day, ids in sorted(self._seen[partition].days.items()):
+            if day >= oldest:
+                last.update(dict.fromkeys(ids.known(values, ordered), day))
+        return last
+
+    async def _taken_out(self, tx: Tx, partition: Partition, hour: int) -> list[Ids]:
+        """The fingerprints of the small rows of an hour, which are deleted."""
+        columns = self._table.c
+        small = func.length(columns.ids) < self._small_bytes
+        gone = delete(self._table).where(self._of(partition), columns.hour == hour, small).returning(columns.ids)
+        return [np.frombuffer(row.ids, dtype=np.uint64) for row in await tx.fetch(gone)]
 
     def _of(self, partition: Partition) -> ColumnElement[bool]:
         columns = self._table.c
@@ -131,7 +217,23 @@ class Dedup:
         )
 
 
-def _unpacked(ids: bytes) -> Iterable[int]:
-    values = array("Q")
-    values.frombytes(ids)
-    return values
+def _remembered(rows: Sequence[Row[Any]], small_bytes: int) -> _Seen:
+    bodies: dict[int, list[bytes]] = {}
+    seen = _Seen()
+    for row in rows:
+        bodies.setdefault(row.hour // DAY_HOURS, []).append(row.ids)
+        seen.rows[row.hour] = seen.rows.get(row.hour, 0) + (len(row.ids) < small_bytes)
+    for day, ids_of_day in bodies.items():
+        seen.days[day] = _Day(_sorted_together([np.frombuffer(b"".join(ids_of_day), dtype=np.uint64)]))
+    return seen
+
+
+def _array(ids: Iterable[int]) -> Ids:
+    return np.fromiter(ids, dtype=np.uint64)
+
+
+def _sorted_together(parts: Sequence[Ids]) -> Ids:
+    """All of them in one sorted array; what is sorted already in long stretches costs little (timsort)."""
+    together = np.concatenate(parts)
+    together.sort(kind="stable")
+    return together

@@ -10,6 +10,7 @@ RUNNER_AFTER_COMMIT: Final = "runner.after_commit"  # the transaction is done, t
 RELAY_BEFORE_SEND: Final = "relay.before_send"  # outbox rows are in hand, nothing is sent
 RELAY_AFTER_ACK: Final = "relay.after_ack"  # the log has the records, the rows are still there
 EFFECTS_AFTER_SEND: Final = "effects.after_send"  # the receiver has answered, the row does not say so
+ARCHIVE_AFTER_PUT: Final = "archive.after_put"  # the file is whole in its place, the offset does not say so
 NAMES: Final = (
     RUNNER_AFTER_POLL,
     RUNNER_BEFORE_COMMIT,
@@ -17,6 +18,7 @@ NAMES: Final = (
     RELAY_BEFORE_SEND,
     RELAY_AFTER_ACK,
     EFFECTS_AFTER_SEND,
+    ARCHIVE_AFTER_PUT,
 )
 
 

@@ -38,6 +38,8 @@ SOURCE_ITEMS: Final = Counter("kizashi_source_items_total", "Items that came in 
 SOURCE_LAST_EVENT: Final = Gauge("kizashi_source_last_event_seconds", "When a source's newest accepted event came in, in seconds since 1970", ("source",))  # noqa: E501
 FEED_STOPPED: Final = Gauge("kizashi_feed_stopped", "1 while a family of events stands still, else 0", ("family",))
 CONDITION_ERRORS: Final = Counter("kizashi_condition_errors_total", "Conditions that failed on a value, and counted as false")  # noqa: E501
+ARCHIVE_RECORDS: Final = Counter("kizashi_archive_records_total", "Records written to the archive and committed")
+ARCHIVE_WAITING: Final = Gauge("kizashi_archive_waiting_seconds", "How long ago the oldest record was appended that is not archived yet", ("partition",))  # noqa: E501
 # fmt: on
 
 _SECRET_NAMES: Final = re.compile(

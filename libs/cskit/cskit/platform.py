@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 from fastapi import APIRouter
 from pydantic import SecretStr
+from sqlalchemy.schema import DropSchema
 
 from cskit import migrate
 from cskit.auth import KeyFile, Keys
@@ -76,6 +77,36 @@ class Platform:
         if url is None:
             raise SettingsError(f"{service} needs KIZASHI_DATABASE_URL or KIZASHI_{service.upper()}_DATABASE_URL.")
         return PostgresDatabase(url.get_secret_value(), service)
+
+    def shadow_database(self, service: str) -> Database:
+        """Beside the service's database a second one of the same kind, for a rebuild; opened anew at each call, and
+        the caller closes it.
+        """
+        if not self.settings.clustered:
+            return SqliteDatabase(self.settings.data / f"{service}-shadow.db")
+        url = self.settings.database_url_of(service)
+        if url is None:
+            raise SettingsError(f"{service} needs KIZASHI_DATABASE_URL or KIZASHI_{service.upper()}_DATABASE_URL.")
+        return PostgresDatabase(url.get_secret_value(), f"{service}_shadow")
+
+    async def drop_shadow_database(self, service: str) -> None:
+        """Remove the shadow with all that is in it; nobody has it open."""
+        if not self.settings.clustered:
+            for ending in ("", "-wal", "-shm"):
+                (self.settings.data / f"{service}-shadow.db{ending}").unlink(missing_ok=True)
+            return
+        database = self.shadow_database(service)
+        try:
+            gone = DropSchema(f"{service}_shadow", cascade=True, if_exists=True)
+            await database.migrate(lambda connection: connection.execute(gone))
+        finally:
+            await database.close()
+
+    @property
+    def archive(self) -> str | None:
+        """The address of the archive; None where clustered and none is set."""
+        given = self.settings.archive
+        return given or (None if self.settings.clustered else str(self.settings.data / "archive"))
 
     async def prepare(self, service: str) -> None:
         """Make sure of the schema before a service starts: embedded migrates by itself, clustered refuses an old

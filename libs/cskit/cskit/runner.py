@@ -19,7 +19,7 @@ from cskit.cuts import until_cut
 from cskit.db import Database, DatabaseUnavailable, Tx
 from cskit.db.plumbing import Plumbing
 from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter, forget_people, put_aside
-from cskit.dedup import Dedup, Taken
+from cskit.dedup import Arrival, Dedup, Taken
 from cskit.log import Consumer, Log, LogError, Partition, Record
 from cskit.messages import Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted, append_time
 from cskit.observability import (
@@ -290,6 +290,8 @@ class Runner:
         for partition in sorted(batch):
             claim = self._owned[partition]
             clock_ms = claim.append_clock_ms
+            read: list[tuple[Record, Event]] = []
+            arrivals: list[Arrival] = []
             for record in batch[partition]:
                 clock_ms = max(clock_ms, record.timestamp_ms)
                 if wanted is not None and _passed_over(record, wanted):
@@ -302,7 +304,11 @@ class Runner:
                     reading.letters.append(DeadLetter(self._group, record, *poison, at=now))
                     continue
                 assert event is not None
-                if not self._dedup.is_new(partition, clock_ms, event.source, event.id, reading.taken):
+                read.append((record, event))
+                arrivals.append(Arrival(clock_ms, event.source, event.id))
+            are_new = self._dedup.are_new(partition, arrivals, reading.taken)
+            for (record, event), is_new in zip(read, are_new, strict=True):
+                if not is_new:
                     reading.duplicates += 1
                     continue
                 reading.messages.append(

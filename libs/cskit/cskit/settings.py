@@ -89,6 +89,13 @@ class Settings(BaseSettings):
     )
     smtp_url: SecretStr | None = Field(None, description="Mail server, smtp[s]://user:password@host:port")
     mail_from: str | None = Field(None, description="Sender of emails, Name <address>")
+    archive: str | None = Field(
+        None, description="Where every event is kept: a folder or s3://bucket/prefix; when embedded, DATA/archive"
+    )
+    archive_endpoint: WebUrl | None = Field(None, description="S3-compatible store of the archive, when not Amazon's")
+    archive_region: str | None = Field(None, description="Region of the archive's bucket")
+    archive_access_key: SecretStr | None = Field(None, description="Access key of the archive's bucket")
+    archive_secret_key: SecretStr | None = Field(None, description="Secret key of the archive's bucket")
     oidc_issuer: WebUrl | None = Field(None, description="OpenID Connect issuer for signing in to the console")
     oidc_client_id: str | None = Field(None, description="Client id registered there")
     oidc_client_secret: SecretStr | None = Field(None, description="Client secret registered there")

@@ -196,7 +196,7 @@ class Explanation(Model):
 
 TimelineKind = Literal[
     "health", "ticket", "contract", "invoice", "touch", "note", "voice", "milestone", "answer", "owner", "override",
-    "override_ended", "contact",
+    "override_ended", "contact", "task", "run", "email",
 ]  # fmt: skip
 
 
@@ -209,8 +209,10 @@ class TimelineEntry(Model):
     note {author, text_ref} · voice {sentiment, role, person, channel, text_ref} · milestone {milestone} ·
     answer {response, revision, survey, kind, score, role, person, reason, text_ref} · owner {from, to, text_ref} ·
     override {override, points, expires_at, author, text_ref} · override_ended {override} ·
-    contact {person, role, left}. A ticket, a contract, an invoice or a contact has an entry per change; data is what it
-    was from then on.
+    contact {person, role, left} · task {what: created | changed | completed | overdue, task, run, step, owner, due_at,
+    status, outcome, text_ref, reason} · run {what: started | ended, run, playbook, version, reason} ·
+    email {what: sent | failed, effect, run, step, person, reason}. A ticket, a contract, an invoice or a contact has an
+    entry per change; data is what it was from then on.
     """
 
     id: str

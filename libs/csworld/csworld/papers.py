@@ -18,7 +18,7 @@ _REASONS: Final = {
     "nps": "competitor",
 }
 # days after the contract's first one
-_MILESTONES: Final = (("kickoff", 3), ("data_imported", 9), ("first_order", 16), ("first_report", 24), ("go_live", 38))
+_MILESTONES: Final = (("kickoff", 3), ("data_imported", 9), ("first_order", 16), ("first_value", 24), ("go_live", 38))
 
 
 def introductions(customer: Customer, start: datetime) -> Iterator[Happening]:

@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Coroutine
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 import uvloop
@@ -205,6 +206,67 @@ def import_file(
     else:
         imports.tell(asked, outcome, dry_run=dry_run)
     if outcome.refused:
+        raise typer.Exit(NO)
+
+
+@app.command()
+def backtest(
+    first: Annotated[str | None, typer.Option("--from", help="First day, like 2026-01-31.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
+    scorecard: Annotated[Path | None, typer.Option(help="YAML of a scorecard; else the one that ships.")] = None,
+    corrected: Annotated[
+        bool,
+        typer.Option(
+            "--corrected/--as-known", help="By all that was learnt later; else by what was known at each moment."
+        ),
+    ] = False,
+    horizon: Annotated[str, typer.Option(help="Leaving within so long is to be told.")] = "P60D",
+    every: Annotated[str, typer.Option(help="How often everybody is scored.")] = "P14D",
+    events: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet of account, time, name and, if known, person; needs no server.")
+    ] = None,
+    churn: Annotated[Path | None, typer.Option(help="CSV or Parquet of account, churned_on, if known mrr.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML file to write, with plots.")] = None,
+    lang: Annotated[str | None, typer.Option(help="en or ja (KIZASHI_LOCALE).")] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the score on the past: who left, and would it have told? Over the archive, or over files of your own."""
+    from allinone.commands import backtest as backtests  # with it comes numpy, which no other command needs
+    from scoring.backtest.result import as_json as as_document
+
+    settings = settings_of(data)
+    view: Literal["corrected", "as_known"] = "corrected" if corrected else "as_known"
+    wanted = backtests.Wanted(first, last, scorecard, view, horizon, every, events, churn, report, lang)
+    language = backtests.language_of(settings, lang)
+    done = backtests.judge(settings, wanted, datetime.now(UTC))
+    if as_json:
+        show_json(as_document(done))
+    else:
+        backtests.tell(done, wanted, language)
+
+
+@app.command()
+def rebuild(
+    yes: Annotated[bool, typer.Option("--yes", help="Swap without asking.")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="Give up the rebuild that is open.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fold everything again from archive and log, show what differs, and swap it in on a yes. Status 1: not swapped."""
+    from allinone.commands import rebuild as rebuilding
+
+    settings = settings_of(data)
+    if discard:
+        gone = rebuilding.discard(settings)
+        show_json(gone) if as_json else say(f"{gone['id']} discarded" if gone else "No rebuild is open.")
+        return
+    done = rebuilding.rebuild(settings, lambda found: yes or rebuilding.ask(found), quiet=as_json)
+    if as_json:
+        show_json(done)
+    elif done["state"] == "swapped":
+        say("Swapped. What moved is published with each account's next event, or within the hour.")
+    if rebuilding.differs(done) and done["state"] != "swapped":
         raise typer.Exit(NO)
 
 

@@ -1,4 +1,4 @@
-"""The commands that are about one kind of thing: keys, sources, dead letters, quarantine."""
+"""The commands that are about one kind of thing: keys, sources, dead letters, quarantine; scorecards are apart."""
 
 import sys
 from pathlib import Path
@@ -12,12 +12,16 @@ from allinone.commands import quarantine as waiting
 from allinone.commands import sources as source_commands
 from allinone.commands.output import say, show, show_json
 from allinone.options import NO, AsJson, Data, settings_of
+from allinone.scorecards import scorecards_app
 
 keys_app = typer.Typer(no_args_is_help=True, help="API keys: make, list, revoke.")
 dlq_app = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be handled, with its reason.")
 sources_app = typer.Typer(no_args_is_help=True, help="Sources of events: what is told of them, and their mappings.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Quarantine: events of users whose account is not known yet.")
-GROUPS = {"keys": keys_app, "dlq": dlq_app, "sources": sources_app, "quarantine": quarantine_app}
+GROUPS = {
+    "keys": keys_app, "dlq": dlq_app, "sources": sources_app, "quarantine": quarantine_app,
+    "scorecards": scorecards_app,
+}  # fmt: skip
 
 
 @keys_app.command("new")

@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 from console.line_of_scores import Scores, scores_of
 from console.parts import Missing
 from console.timeline import KINDS
-from console.upstream import Person, Playbook, Refused, Run
+from console.upstream import PastOverride, Person, Playbook, Refused, Run
 from console.visits import Visit
 from csmodels.api import AccountSummary, Explanation, Health, Page, Task, TimelineEntry
 
@@ -67,6 +67,7 @@ class Account:
     compared: tuple[datetime, datetime]
     explanation: Explanation | None
     missing: Missing
+    overrides: Sequence[PastOverride] = ()
 
     def playbook(self, id_: str) -> str:
         """The playbook's name, else its id."""
@@ -95,12 +96,15 @@ async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None
     """The account with all its blocks. Refused with 404 if there is none; other blocks may be missing."""
     calls, missing, now = visit.calls, Missing(), visit.formats.now
     summary, health = await asyncio.gather(calls.account(id_), calls.health(id_))
-    scores, tasks, runs, playbooks, people, (recent, entries, older) = await asyncio.gather(
+    scores, tasks, runs, playbooks, (people, overrides), (recent, entries, older) = await asyncio.gather(
         missing.or_else("scoring", scores_of(calls, id_, now, kept), Scores([], [])),
         missing.or_else("playbook", calls.tasks({"account": id_, "limit": 200}), Page[Task](items=[])),
         missing.or_else("playbook", calls.runs(id_), list[Run]()),
         missing.or_else("playbook", calls.playbooks(), list[Playbook]()),
-        missing.or_else("ingest", calls.people(id_), list[Person]()),
+        asyncio.gather(
+            missing.or_else("ingest", calls.people(id_), list[Person]()),
+            missing.or_else("scoring", calls.overrides(id_), list[PastOverride]()),
+        ),
         missing.or_else("scoring", _entries(visit, id_, asked), _NO_ENTRIES),
     )
     compared = _compared(visit, asked, scores, now)
@@ -123,6 +127,7 @@ async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None
         compared=compared,
         explanation=explanation,
         missing=missing,
+        overrides=overrides,
     )
 
 
@@ -132,7 +137,8 @@ async def _entries(visit: Visit, id_: str, asked: Asked) -> _Entries:
     With a filter that is as many pages as it takes to fill one, within reason. Tasks are no entries of scoring.
     """
     if asked.show == "task":
-        return (await visit.calls.timeline(id_, limit=_RECENT)).items, (), None
+        found_here = (await visit.calls.timeline(id_, limit=_RECENT)).items
+        return found_here, [entry for entry in found_here if entry.kind == "run"], None
     if asked.show is None:
         recent, page = await asyncio.gather(visit.calls.timeline(id_, limit=_RECENT), _shown(visit, id_, asked.before))
         return recent.items, page.items, page.next

@@ -1,7 +1,7 @@
 """What an entry of the timeline says. Its data holds codes, numbers and ids; the words are made here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -14,10 +14,11 @@ Data = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Names of contacts by person id, and the words behind text references."""
+    """Names of contacts by person id, the words behind text references, and names of playbooks by id."""
 
     people: Mapping[str, str]
     words: Mapping[str, str]
+    playbooks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +150,26 @@ def _contact(visit: Visit, data: Data, named: Named) -> Told:
     return Told(visit.say("account.e_contact", person=person, role=role))
 
 
+def _task(visit: Visit, _: Data, __: Named) -> Told:
+    return Told(visit.say("account.e_task_overdue"))
+
+
+def _run(visit: Visit, data: Data, named: Named) -> Told:
+    id_ = str(data.get("playbook", ""))
+    key = "account.e_run_ended" if data.get("what") == "ended" else "account.e_run"
+    return Told(visit.say(key, playbook=named.playbooks.get(id_, id_)))
+
+
+def _email(visit: Visit, data: Data, named: Named) -> Told:
+    person = named.people.get(str(data.get("person")))
+    key = "account.e_email_failed" if data.get("what") == "failed" else "account.e_email_sent"
+    return Told(visit.say(key, to=visit.say("account.to_person", person=person) if person else ""))
+
+
 _TELLERS: Final[Mapping[str, Callable[[Visit, Data, Named], Told]]] = {
     "health": _health, "ticket": _ticket, "contract": _contract, "invoice": _invoice, "touch": _touch, "note": _note,
     "voice": _voice, "milestone": _milestone, "answer": _answer, "owner": _owner, "override": _override,
-    "override_ended": _override_ended, "contact": _contact,
+    "override_ended": _override_ended, "contact": _contact, "task": _task, "run": _run, "email": _email,
 }  # fmt: skip
 
 

@@ -12,7 +12,13 @@ from csmodels.fields import Band
 _CAUSES: Final = 2  # in a line
 _WEIGHTY: Final = 0.5  # points below which a measure is no cause
 _STEADY: Final = 0.02  # a trend within this of 1 is none
-_SAYS_THE_SAME: Final = {"no_active_person": "active_share", "severity_1_overdue": "open_tickets"}  # as the cap does
+_SAYS_THE_SAME: Final = {  # as the cap does
+    "no_active_person": "active_share", "severity_1_overdue": "open_tickets", "sponsor_gone": "sponsor"
+}  # fmt: skip
+# measures whose value is a share, shown as percent
+_SHARES: Final = frozenset({"milestones", "activation", "breadth", "depth", "csat", "renewal_checklist"})
+_TIMES: Final = frozenset({"first_value", "silence"})  # of a target or a habit
+_SPONSOR: Final = ("gone", "known", "met")  # by the value 0, 1, 2
 
 
 def measure_name(formats: Formats, measure: str) -> str:
@@ -40,6 +46,17 @@ def value_of(formats: Formats, one: Contribution) -> str:
             return _say(formats, "nps_value", value=formats.signed(value, 0))
         case "contact":
             return _contact(formats, one.as_of, value)
+        case "sponsor":
+            return _say(formats, f"sponsor_{_standing(value)}")
+        case "overdue":
+            return _say(formats, "overdue_days", n=round(value)) if value else _say(formats, "overdue_none")
+        case "mrr_change":
+            kind, percent = _trend(formats, 1 + value)
+            return _say(formats, f"mrr_change_{kind}", percent=percent)
+        case measure if measure in _SHARES:
+            return _say(formats, f"{measure}_value", percent=formats.percent(value))
+        case measure if measure in _TIMES:
+            return _say(formats, f"{measure}_value", value=formats.exact(value))
     return formats.exact(value)
 
 
@@ -71,6 +88,16 @@ def cause(formats: Formats, one: Contribution) -> str:
             return _say(formats, "say_nps", value=formats.signed(value, 0))
         case "contact":
             return _said_contact(formats, one.as_of, value, low=low)
+        case "sponsor":
+            return _say(formats, f"say_sponsor_{_standing(value)}")
+        case "overdue":
+            return _say(formats, "say_overdue", n=round(value)) if value else _say(formats, "say_overdue_none")
+        case "mrr_change":
+            kind, percent = _trend(formats, 1 + value)
+            return _say(formats, f"say_mrr_change_{kind}", percent=percent)
+        case measure if measure in _SHARES | _TIMES:
+            key = f"say_{measure}_{'low' if low else 'high'}"
+            return _say(formats, key, percent=formats.percent(value), value=formats.exact(value))
     points = formats.exact(abs(rounded(one.contribution, 1)))
     return _say(
         formats,
@@ -150,6 +177,10 @@ def _trend(formats: Formats, value: float) -> tuple[str, str]:
     if abs(value - 1) < _STEADY:
         return "same", ""
     return ("down", formats.percent(1 - value)) if value < 1 else ("up", formats.percent(value - 1))
+
+
+def _standing(value: float) -> str:
+    return _SPONSOR[min(max(round(value), 0), 2)]
 
 
 def _contact(formats: Formats, as_of: datetime | None, value: float) -> str:

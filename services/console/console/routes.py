@@ -12,6 +12,7 @@ from console.doors import Doors, Page, Plain
 from console.listening import News
 from console.names import AccountNames
 from console.pages.account import AccountPage
+from console.pages.account_acts import AccountActs
 from console.pages.accounts import AccountsPage
 from console.pages.live import LiveStream
 from console.pages.personal import PersonalPages
@@ -40,6 +41,7 @@ def page_routes(pages: Pages) -> APIRouter:
     names = AccountNames(doors.place.clocks.wall)
     accounts, account, tasks = AccountsPage(frame), AccountPage(frame), TasksPage(frame, names)
     sources = SourcesPage(frame, doors.place.public_url)
+    acts = AccountActs()
     sign_in, personal = SignIn(doors), PersonalPages(frame, doors)
     live = LiveStream(doors, pages.news, pages.closing, accounts, account, tasks, sources)
     router = APIRouter()
@@ -56,6 +58,11 @@ def page_routes(pages: Pages) -> APIRouter:
     shown("/", _home)
     shown("/accounts", accounts.show)
     shown("/accounts/{id:path}", account.show)
+    taken("/accounts/{id:path}/note", acts.note)
+    taken("/accounts/{id:path}/touch", acts.touch)
+    taken("/accounts/{id:path}/override", acts.override)
+    taken("/accounts/{id:path}/overrides/{override}/end", acts.end_override)
+    taken("/accounts/{id:path}/owner", acts.hand_over)
     shown("/tasks", tasks.show)
     taken("/tasks/{task:path}/complete", tasks.complete)
     taken("/tasks/{task:path}/snooze", tasks.snooze)

@@ -13,16 +13,16 @@ from csmodels.fields import Band
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "health": frozenset({"health", "override", "override_ended"}),
     "ticket": frozenset({"ticket"}),
-    "contact": frozenset({"touch", "voice", "contact", "owner"}),
+    "contact": frozenset({"touch", "voice", "contact", "owner", "email"}),
     "contract": frozenset({"contract", "invoice", "milestone"}),
     "answer": frozenset({"answer"}),
-    "task": frozenset({"task"}),
+    "task": frozenset({"task", "run"}),
     "note": frozenset({"note"}),
 }
 _ICONS: Final[Mapping[str, str]] = {
     "ticket": "k-ticket", "contract": "k-contract", "invoice": "k-invoice", "touch": "k-touch", "note": "k-note",
     "voice": "k-voice", "milestone": "k-milestone", "answer": "k-answer", "owner": "k-owner", "contact": "k-owner",
-    "override": "k-override", "override_ended": "k-override", "task": "k-task",
+    "override": "k-override", "override_ended": "k-override", "task": "k-task", "run": "k-task", "email": "k-touch",
 }  # fmt: skip
 
 
@@ -63,10 +63,12 @@ def days_of(
     Of the tasks it shows those since the oldest entry, and before `until`, where the page before this one ends.
     """
     wanted = KINDS.get(show) if show else None
+    # Tasks are told by themselves, with their titles, which the log's entries do not hold.
+    entries = [entry for entry in entries if entry.kind != "task" or entry.data.get("what") == "overdue"]
     merged = _joined(visit, entries) if show is None else list(entries)
     found = [_item(visit, entry, named, new_since) for entry in merged if wanted is None or entry.kind in wanted]
     if wanted is None or "task" in wanted:
-        oldest = entries[-1].at if entries else None
+        oldest = entries[-1].at if entries and show != "task" else None
         found += [
             item
             for task in tasks

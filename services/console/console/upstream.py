@@ -82,6 +82,25 @@ class StoredText(Model):
     text: str
 
 
+class PastOverride(Model):
+    """An override of an account, and its grade once it has one."""
+
+    override: str
+    points: float
+    author: str
+    state: Literal["in_force", "expired", "ended"]
+    expires_at: UtcTime
+    ended_at: UtcTime | None
+    grade: Literal["helpful", "neutral", "harmful"] | None
+    due_at: UtcTime
+
+
+class Acted(Model):
+    """What an act made is on the log; `folded` tells whether the account shows it already."""
+
+    folded: bool
+
+
 class Source(Model):
     """What was told of a source; those that only have a key are not told of."""
 
@@ -184,6 +203,10 @@ class Calls:
         asked = {"limit": limit, "cursor": cursor}
         return await self._get("scoring", f"{_account(id_)}/timeline", Page[TimelineEntry], asked)
 
+    async def overrides(self, id_: str) -> list[PastOverride]:
+        """Its overrides, the newest first."""
+        return (await self._get("scoring", f"{_account(id_)}/overrides", Page[PastOverride])).items
+
     async def tasks(self, asked: Asked) -> Page[Task]:
         """A page of tasks, the ones due first in front."""
         return await self._get("playbook", "/v1/tasks", Page[Task], asked)
@@ -244,21 +267,48 @@ class Calls:
     async def complete(self, task: str, *, outcome: str, note: str | None, key: str) -> Task:
         """Close a task. The same key does it once."""
         body = {"outcome": outcome, "note": note}
-        return await self._send("POST", f"/v1/tasks/{quote(task, safe='')}/complete", body, key)
+        return await self._send_task("POST", f"/v1/tasks/{quote(task, safe='')}/complete", body, key)
 
     async def snooze(self, task: str, *, until: datetime, reason: str, key: str) -> Task:
         """Put a task off."""
         body = {"status": "snoozed", "snoozed_until": _wire(until), "reason": reason}
-        return await self._send("PATCH", f"/v1/tasks/{quote(task, safe='')}", body, key)
+        return await self._send_task("PATCH", f"/v1/tasks/{quote(task, safe='')}", body, key)
 
     async def reopen(self, task: str, *, key: str) -> Task:
         """Take a snoozed task up again."""
-        return await self._send("PATCH", f"/v1/tasks/{quote(task, safe='')}", {"status": "open"}, key)
+        return await self._send_task("PATCH", f"/v1/tasks/{quote(task, safe='')}", {"status": "open"}, key)
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Any], key: str) -> Task:
+    async def note(self, account: str, body: Mapping[str, Any], key: str) -> Acted:
+        """Write a note. The same key does it once, here and below."""
+        return await self._act("POST", f"{_account(account)}/notes", body, key)
+
+    async def touch(self, account: str, body: Mapping[str, Any], key: str) -> Acted:
+        """Record a contact."""
+        return await self._act("POST", f"{_account(account)}/touches", body, key)
+
+    async def override(self, account: str, body: Mapping[str, Any], key: str) -> Acted:
+        """Override the score."""
+        return await self._act("POST", f"{_account(account)}/overrides", body, key)
+
+    async def end_override(self, account: str, override: str, key: str) -> Acted:
+        """End an override."""
+        return await self._act("POST", f"{_account(account)}/overrides/{quote(override, safe='')}/end", {}, key)
+
+    async def hand_over(self, account: str, body: Mapping[str, Any], key: str) -> Acted:
+        """Give the account another owner."""
+        return await self._act("PATCH", f"{_account(account)}/owner", body, key)
+
+    async def _act(self, method: str, path: str, body: Mapping[str, Any], key: str) -> Acted:
+        return await self._send("scoring", method, path, body, key, Acted)
+
+    async def _send_task(self, method: str, path: str, body: Mapping[str, Any], key: str) -> Task:
+        return await self._send("playbook", method, path, body, key, Task)
+
+    async def _send(self, service: str, method: str, path: str, body: Mapping[str, Any], key: str, model: type[M]) -> M:
         headers = {"idempotency-key": key}
-        answer = await self._answer("playbook", method, path, json=body, headers=headers)
-        return _read("playbook", Task, answer, written=True)
+        return _read(
+            service, model, await self._answer(service, method, path, json=body, headers=headers), written=True
+        )
 
     async def _get(self, service: str, path: str, model: type[M], asked: Asked | None = None) -> M:
         params = {name: value for name, value in (asked or {}).items() if value is not None}

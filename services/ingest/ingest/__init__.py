@@ -10,7 +10,7 @@ feed_hours (when events of which family came in), tails (the last items of each 
 service has. deployment keeps the key of the hashed event ids.
 
     service    build(platform): the composition root
-    api        routes for people and services: texts, people (export, erasure), quarantine
+    api        routes for people and services: texts, people (export, erasure, also of an account's), quarantine
     hot        the routes that clients stream to (Segment, PostHog, CloudEvents, our own), plain Starlette routes
     documented the same routes in the OpenAPI document, with examples
     bodies     the outer form of a request, taken apart into items

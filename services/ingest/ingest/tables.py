@@ -101,6 +101,7 @@ TEXTS: Final = Table(
     Column("text", Text, nullable=False),
     Column("person_id", String(36), index=True),  # whose words they are, or whom they are about: goes with the person
     Column("created_at", Instant, nullable=False),
+    Column("account", String(128), index=True),  # goes with the account, too; None: nobody said
 )
 
 # The next hour that each partition of cs.customer-events is to be told.

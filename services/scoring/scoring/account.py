@@ -11,27 +11,49 @@ from csmodels.envelope import Event
 from csmodels.health import MAX_CAUSE_EVENTS
 from csmodels.internal import AccountErased, OverrideEnded, OverrideSet, PersonErased
 from scoring.domain.calendar import Month, closing_moment
+from scoring.domain.precedence import Segmental
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.verdict import Change, Verdict, judge
+from scoring.engine.described import described
 from scoring.engine.facts import Facts
 from scoring.engine.features import assess
 from scoring.engine.feeds import Stopped
 from scoring.engine.fold import fold_all
 from scoring.engine.profile import Profile, profile
 from scoring.engine.retention import forgotten
+from scoring.engine.weeks import usage_decline
 
 Kind = Literal["ageing", "backfill", "change", "closing"]  # of a row of history; so they sort within one moment
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an evaluation needs beside the account: fixed for a partition between two control records."""
+    """What an evaluation needs beside the account: fixed for a partition between two control records.
+
+    card is the default scorecard; others are those with conditions, in the order in which they are asked.
+    """
 
     card: Scorecard
     zone: tzinfo
     currency: str
     stopped: Stopped
+    others: tuple[Segmental, ...] = ()
+    folded_by: Scorecard | None = None  # the default with the key features of all, where there are others
+
+    def card_of(self, facts: Facts, at: datetime) -> Scorecard:
+        """The scorecard that counts for an account at a moment (see domain.precedence); needs the slow part only."""
+        if self.others:
+            account = described(facts, at, self.zone, self.currency)
+            for each in self.others:
+                if each.holds(account):
+                    return each.card
+        return self.card
+
+    @property
+    def folding(self) -> Scorecard:
+        """By which facts are folded."""
+        return self.folded_by or self.card
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +169,7 @@ def taken(account: Account, events: Sequence[Event], cut: Cut, rules: Rules) -> 
     """
     erased = max((n for n, event in enumerate(events) if isinstance(event, AccountErased)), default=None)
     if erased is not None:
-        gone = fold_all(account.facts, [cast("AccountErased", events[erased])], rules.card, rules.zone)
+        gone = fold_all(account.facts, [cast("AccountErased", events[erased])], rules.folding, rules.zone)
         account, events = Account(gone.facts, base=account.version), events[erased + 1 :]
     if account.standing is None:
         events = list(dropwhile(lambda event: isinstance(event, PersonErased), events))
@@ -162,7 +184,7 @@ def taken(account: Account, events: Sequence[Event], cut: Cut, rules: Rules) -> 
                     account, cut, rules, "ageing", occurred_at=cut.at, received_at=cut.at, by_time=True
                 )
                 evaluations += [due] if due.change else []
-            folded = fold_all(account.facts, cast("Sequence[CustomerEvent]", some), rules.card, rules.zone)
+            folded = fold_all(account.facts, cast("Sequence[CustomerEvent]", some), rules.folding, rules.zone)
             months, slow = months | folded.months, slow or folded.slow
             account, evaluation = scored(replace(account, facts=folded.facts), cut, rules, some, backfill=backfill)
             evaluations.append(evaluation)
@@ -206,9 +228,24 @@ def passed(
     return account, [*done, evaluation]
 
 
+def rescored(account: Account, cut: Cut, received_at: datetime, rules: Rules) -> tuple[Account, Evaluation | None]:
+    """The account after the record at `cut` has put other scorecards in force, and its score by the one that counts for
+    it now; None if that is the one that counted before. An account that was scored as of a later moment keeps it.
+    """
+    standing = account.standing
+    if standing is None:
+        return account, None
+    at = max(cut.at, standing.at)
+    if rules.card_of(account.facts, at).name == standing.scorecard:
+        return account, None
+    return _evaluated(account, replace(cut, at=at), rules, "change", occurred_at=received_at, received_at=received_at)
+
+
 def _closed(account: Account, standing: Standing, cut: Cut, rules: Rules) -> tuple[Account, Evaluation]:
-    score = assess(account.facts, cut.at, rules.card, rules.zone, rules.stopped)
-    judged, _ = judge(account.verdict, score, moment=cut.at, closing=True, backfill=False, card=rules.card)
+    card = rules.card_of(account.facts, cut.at)
+    score = assess(account.facts, cut.at, card, rules.zone, rules.stopped)
+    decline = usage_decline(account.facts, cut.at, rules.zone, rules.stopped, card.watch)
+    judged, _ = judge(account.verdict, score, moment=cut.at, closing=True, backfill=False, card=card, decline=decline)
     verdict = replace(judged, published=account.verdict.published)
     return replace(account, verdict=verdict), Evaluation(
         account=account.id,
@@ -240,14 +277,18 @@ def _evaluated(
     received_at: datetime,
     by_time: bool = False,
 ) -> tuple[Account, Evaluation]:
-    score = assess(account.facts, cut.at, rules.card, rules.zone, rules.stopped)
+    card = rules.card_of(account.facts, cut.at)
+    score = assess(account.facts, cut.at, card, rules.zone, rules.stopped)
     before = account.standing
     # `taken` has scored the account at this very cut without the backfill: if that moved nothing, dwell stays as it was
     moved_late = kind == "backfill" and (before is None or before.value != score.value)
-    verdict, change = judge(account.verdict, score, moment=cut.at, closing=False, backfill=moved_late, card=rules.card)
+    decline = usage_decline(account.facts, cut.at, rules.zone, rules.stopped, card.watch)
+    verdict, change = judge(
+        account.verdict, score, moment=cut.at, closing=False, backfill=moved_late, card=card, decline=decline
+    )
     if by_time and before is not None and before.value == score.value and change is None:
         occurred_at, received_at = before.occurred_at, before.received_at  # time passed and moved nothing
-    causes = _with_rest(account.causes, before, score, rules.card, by_time=by_time, changed=change is not None)
+    causes = _with_rest(account.causes, before, score, card, by_time=by_time, changed=change is not None)
     after = Account(
         account.facts,
         verdict=verdict,

@@ -63,8 +63,9 @@ def recorded(row: Row[Any]) -> End:
 
 def from_facts(facts: Facts, at: datetime, rules: Rules) -> End:
     """The score of a moment from which none is recorded, by what is known today; its band by the plain boundaries."""
-    score = assess(facts, at, rules.card, rules.zone)
-    verdict, _ = judge(Verdict(), score, moment=at, closing=False, backfill=True, card=rules.card)
+    card = rules.card_of(facts, at)
+    score = assess(facts, at, card, rules.zone)
+    verdict, _ = judge(Verdict(), score, moment=at, closing=False, backfill=True, card=card)
     moment = wire.ExplainedMoment(
         at=at, score=score.value, band=verdict.band, stage=score.stage, version=None, scorecard=score.scorecard,
         view="corrected",

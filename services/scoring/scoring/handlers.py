@@ -6,40 +6,45 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol
 
 from cskit.clock import Clocks
 from cskit.db import Database
 from cskit.log import NewRecord, Partition
-from cskit.messages import Message, UnitOfWork, event_record
+from cskit.messages import Message, Retry, UnitOfWork, event_record
 from cskit.observability import get_logger
 from cskit.settings import SettingsError
 from csmodels.catalogue import CustomerEvent
 from csmodels.envelope import Event
+from csmodels.internal import ScorecardApplied
 from csmodels.topics import HEALTH_EVENTS
-from scoring.account import Account, Evaluation, Rules, Taken, passed, taken
+from scoring.account import Account, Evaluation, Rules, Taken, passed, rescored, taken
+from scoring.catalogue import Catalogue, UnknownScorecard, names_of
 from scoring.domain.calendar import Month, closing_moment, local_day, month_of
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import KEPT_DAYS, Facts
 from scoring.engine.features import months_needed
 from scoring.engine.fold import months_touched
 from scoring.memory import Memory
-from scoring.planning import PartitionState, Plan, Segment, Tick, plan
+from scoring.planning import Application, PartitionState, Plan, Segment, Tick, plan
 from scoring.publishing import health_changed
 from scoring.settings import ScoringSettings
 from scoring.store import folding as store
+from scoring.store.scorecards import first_in_force
 from scoring.tables import PLUMBING
 
 log = get_logger()
 
 _EVALUATIONS_AT_ONCE: Final = 1_000  # of accounts nobody touched: then they are written
+_RETRY_UNKNOWN: Final = 5.0  # seconds until a scorecard that is in force is looked for again
 _SILENCE: Final = 0.2  # seconds of work without a statement; then others get their turn, too
 
 
 class ScoringHandler:
     """Folds batches of cs.customer-events.
 
-    cards are the known scorecards; the first one is in force until another is applied.
+    cards are the scorecards that ship; the first one is in force until another is applied. Others are loaded when they
+    are applied.
     """
 
     def __init__(
@@ -47,8 +52,7 @@ class ScoringHandler:
     ) -> None:
         self._settings = settings
         self._zone = settings.tzinfo
-        self._cards = {card.name: card for card in cards}
-        self._first = cards[0].name
+        self._catalogue = Catalogue(cards)
         self._database = database
         self._clocks = clocks
         self._memory = Memory(settings.in_memory)
@@ -57,8 +61,8 @@ class ScoringHandler:
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         """Make sure that days are counted in the zone they always were. SettingsError if not."""
         await check_zone(self._database, self._settings)
-        for card in self._cards.values():
-            await store.keep_scorecard(self._database, card, self._clocks.world.now())
+        async with self._database.write() as tx:
+            await self._catalogue.seed(tx, self._clocks.world.now())
 
     async def wanted(self) -> None:
         """All of them: whatever befalls an account is kept."""
@@ -77,9 +81,11 @@ class ScoringHandler:
             number: list(part) for number, part in groupby(sorted(messages, key=_place), key=lambda m: m.partition)
         }
         if new := batches.keys() - self._states.keys():
-            self._states.update(await store.load_states(uow.tx, new, self._first))
+            first = await first_in_force(uow.tx) or self._catalogue.first
+            self._states.update(await store.load_states(uow.tx, new, first))
         states = self._states
-        plans = {number: plan(states[number], part, self._cards) for number, part in batches.items()}
+        await self._know_scorecards(uow, [states[number] for number in batches], messages)
+        plans = {number: plan(states[number], part, self._catalogue.cards) for number, part in batches.items()}
         work = await self._load(uow, self._wanted(plans.values()))
         partition_of: dict[str, int] = {message.event.subject: message.partition for message in messages}
         fold = _Fold(uow, work, partition_of, self._clocks.world.now())
@@ -89,13 +95,15 @@ class ScoringHandler:
                 await fold.take(segment, rules)
                 if segment.tick is not None:
                     await self._tick(fold, segment.state, segment.tick, rules)
+                if segment.application is not None:
+                    await self._apply(fold, segment.state, segment.application, rules)
             for event in planned.unknown:
                 log.error(
                     "scorecard.unknown",
                     scorecard=event.data.scorecard,
                     version=event.data.version,
                     sha256=event.data.sha256,
-                    kept=planned.state.scorecard,
+                    kept=names_of(planned.state.applied),
                 )
         await fold.write()
         changed = {number: each.state for number, each in plans.items() if each.state != states[number]}
@@ -103,33 +111,73 @@ class ScoringHandler:
         states.update(changed)
         self._memory.put(self._trimmed(account) for account in fold.work.values())
 
+    async def _know_scorecards(
+        self, uow: UnitOfWork, states: Sequence[PartitionState], messages: Sequence[Message[Event]]
+    ) -> None:
+        """Load the scorecards that are in force or applied in the batch.
+
+        Retry if one that is in force is not there: nothing can be scored until somebody restores it. A record that
+        names an unknown one is no reason to stop: it was none of ours, whose rows are there before their records.
+        """
+        named = {name for state in states for name in names_of(state.applied)}
+        events = [message.event for message in messages if isinstance(message.event, ScorecardApplied)]
+        applied = {f"{event.data.scorecard}@{event.data.version}": event.data.sha256 for event in events}
+        for name, sha256 in applied.items():
+            if name in self._catalogue.cards and self._catalogue.cards[name].sha256 != sha256 and name not in named:
+                self._catalogue.forget(name)
+        await self._catalogue.load(uow.tx, named | applied.keys())
+        for state in states:
+            try:
+                self._rules(state)
+            except UnknownScorecard as error:
+                raise Retry(_RETRY_UNKNOWN, f"partition {state.partition}: {error}") from error
+
     async def _tick(self, fold: "_Fold", state: PartitionState, tick: Tick, rules: Rules) -> None:
-        """Let the hours pass for all accounts of a partition: those at hand, then the others in lots."""
-        partition = state.partition
-        await fold.passes([id_ for id_ in fold.work if fold.partition_of[id_] == partition], tick, rules)
-        months = self._months(state, tick)
+        """Let the hours pass for all accounts of a partition."""
+
+        async def passes(some: "_Fold", ids: Sequence[str]) -> None:
+            await some.passes(ids, tick, rules)
+
         lot = max(1, _EVALUATIONS_AT_ONCE // len(tick.hours))
+        await self._for_all(fold, state.partition, self._months(state, tick), lot, passes)
+        if any(closing_moment(hour, self._zone) for hour in tick.hours):
+            oldest = local_day(tick.hours[-1], self._zone) - timedelta(days=KEPT_DAYS)
+            await store.drop_months(fold.uow.tx, state.partition, month_of(oldest))
+
+    async def _apply(self, fold: "_Fold", state: PartitionState, application: Application, rules: Rules) -> None:
+        """Score all accounts of a partition by the scorecards that were applied."""
+
+        async def rescores(some: "_Fold", ids: Sequence[str]) -> None:
+            await some.rescores(ids, application, rules)
+
+        months = self._months_at(state, application.cut.at)
+        await self._for_all(fold, state.partition, months, _EVALUATIONS_AT_ONCE, rescores)
+
+    async def _for_all(self, fold: "_Fold", partition: int, months: frozenset[Month], lot: int, step: "_Step") -> None:
+        """Take a step for all accounts of a partition: those at hand, then the others in lots."""
+        await step(fold, [id_ for id_ in fold.work if fold.partition_of[id_] == partition])
         after: str | None = ""
         while after is not None:
             ids = await store.accounts_of(fold.uow.tx, partition, after, lot)
             after = ids[-1] if len(ids) == lot else None
             others = await self._load(fold.uow, {id_: months for id_ in ids if id_ not in fold.work})
             apart = _Fold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at)
-            await apart.passes(list(others), tick, rules)
+            await step(apart, list(others))
             await apart.write()
             self._memory.refresh(self._trimmed(account) for account in apart.work.values())
-        if any(closing_moment(hour, self._zone) for hour in tick.hours):
-            oldest = local_day(tick.hours[-1], self._zone) - timedelta(days=KEPT_DAYS)
-            await store.drop_months(fold.uow.tx, partition, month_of(oldest))
 
     def _rules(self, state: PartitionState) -> Rules:
-        return Rules(self._cards[state.scorecard], self._zone, self._settings.currency, state.stopped)
+        return self._catalogue.rules(state.applied, self._zone, self._settings.currency, state.stopped)
+
+    def _months_at(self, state: PartitionState, *moments: datetime) -> frozenset[Month]:
+        """The months that the scores of these moments need; an account may have been scored as of a later one."""
+        reached = [moment for moment in (state.at, state.hour) if moment is not None]
+        return frozenset().union(*(months_needed(moment, self._zone, state.stopped) for moment in {*moments, *reached}))
 
     def _months(self, state: PartitionState, tick: Tick) -> frozenset[Month]:
-        """The months that a tick's evaluations need; an account may have been scored as of a later moment already."""
+        """The months that a tick's evaluations need."""
         closings = (closing_moment(hour, self._zone) for hour in tick.hours)
-        moments = {*tick.hours, *(closing for closing in closings if closing), *([state.at] if state.at else [])}
-        return frozenset().union(*(months_needed(moment, self._zone, state.stopped) for moment in moments))
+        return self._months_at(state, *tick.hours, *(closing for closing in closings if closing))
 
     def _wanted(self, plans: Iterable[Plan]) -> dict[str, Set[Month]]:
         """The accounts that the events touch, with every month that folding and scoring them will ask for."""
@@ -143,6 +191,8 @@ class ScoringHandler:
                     needed |= months_needed(segment.cut.at, self._zone, state.stopped)
                 if segment.tick is not None:
                     needed |= self._months(state, segment.tick)
+                if segment.application is not None:
+                    needed |= self._months_at(state, segment.application.cut.at)
                 for message in segment.events:
                     wanted[message.event.subject] |= months_touched(_customer(message.event), self._zone)
                     touched.add(message.event.subject)
@@ -173,6 +223,12 @@ class ScoringHandler:
         return replace(account, facts=Facts(account.id, account.facts.slow, kept))
 
 
+class _Step(Protocol):
+    """What is done for some accounts at hand."""
+
+    async def __call__(self, fold: "_Fold", ids: Sequence[str], /) -> None: ...
+
+
 class _Fold:
     """Accounts at hand during a batch, what has become of them, and what is to be written."""
 
@@ -195,8 +251,10 @@ class _Fold:
         for message in segment.events:
             touched[message.event.subject].append(message)
         for id_, messages in touched.items():
+            before = self.work[id_].facts.slow
             done = taken(self.work[id_], [message.event for message in messages], segment.cut, rules)
             self._fold(id_, done)
+            self._changes.book(before, done, segment.cut, rules.zone)
             self._judged(done.account, done.evaluations, messages[-1].traceparent)
             await self._speak()
 
@@ -212,6 +270,14 @@ class _Fold:
                 await self._speak()
             if self.work[id_].facts.slow is not slow:
                 self._changes.slow[id_] = self.work[id_].facts.slow
+
+    async def rescores(self, ids: Sequence[str], application: Application, rules: Rules) -> None:
+        """Score these accounts by other scorecards than before."""
+        for id_ in ids:
+            account, evaluation = rescored(self.work[id_], application.cut, application.received_at, rules)
+            if evaluation is not None:
+                self._judged(account, [evaluation], None)
+            await self._speak()
 
     async def write(self) -> None:
         """Write everything, and put what is published into the outbox."""

@@ -8,6 +8,7 @@ from cskit.messages import Message
 from csmodels.envelope import Event
 from csmodels.internal import ClockTicked, FeedResumed, FeedStopped, ScorecardApplied
 from scoring.account import Cut
+from scoring.domain.precedence import Applied, NoDefault, applying
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.feeds import Stopped, fold_feed
 
@@ -18,11 +19,12 @@ ONE_HOUR = timedelta(hours=1)
 class PartitionState:
     """What the control records of a partition have said so far.
 
-    hour is the last one evaluated (None before the first tick), at the latest moment as of which events were scored.
+    applied are the scorecards in force; hour is the last one evaluated (None before the first tick), at the latest
+    moment as of which accounts were scored but for the hours.
     """
 
     partition: int
-    scorecard: str
+    applied: Applied
     hour: datetime | None = None
     at: datetime | None = None
     stopped: Stopped = field(default_factory=dict)
@@ -38,18 +40,31 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Application:
+    """The record that changed which scorecards are in force, and the moment as of which everybody is scored anew."""
+
+    cut: Cut
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """Events of accounts up to a cut, in offset order, and the hours that pass after it. Cut is None without events."""
+    """Events of accounts up to a cut, in offset order, then what concerns all accounts: hours that pass, or scorecards
+    that were applied. Cut is None without events.
+    """
 
     events: tuple[Message[Event], ...]
     cut: Cut | None
     tick: Tick | None
-    state: PartitionState  # in force when the events are scored and the hours evaluated
+    state: PartitionState  # in force when the events are scored and everybody is evaluated
+    application: Application | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The segments of a partition's batch, the state after it, and control records that name an unknown scorecard."""
+    """The segments of a partition's batch, the state after it, and control records that cannot be obeyed: they name an
+    unknown scorecard, or would leave none without a condition.
+    """
 
     segments: tuple[Segment, ...]
     state: PartitionState
@@ -57,10 +72,11 @@ class Plan:
 
 
 def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mapping[str, Scorecard]) -> Plan:
-    """Cut a partition's messages (offsets ascend) at each clock.ticked, where the scorecard changes, and at the end.
+    """Cut a partition's messages (offsets ascend) at each clock.ticked, where scorecards change, and at the end.
 
     An hour that was evaluated already is ignored; the hours between it and a new one are all evaluated; before the
-    first tick of a partition there is nothing to catch up. cards are the known scorecards by name ("id@version").
+    first tick of a partition there is nothing to catch up. cards are the known scorecards by name ("id@version"), those
+    of the state among them.
     """
     segments: list[Segment] = []
     unknown: list[ScorecardApplied] = []
@@ -87,18 +103,33 @@ def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mappi
             case FeedStopped() | FeedResumed() as event:
                 state = replace(state, stopped=fold_feed(state.stopped, event))
             case ScorecardApplied() as event:
-                name = f"{event.data.scorecard}@{event.data.version}"
-                if name in cards and cards[name].sha256 == event.data.sha256:
-                    if waiting and name != state.scorecard:
-                        cut(None)  # what came before is folded under the scorecard before
-                    state = replace(state, scorecard=name)
-                else:
+                applied = _applying(state.applied, event, cards)
+                if applied is None:
                     unknown.append(event)
+                elif applied != state.applied:
+                    if waiting:
+                        cut(None)  # what came before is folded under the scorecards before
+                    at = _moment(message)
+                    state = replace(state, applied=applied, at=at if state.at is None else max(at, state.at))
+                    assert state.at is not None
+                    place = Cut(state.partition, message.offset, state.at)
+                    segments.append(Segment((), None, None, state, Application(place, event.receivedtime)))
             case _:
                 waiting.append(message)
     if waiting:
         cut(None)
     return Plan(tuple(segments), state, tuple(unknown))
+
+
+def _applying(applied: Applied, event: ScorecardApplied, cards: Mapping[str, Scorecard]) -> Applied | None:
+    """What is in force after the record; None if it cannot be obeyed."""
+    card = cards.get(f"{event.data.scorecard}@{event.data.version}")
+    if card is None or card.sha256 != event.data.sha256:
+        return None
+    try:
+        return applying(applied, card, cards)
+    except NoDefault:
+        return None
 
 
 def _moment(message: Message[Event]) -> datetime:

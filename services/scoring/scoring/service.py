@@ -2,18 +2,32 @@
 
 from collections.abc import Mapping
 
+from cskit.db import Database, Tx
 from cskit.http.feeds import feed_routes
+from cskit.http.queries import query_of
 from cskit.platform import Platform
 from cskit.service import Service
-from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
-from scoring.account import Rules
-from scoring.api import accounts
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS, PLAYBOOK_EVENTS
+from scoring import timeline
+from scoring.acts import GROUP, Acts
+from scoring.api import accounts, exports, metrics, rebuilds, segments, watch
+from scoring.api import scorecards as scorecard_routes
+from scoring.applying import Scorecards
+from scoring.archive.place import ArchiveRoot
+from scoring.archive.writing import Archiver
+from scoring.catalogue import Catalogue, ReadingRules
+from scoring.comparing import Comparing
+from scoring.domain.scorecard import Scorecard
 from scoring.handlers import ScoringHandler, check_zone, other_zone
-from scoring.overrides import GROUP, Overrides
+from scoring.portfolio import Portfolio
+from scoring.rebuilding.job import Rebuilder
 from scoring.scorecards import built_in
+from scoring.segmenting import Ranks
 from scoring.settings import ScoringSettings
 from scoring.store.folding import stored_zone
+from scoring.streaming import StreamQuery, parameters
 from scoring.tables import PLUMBING
+from scoring.weekly import WeekAgo
 
 NAME = "scoring"
 _STREAM = (
@@ -28,20 +42,61 @@ def build(platform: Platform) -> Service:
     database = platform.database(NAME)
     clocks = platform.clocks
     cards = built_in()
-    handler = ScoringHandler(settings=settings, cards=cards, database=database, clocks=clocks)
-    runner = platform.runner(NAME, PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=handler)
-    overrides = Overrides(
+
+    def folding(into: Database) -> ScoringHandler:
+        return ScoringHandler(settings=settings, cards=cards, database=into, clocks=clocks)
+
+    runner = platform.runner(NAME, PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=folding(database))
+    telling = platform.runner(
+        NAME, PLUMBING, group=timeline.GROUP, topics=[PLAYBOOK_EVENTS], handler=timeline.TimelineHandler()
+    )
+    root = ArchiveRoot.of(platform.settings, platform.archive) if platform.archive is not None else None
+    archivers = [
+        Archiver(log=platform.log, database=database, root=each, clocks=clocks, owner=platform.owner)
+        for each in [root]
+        if each is not None
+    ]
+    rebuilder = Rebuilder(
+        database=database,
+        log=platform.log,
+        root=root,
+        clocks=clocks,
+        owner=platform.owner,
+        group=GROUP,
+        make_handler=folding,
+        open_shadow=lambda: platform.shadow_database(NAME),
+        drop_shadow=lambda: platform.drop_shadow_database(NAME),
+    )
+    acts = Acts(
         log=platform.log,
         ingest=lambda actor: platform.client("ingest", actor),
         database=database,
         settings=settings,
         clocks=clocks,
     )
+    catalogue = Catalogue(cards)
+    scorecards = Scorecards(
+        units=platform.units_of_work(NAME, PLUMBING),
+        database=database,
+        catalogue=catalogue,
+        settings=settings,
+        clocks=clocks,
+    )
+    comparing = Comparing(database=database, catalogue=catalogue, settings=settings, clocks=clocks)
     feed = platform.feed(NAME, HEALTH_EVENTS)
-    rules = Rules(cards[0], settings.tzinfo, settings.currency, {})
+    rules = ReadingRules(catalogue, settings.tzinfo, settings.currency)
+    week_ago = WeekAgo(rules)
+    ranks = Ranks(database=database, settings=settings, clocks=clocks)
+
+    async def card_in_force(tx: Tx) -> Scorecard:
+        return (await catalogue.current(tx, settings.tzinfo, settings.currency)).card
+
+    portfolio = Portfolio(database=database, settings=settings, clocks=clocks, card_in_force=card_in_force)
 
     async def start() -> None:
         await check_zone(database, settings)
+        await scorecards.begin()
+        await portfolio.start()
 
     async def ready() -> Mapping[str, str]:
         async with database.read() as tx:
@@ -51,11 +106,24 @@ def build(platform: Platform) -> Service:
     return Service(
         name=NAME,
         routers=[
-            feed_routes("/v1/health/stream", feed, tag="scoring", description=_STREAM),
-            accounts.router(database=database, overrides=overrides, rules=rules, clocks=clocks),
+            feed_routes(
+                "/v1/health/stream",
+                feed,
+                tag="scoring",
+                description=_STREAM,
+                selecting=lambda request: query_of(StreamQuery, request).selection(),
+                parameters=parameters(),
+            ),
+            watch.router(database=database),
+            accounts.router(database=database, rules=rules, clocks=clocks, week_ago=week_ago, acts=acts),
+            exports.router(database=database, clocks=clocks, week_ago=week_ago),
+            segments.router(database=database, clocks=clocks, ranks=ranks, week_ago=week_ago),
+            metrics.router(portfolio=portfolio),
+            rebuilds.router(database=database, clocks=clocks),
+            scorecard_routes.router(database=database, scorecards=scorecards, catalogue=catalogue, comparing=comparing),
             platform.dead_letters(NAME, PLUMBING),
         ],
-        workers=[runner, feed, platform.relay(NAME, PLUMBING)],
+        workers=[runner, ranks, telling, feed, *archivers, rebuilder, platform.relay(NAME, PLUMBING)],
         database=database,
         ready=ready,
         start=start,

@@ -17,6 +17,7 @@ account_months = Table(
     Column("account", String(128), primary_key=True),
     Column("month", String(7), primary_key=True),  # 2026-11
     Column("body", LargeBinary, nullable=False),
+    Column("active", Integer),  # ids of people with a core action, for the portfolio's metrics; null: not counted
 )
 account_slow = Table(
     "account_slow",
@@ -91,7 +92,7 @@ history = Table(
     Index("ix_history_account_at", "account", "at"),
 )
 
-# What a partition's control records have said: the last hour evaluated, dead feeds, the scorecard in force.
+# What a partition's control records have said: the last hour evaluated, dead feeds, the scorecards in force.
 partitions = Table(
     "partitions",
     metadata,
@@ -99,17 +100,38 @@ partitions = Table(
     Column("hour", Instant),  # null before the first tick
     Column("at", Instant),  # the latest moment as of which events were scored
     Column("feeds", Json(), nullable=False),  # family -> since, of the families that are stopped
-    Column("scorecard", String(80), nullable=False),
+    Column("applied", Json(), nullable=False),  # scorecard -> version, of those in force
 )
 
+# Versions of scorecards. The document never changes once it was applied: then key features are written into it.
 scorecards = Table(
     "scorecards",
     metadata,
     Column("scorecard", String(64), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("sha256", String(64), nullable=False),
+    Column("written_sha256", String(64), nullable=False),  # of the document as it was given, whatever its version
     Column("document", Text, nullable=False),
     Column("at", Instant, nullable=False),
+    Column("author", String(128), nullable=False),
+    Column("note", Text),
+)
+
+# What was applied, in order; 0 is what an installation began with. Locked by whoever stores or applies.
+scorecard_applications = Table(
+    "scorecard_applications",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(36), nullable=False),
+    Column("kind", String(8), nullable=False),  # shipped, apply, rollback
+    Column("scorecard", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("in_force", Json(), nullable=False),  # scorecard -> version, from then on
+    Column("at", Instant, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("note", Text),
+    Index("ix_scorecard_applications_id", "id", unique=True),
 )
 
 # The version an erased account had reached: should it come back, its numbers go on, and no event id is made twice.
@@ -118,4 +140,122 @@ erased_accounts = Table(
     metadata,
     Column("account", String(128), primary_key=True),
     Column("version", BigInteger, nullable=False),
+)
+
+# Erased accounts that the archive is still to let go of, or has (done_at); a repeat of the event changes nothing.
+archive_erasures = Table(
+    "archive_erasures",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(128), primary_key=True),
+    Column("source", String(128), primary_key=True),
+    Column("id", String(128), primary_key=True),
+    Column("offset", BigInteger, nullable=False),
+    Column("done_at", Instant),
+)
+
+# Rebuilds: at most one is open. Whoever works at it holds the lease (wall clock); its shadow is a database of its own.
+rebuilds = Table(
+    "rebuilds",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("state", String(16), nullable=False),  # asked, folding, ready, confirmed, swapped, discarded, failed
+    Column("asked_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("asked_by", String(128)),
+    Column("owner", String(128)),
+    Column("leased_until", Instant),
+    Column("folded", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("difference", Json()),
+    Column("message", Text),
+)
+
+# What the portfolio's metrics know of an account, written with its slow row where that is made of it; null once erased.
+# An account's newest change lies at (partition, offset), so that a reader finds what is new.
+portfolio_books = Table(
+    "portfolio_books",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("body", LargeBinary),
+    Column("erased_at", Instant),
+    Index("ix_portfolio_books_offset", "partition", "offset"),
+)
+
+# Tickets as the metrics need them; those that were solved go when nothing is known of them any more.
+portfolio_tickets = Table(
+    "portfolio_tickets",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("ticket", String(128), primary_key=True),
+    Column("opened_at", Instant, nullable=False, index=True),
+    Column("replied_at", Instant),
+    Column("solved_at", Instant),
+)
+
+# What a unit of a currency is worth in the portfolio's from a day on.
+exchange_rates = Table(
+    "exchange_rates",
+    metadata,
+    Column("currency", String(3), primary_key=True),
+    Column("valid_from", String(10), primary_key=True),  # 2026-11-29
+    Column("rate", String(32), nullable=False),  # decimal text
+)
+
+# Which account has which override, and whose it is; the rest is in the slow facts.
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("override", String(128), primary_key=True),
+    Column("author", String(128), nullable=False),
+    Column("set_at", Instant, nullable=False),
+    Index("ix_overrides_author", "author", "set_at"),
+)
+
+# Entries of timelines that are made of no facts: what playbooks did. The id is the entry's.
+timeline_events = Table(
+    "timeline_events",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("id", String(280), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("data", Json(), nullable=False),
+    Index("ix_timeline_events_account_at", "account", "at"),
+)
+
+# Segments that people made; those that ship are code.
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("names", Json(), nullable=False),  # language -> name
+    Column("condition", Text, nullable=False),
+    Column("author", String(128), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+# What an account has done in the 90 days before a day, and its fifths in the portfolio then; made anew each day.
+account_activity = Table(
+    "account_activity",
+    metadata,
+    Column("account", String(128), primary_key=True),
+    Column("day", String(10), nullable=False),
+    Column("idle_days", Integer),
+    Column("core_actions", Integer, nullable=False),
+    Column("contacts", Integer, nullable=False),
+    Column("revenue", String(40)),  # decimal text in the portfolio's currency
+    Column("recency", Integer, nullable=False),
+    Column("frequency", Integer, nullable=False),
+    Column("money", Integer),
+)
+activity_days = Table(
+    "activity_days",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("started_at", Instant, nullable=False),  # wall clock: whoever began it may be gone
+    Column("done_at", Instant),
 )

@@ -105,7 +105,7 @@ def score_by_facts(facts: Facts, at: datetime, rules: Rules) -> float | None:
     first = facts.slow.first_usage
     if first is None or first > local_day(at, rules.zone):
         return None
-    return assess(facts, at, rules.card, rules.zone).value
+    return assess(facts, at, rules.card_of(facts, at), rules.zone).value
 
 
 def corrected(facts: Facts, at: datetime, live: Row[Any], rules: Rules) -> HistoryRow:
@@ -113,8 +113,9 @@ def corrected(facts: Facts, at: datetime, live: Row[Any], rules: Rules) -> Histo
 
     It stands at the record as of which today's facts are known.
     """
-    score = assess(facts, at, rules.card, rules.zone)
-    verdict, _ = judge(Verdict(), score, moment=at, closing=False, backfill=True, card=rules.card)
+    card = rules.card_of(facts, at)
+    score = assess(facts, at, card, rules.zone)
+    verdict, _ = judge(Verdict(), score, moment=at, closing=False, backfill=True, card=card)
     return HistoryRow(
         partition=live.partition,
         offset=live.offset,

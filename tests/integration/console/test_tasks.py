@@ -158,7 +158,8 @@ async def test_outcomes_of_the_playbook_come_before_the_usual_ones(visitor: Visi
 
     assert "sent parts" in page.text
     assert "Declined" in page.text
-    assert 'value="reached"' not in page.html[: page.html.index("Check tablets")]
+    card = page.html[page.html.index("Call the champion</h3>") : page.html.index("Check tablets")]
+    assert 'value="reached"' not in card
 
 
 async def test_names_of_accounts_are_asked_for_once_a_minute(visitor: Visitor, upstream: FakeUpstream) -> None:

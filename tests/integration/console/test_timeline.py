@@ -54,3 +54,23 @@ async def test_the_next_page_of_a_timeline_does_not_repeat_tasks(visitor: Visito
     added = "Task: Call the champion."
     assert added in Page(first.text).text
     assert added not in Page(second.text).text
+
+
+async def test_what_playbooks_did_is_told_and_a_task_only_once(visitor: Visitor, upstream: FakeUpstream) -> None:
+    akagi = upstream.accounts["akagi"]
+    told = {"run": ("started", {"playbook": "rescue"}), "email": ("sent", {}), "task": ("created", {"task": "t1"})}
+    akagi.timeline += [
+        akagi.timeline[0].model_copy(
+            update={"id": f"{kind}/p/1", "at": NOW, "kind": kind, "data": {"what": what, **data}}
+        )
+        for kind, (what, data) in told.items()
+    ]
+
+    text = Page((await visitor().get("/accounts/akagi")).text).text
+    tasks = Page((await visitor().get("/accounts/akagi?show=task")).text).text
+
+    name = next(each["name"]["en"] for each in upstream.playbooks if each["id"] == "rescue")
+    assert f"Playbook “{name}” started." in text
+    assert "Email sent." in text
+    assert text.count("Task: Call the champion.") == 1
+    assert f"Playbook “{name}” started." in tasks

@@ -70,6 +70,7 @@ class FakeAccount:
     timeline: list[TimelineEntry] = field(default_factory=list)
     people: list[dict[str, Any]] = field(default_factory=list)
     watch: list[Any] = field(default_factory=list)
+    overrides: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def score(self) -> float:
@@ -116,7 +117,7 @@ class FakeAccount:
             coverage=summary.coverage,
             watch=[],
             version=42,
-            scorecard="foundation@1",
+            scorecard="default@1",
             contributions=self.contributions,
             reference=REFERENCE,
             adjustments=self.adjustments,
@@ -147,7 +148,7 @@ class FakeAccount:
                     coverage=0.85,
                     contributions={},
                     adjustments=[],
-                    scorecard="foundation@1",
+                    scorecard="default@1",
                     view="known" if view == "known" else "corrected",
                 )
             )
@@ -167,7 +168,7 @@ class FakeAccount:
                 band=self.own_band,
                 stage="adoption",
                 version=1,
-                scorecard="foundation@1",
+                scorecard="default@1",
                 view="known",
             )
 
@@ -258,6 +259,7 @@ class FakeUpstream:
         self.hung: set[str] = set()
         self.broken: set[str] = set()
         self.loses_answers = False
+        self.folds = True
         self.back_at: datetime | None = None
         self.writes: list[tuple[str, str, dict[str, Any], httpx.Headers]] = []
         self.requests: list[httpx.Request] = []
@@ -326,6 +328,8 @@ class FakeUpstream:
                 if first < NOW - timedelta(days=account.corrected_days + account.known_days + 1):
                     return problem(422, "no_score", "There was no score then.")
                 return answer(account.explanation(first, last))
+            case "overrides":
+                return raw_page(account.overrides)
             case "timeline":
                 entries = sorted(account.timeline, key=lambda entry: entry.at, reverse=True)
                 return _part(entries, params)
@@ -386,7 +390,19 @@ class FakeUpstream:
         missing = problem(404, "unknown_source", "Nothing is told of it.")
         return httpx.Response(200, json=found[0]) if found else missing
 
+    def _act(self, request: httpx.Request, path: str) -> httpx.Response:
+        """What people do to accounts: once per key; `folds` says whether the fold was quick enough."""
+        if not any(path.startswith(f"/v1/accounts/{id_}/") for id_ in self.accounts):
+            return problem(404, "account_not_found", "There is no such account.")
+        key = request.headers["idempotency-key"]
+        if key not in self._keys:
+            self._keys.add(key)
+            self.writes.append((request.method, path, json.loads(request.content), request.headers))
+        return httpx.Response(201, json={"event": "e1", "text_ref": None, "folded": self.folds})
+
     def _write(self, request: httpx.Request, path: str) -> httpx.Response:
+        if path.startswith("/v1/accounts/"):
+            return self._act(request, path)
         id_ = path.removeprefix("/v1/tasks/").removesuffix("/complete")
         task = self.tasks.get(id_)
         if task is None:

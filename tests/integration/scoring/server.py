@@ -21,15 +21,21 @@ from cskit.platform import Platform, open_platform
 from cskit.settings import Settings
 from cskit.testing.log import read_all
 from csmodels.envelope import Event
-from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
-from scoring.account import Rules
-from scoring.api import accounts
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS, PLAYBOOK_EVENTS
+from scoring.acts import GROUP, Acts
+from scoring.api import accounts, exports, scorecards, segments, watch
+from scoring.applying import Scorecards
+from scoring.catalogue import Catalogue, ReadingRules
+from scoring.comparing import Comparing
 from scoring.handlers import ScoringHandler
-from scoring.overrides import GROUP, Overrides
 from scoring.scorecards import built_in
+from scoring.segmenting import Ranks
 from scoring.settings import ScoringSettings
 from scoring.store import reading
 from scoring.tables import PLUMBING
+from scoring.timeline import GROUP as TELLING
+from scoring.timeline import TimelineHandler
+from scoring.weekly import WeekAgo
 
 NOTE = {"author": "sam", "text_ref": "ingest/00000000-0000-4000-8000-000000000000"}
 
@@ -40,12 +46,18 @@ class Texts:
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.actors: list[str] = []
+        self.people: list[str] = []
         self.down = False
 
     def client(self, actor: str) -> httpx.AsyncClient:
         def answer(request: httpx.Request) -> httpx.Response:
             if self.down:
                 raise httpx.ConnectError("refused")
+            if request.url.path == "/v1/contacts":
+                return httpx.Response(200, json={"items": [{"id": person} for person in self.people], "next": None})
+            if request.method == "DELETE":
+                known = self.texts.pop(request.url.path.removeprefix("/v1/texts/"), None)
+                return httpx.Response(404 if known is None else 204)
             number = request.headers["Idempotency-Key"]
             self.texts[number] = request.content.decode()
             self.actors.append(actor)
@@ -63,6 +75,7 @@ class Running:
     world: FrozenClock
     texts: Texts
     hold: asyncio.Event
+    ranks: Ranks
 
     async def append(self, *events: Event, partition: int | None = None) -> None:
         """Append events of accounts, or control records of a partition, and wait until they are folded."""
@@ -72,14 +85,21 @@ class Running:
             else NewRecord(CUSTOMER_EVENTS, partition, one.key, one.to_bytes())
             for one in events
         ]
+        await self._appended(records, GROUP)
+
+    async def tell(self, *events: Event) -> None:
+        """Append events of playbooks, and wait until they are kept."""
+        await self._appended([event_record(PLAYBOOK_EVENTS, one) for one in events], TELLING)
+
+    async def _appended(self, records: Sequence[NewRecord], group: str) -> None:
         offsets = await self.platform.log.append(records)
-        wanted = {record.partition: offset for record, offset in zip(records, offsets, strict=True)}
+        wanted = {(record.topic, record.partition): offset for record, offset in zip(records, offsets, strict=True)}
         database = self.platform.database("scoring")
         async with asyncio.timeout(20):
-            for number, offset in wanted.items():
+            for (topic, number), offset in wanted.items():
                 while True:
                     async with database.read() as tx:
-                        if await reading.next_offset(tx, GROUP, CUSTOMER_EVENTS, number) > offset:
+                        if await reading.next_offset(tx, group, topic, number) > offset:
                             break
                     await asyncio.sleep(0.01)
 
@@ -89,8 +109,11 @@ class Running:
         return answer.json()
 
     async def post(self, path: str, body: Any, status: int = 201, key: str | None = None) -> Any:
+        return await self.send("POST", path, body, status, key)
+
+    async def send(self, method: str, path: str, body: Any = None, status: int = 200, key: str | None = None) -> Any:
         headers = {"Idempotency-Key": key} if key else {}
-        answer = await self.client.post(path, json=body, headers=headers)
+        answer = await self.client.request(method, path, json=body, headers=headers)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -125,21 +148,35 @@ async def running(folder: Path, scopes: Sequence[str] = ("read", "write")) -> As
     handler = ScoringHandler(settings=settings, cards=built_in(), database=database, clocks=clocks)
     texts, go = Texts(), asyncio.Event()
     go.set()
-    overrides = Overrides(log=platform.log, ingest=texts.client, database=database, settings=settings, clocks=clocks)
-    rules = Rules(built_in()[0], ZoneInfo("UTC"), "USD", {})
-    routes = accounts.router(database=database, overrides=overrides, rules=rules, clocks=clocks)
+    acts = Acts(log=platform.log, ingest=texts.client, database=database, settings=settings, clocks=clocks)
+    catalogue = Catalogue(built_in())
+    rules = ReadingRules(catalogue, ZoneInfo("UTC"), "USD")
+    units = platform.units_of_work("scoring", PLUMBING)
+    stored = Scorecards(units=units, database=database, catalogue=catalogue, settings=settings, clocks=clocks)
+    await stored.begin()
+    comparing = Comparing(database=database, catalogue=catalogue, settings=settings, clocks=clocks)
+    week_ago, ranks = WeekAgo(rules), Ranks(database=database, settings=settings, clocks=clocks)
+    routes = [
+        scorecards.router(database=database, scorecards=stored, catalogue=catalogue, comparing=comparing),
+        watch.router(database=database),
+        accounts.router(database=database, rules=rules, clocks=clocks, week_ago=week_ago, acts=acts),
+        exports.router(database=database, clocks=clocks, week_ago=week_ago),
+        segments.router(database=database, clocks=clocks, ranks=ranks, week_ago=week_ago),
+    ]
 
     async def ready() -> dict[str, str]:
         return {}
 
-    app = make_app("scoring", [routes], keys=platform.keys, clocks=clocks, ready=ready)
+    app = make_app("scoring", routes, keys=platform.keys, clocks=clocks, ready=ready)
     runner = platform.runner("scoring", PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=Held(handler, go))
     stop = asyncio.Event()
-    tasks = [asyncio.create_task(w.run(stop)) for w in (runner, platform.relay("scoring", PLUMBING))]
+    told = [PLAYBOOK_EVENTS]
+    telling = platform.runner("scoring", PLUMBING, group=TELLING, topics=told, handler=TimelineHandler())
+    tasks = [asyncio.create_task(w.run(stop)) for w in (runner, telling, platform.relay("scoring", PLUMBING))]
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scoring", auth=(text, "")) as client:
         try:
-            yield Running(platform, client, world, texts, go)
+            yield Running(platform, client, world, texts, go, ranks)
         finally:
             go.set()
             stop.set()

@@ -37,14 +37,14 @@ async def test_contributions_and_adjustments_add_up_to_the_score(scoring: Runnin
     assert abs(total(health) - health["score"]) < 1e-9
     assert [one["kind"] for one in health["adjustments"]] == ["cap"]
     names = [one["measure"] for one in health["contributions"]]
-    assert names == ["active_share", "usage_trend", "open_tickets", "nps", "contact"]
+    assert names == list(built_in()[0].columns["adoption"])
     share = health["contributions"][0]
     assert share["status"] == "fresh"
     assert share["contribution"] == pytest.approx(share["weight"] * (share["points"] - health["reference"]))
-    missing = health["contributions"][3]
+    missing = health["contributions"][names.index("nps")]
     assert (missing["status"], missing["value"], missing["contribution"]) == ("not_connected", None, 0.0)
     assert {"occurred_at", "received_at", "scored_at"} <= health.keys()
-    assert (health["band"], health["scorecard"], health["account"]) == ("red", "foundation@1", "acme")
+    assert (health["band"], health["scorecard"], health["account"]) == ("red", "default@1", "acme")
 
 
 async def test_an_unknown_account_is_a_problem_with_a_code(scoring: Running) -> None:
@@ -264,7 +264,7 @@ async def test_scorecards_are_listed(tmp_path: Path) -> None:
 
         (card,) = (await scoring.get("/v1/scorecards"))["items"]
 
-    assert (card["name"], card["sha256"]) == ("foundation@1", built_in()[0].sha256)
+    assert (card["name"], card["sha256"]) == ("default@1", built_in()[0].sha256)
 
 
 async def test_the_built_service_is_ready_though_it_owns_no_partition_and_folds_what_comes(tmp_path: Path) -> None:

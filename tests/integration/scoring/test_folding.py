@@ -250,7 +250,7 @@ async def test_an_unknown_scorecard_changes_nothing(database: Database) -> None:
         .messages
     )
 
-    assert (await scoring.live()).scorecard == "foundation@1"
+    assert (await scoring.live()).scorecard == "default@1"
 
 
 async def test_an_erased_account_leaves_nothing_and_its_versions_go_on(database: Database) -> None:
@@ -306,7 +306,7 @@ async def test_months_older_than_facts_are_kept_for_are_dropped_at_a_closing(dat
 
 async def test_what_is_too_old_is_dropped_from_the_slow_facts_at_a_closing(fresh: Fresh) -> None:
     calls = [event("touch.recorded", "acme", NOON - n * DAY, {"kind": "call", "direction": "in"}) for n in (9, 8, 1)]
-    batches = [calls, [tick(NOON + HOUR)], [tick(NOON + 395 * DAY)], [usage("acme", NOON + 396 * DAY)]]
+    batches = [calls, [tick(NOON + HOUR)], [tick(NOON + 575 * DAY)], [usage("acme", NOON + 576 * DAY)]]
     stream = Stream().append(*(one for batch in batches for one in batch))
 
     remembering = await Scoring(await fresh()).take(*stream.cut(1))
@@ -356,4 +356,4 @@ async def test_a_second_zone_is_refused_with_a_sentence(database: Database) -> N
     async with database.read() as tx:
         assert await folding.stored_zone(tx, PLUMBING) == "Asia/Tokyo"
         (card,) = await tx.fetch(select(scorecards))
-    assert (card.scorecard, card.version, card.sha256) == ("foundation", 1, built_in()[0].sha256)
+    assert (card.scorecard, card.version, card.sha256) == ("default", 1, built_in()[0].sha256)

@@ -7,12 +7,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from console.formats import Formats
-from console.reasons import about, reason, value_of
+from console.reasons import about, cause, measure_name, reason, value_of
 from console.words import Language
 from csmodels.api import Adjustment, Contribution
 from csmodels.fields import Band
 
 NOW = datetime(2026, 11, 24, 0, 41, tzinfo=UTC)
+MEASURES = (
+    "milestones", "first_value", "activation", "active_share", "usage_trend", "breadth", "depth", "silence",
+    "open_tickets", "csat", "nps", "contact", "sponsor", "overdue", "mrr_change", "renewal_checklist",
+)  # fmt: skip
 
 
 def formats(language: Language) -> Formats:
@@ -48,6 +52,22 @@ def told(language: Language, contributions: list[Contribution], *, band: Band = 
         (fresh("open_tickets", 4.4, -1.4), "Open tickets weigh 4.4", "未解決の問い合わせの負荷が4.4"),
         (fresh("nps", -12.0, -3.0), "NPS −12", "NPSは−12"),
         (fresh("contact", 1.8, -3.0), "No two-way contact for 54 days", "54日間、双方向の接点なし"),
+        (
+            fresh("milestones", 0.5, -9.0),
+            "Only 50\u00a0% of due milestones reached",
+            "期日が来たマイルストーンの達成は50%のみ",
+        ),
+        (fresh("first_value", 1.6, -9.0), "First value takes 1.6 times its target", "最初の成果までが目標の1.6倍"),
+        (fresh("activation", 0.2, -5.0), "Only 20\u00a0% of those invited have started", "招待者の利用開始は20%のみ"),
+        (fresh("breadth", 0.125, -5.0), "Only 13\u00a0% of key features in use", "利用中の主要機能は13%のみ"),
+        (fresh("depth", 0.1, -5.0), "Only 10\u00a0% of seats work in it regularly", "定着した利用者は席数の10%のみ"),
+        (fresh("silence", 3.2, -5.0), "Silent for 3.2 times the usual gap", "普段の間隔の3.2倍の無利用"),
+        (fresh("csat", 0.6, -2.0), "Only 60\u00a0% of ratings satisfied", "満足の評価は60%のみ"),
+        (fresh("sponsor", 0, -8.0), "The sponsor is gone", "スポンサーが退任"),
+        (fresh("sponsor", 1, -1.0), "Sponsor not met for a while", "しばらくスポンサーとの面談なし"),
+        (fresh("overdue", 12, -3.0), "Invoice 12 days overdue", "請求の支払いが12日遅延"),
+        (fresh("mrr_change", -0.25, -3.0), "MRR down 25\u00a0% in 180 days", "MRRが180日間で25%減少"),
+        (fresh("renewal_checklist", 1 / 3, -3.0), "Renewal checklist 33\u00a0% done", "更新チェックリストの完了は33%"),
     ],
 )
 def test_each_measure_says_what_fell(one: Contribution, en: str, ja: str) -> None:
@@ -91,7 +111,44 @@ def test_a_grey_account_says_what_is_missing() -> None:
 
 
 def test_a_measure_of_ones_own_is_told_by_its_id_and_points() -> None:
-    assert told("en", [fresh("sponsor", 0.0, -3.9)]) == "sponsor takes 3.9 points"
+    assert told("en", [fresh("mood", 0.0, -3.9)]) == "mood takes 3.9 points"
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_measure_of_the_default_scorecard_has_words(measure: str, language: Language) -> None:
+    words = formats(language)
+
+    assert measure_name(words, measure) != measure
+    assert about(words, fresh(measure, 1.0, 1.0)) != ""
+    for value in (0.0, 0.5, 1.0, 2.0):
+        assert value_of(words, fresh(measure, value, 1.0)) not in ("", words.exact(value))
+        for amount in (-7.3, 7.3):
+            assert "7.3" not in cause(words, fresh(measure, value, amount))  # as measures without words are told
+
+
+@pytest.mark.parametrize(
+    ("one", "en", "ja"),
+    [
+        (fresh("milestones", 0.5, 1), "50\u00a0% of those due", "期日分の50%"),
+        (fresh("sponsor", 2, 1), "met", "面談済み"),
+        (fresh("overdue", 0, 1), "none", "なし"),
+        (fresh("overdue", 1, 1), "1 day", "1日"),
+        (fresh("mrr_change", 0.1, 1), "up 10\u00a0%", "10%増"),
+        (fresh("mrr_change", 0, 1), "unchanged", "変化なし"),
+        (fresh("silence", 2.25, 1), "2.3 of the usual gap", "普段の間隔の2.3倍"),
+    ],
+)
+def test_values_are_told_short(one: Contribution, en: str, ja: str) -> None:
+    assert (value_of(formats("en"), one), value_of(formats("ja"), one)) == (en, ja)
+
+
+def test_the_cap_of_a_sponsor_gone_is_told_once() -> None:
+    cap = Adjustment(kind="cap", points=-12.0, reason="sponsor_gone")
+
+    assert told("en", [fresh("sponsor", 0, -9.0)], score=60.0, adjustments=[cap]) == (
+        "The sponsor is gone. Capped at 60, else 72"
+    )
 
 
 def test_zero_unknown_not_connected_and_stale_read_differently() -> None:

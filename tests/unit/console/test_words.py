@@ -3,12 +3,16 @@
 import re
 from importlib import resources
 from string import Formatter
+from typing import get_args
 
 import pytest
 
+from console.account_acts import DIRECTIONS, OUTCOMES, TOUCH_KINDS
+from console.pages.account_acts import ACTS
 from console.task_cards import GROUPS, SNOOZE_REASONS, USUAL_OUTCOMES
 from console.timeline import KINDS
 from console.words import TEXTS, say, say_or
+from csmodels.fields import Direction, TouchKind
 
 _IN_TEMPLATES = re.compile(r'\bt\(\s*["\']([a-z]+\.[A-Za-z0-9_.-]+)["\']')
 
@@ -71,3 +75,12 @@ def test_english_has_a_singular_where_it_differs() -> None:
 
 def test_a_code_without_words_is_shown_as_it_is() -> None:
     assert say_or("en", "tasks.outcome_sent_parts", "sent parts") == "sent parts"
+
+
+def test_every_kind_of_contact_can_be_chosen_in_words() -> None:
+    assert set(TOUCH_KINDS) == set(get_args(TouchKind))
+    assert set(DIRECTIONS) == set(get_args(Direction))
+    for code in OUTCOMES:
+        assert f"tasks.outcome_{code}" in TEXTS
+    for act in ACTS:
+        assert f"acts.said_{act}" in TEXTS

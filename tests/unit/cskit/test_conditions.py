@@ -1,5 +1,6 @@
 """Conditions refuse mistakes when applied, and are quick and harmless when asked."""
 
+import math
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -194,3 +195,40 @@ def test_any_text_is_a_condition_or_a_condition_error(text: str) -> None:
         error = refused
 
     assert error is None or min(error.line, error.column) >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "expected"),
+    [
+        ("account.mrr / account.seats", {"account": {"mrr": Decimal(90), "seats": 4}}, 22.5),
+        ("health.score > 50.0 ? 1 : 0", {"health": {"score": 51}}, 1.0),
+        ("size(health.watch)", {"health": {"watch": ["declining", "divergent"]}}, 2.0),
+        ("event.count", {"event": {"count": 3}}, 3.0),
+        ("account.mrr / account.seats", {"account": {"mrr": 90}}, None),
+        ("account.mrr / account.seats", {"account": {"mrr": 90, "seats": None}}, None),
+        ("account.mrr / account.seats", {"account": {"mrr": 90, "seats": 0}}, None),
+        ("event.count", {"event": {"count": "three"}}, None),
+        ("event.count", {"event": {"count": True}}, None),
+        ("event.count", {"event": {"count": None}}, None),
+    ],
+)
+def test_a_number_is_reckoned_or_there_is_none(text: str, values: dict[str, Any], expected: float | None) -> None:
+    reckoning = CONDITIONS.compile_number(text)
+
+    value = reckoning.value(values)
+
+    assert value == expected
+    assert value is None or type(value) is float
+
+
+@pytest.mark.parametrize("text", ['account.plan + "x"', "health.score > 50.0", "null", "account.mmr", "1 +"])
+def test_what_gives_no_number_is_refused_where_a_number_is_wanted(text: str) -> None:
+    with pytest.raises(ConditionError):
+        CONDITIONS.compile_number(text)
+
+
+@given(st.floats() | st.integers() | st.text(max_size=3) | st.none() | st.booleans(), st.floats() | st.integers())
+def test_a_number_that_is_reckoned_is_finite(a: Any, b: Any) -> None:
+    value = CONDITIONS.compile_number("event.a / event.b").value({"event": {"a": a, "b": b}})
+
+    assert value is None or math.isfinite(value)

@@ -17,7 +17,7 @@ from scoring.engine.fold import fold_all, months_touched
 from scoring.scorecards import built_in
 
 CARD: Final = built_in()[0]
-MEASURES: Final = tuple(CARD.weights)
+MEASURES: Final = tuple(CARD.measures)
 Events = Mapping[str, list[CustomerEvent]]
 
 

@@ -17,6 +17,7 @@ WORLDS: Final = (
     (3, datetime(2026, 9, 15, 3, tzinfo=UTC)),
 )
 STORIES: Final = tuple(storyline for storyline in get_args(Storyline) if storyline != "steady")
+OF_CONTACT: Final = ("neglected", "well_kept")
 SAMPLE: Final = 4  # customers of each storyline
 LIVE: Final = 38  # days
 
@@ -34,9 +35,10 @@ class Judged:
         return self.change[self.customer.fate.measure or ""] * (1 if self.customer.fate.direction == "rise" else -1)
 
     @property
-    def is_largest(self) -> bool:
-        """Whether no other measure changed as much."""
-        return max(self.change, key=lambda measure: abs(self.change[measure])) == self.customer.fate.measure
+    def rank(self) -> int:
+        """How many other measures changed as much or more."""
+        measure = self.customer.fate.measure or ""
+        return sum(abs(self.change[other]) >= abs(self.change[measure]) for other in self.change if other != measure)
 
 
 @pytest.fixture(scope="module", params=WORLDS, ids=lambda world: f"seed {world[0]}")
@@ -59,22 +61,31 @@ def judged(world: World) -> dict[str, list[Judged]]:
         for one in some:
             id_ = one.customer.id
             before, after = (contributions(score) for score in scores(events[id_], id_, around(one.customer)))
-            one.change.update({measure: after[measure] - before[measure] for measure in MEASURES})
+            one.change.update({measure: after.get(measure, 0) - before.get(measure, 0) for measure in MEASURES})
     return found
 
 
 def test_every_story_moves_its_measure_where_the_fate_says(judged: dict[str, list[Judged]]) -> None:
     for storyline in STORIES:
         assert len(judged[storyline]) >= 4
-        assert [one for one in judged[storyline] if one.moved < 2.5] == []
+        least = 1.2 if storyline in OF_CONTACT else 2.5
+        assert [one for one in judged[storyline] if one.moved < least] == []
 
 
 def test_a_storys_measure_is_the_one_that_changes_most(judged: dict[str, list[Judged]]) -> None:
-    everything = [one for some in judged.values() for one in some]
+    everything = [one for storyline, some in judged.items() for one in some if storyline not in OF_CONTACT]
 
-    others = [one for one in everything if not one.is_largest]
+    others = [one for one in everything if one.rank > 0]
 
     assert len(others) <= len(everything) / 20  # holidays and chance move other measures now and then
+
+
+def test_a_story_of_contact_is_among_the_three_that_change_most(judged: dict[str, list[Judged]]) -> None:
+    everything = [one for storyline in OF_CONTACT for one in judged[storyline]]
+
+    others = [one for one in everything if one.rank > 2]
+
+    assert len(others) <= len(everything) / 4  # contact weighs 5 of 100: chance moves other measures as far
 
 
 def test_every_storyline_begins_for_several_customers_in_the_first_ten_live_days(world: World) -> None:
@@ -96,10 +107,10 @@ def test_after_the_past_most_are_green_some_yellow_and_few_red_or_grey() -> None
 
     share = {name: count / bands.total() for name, count in bands.items()}
 
-    assert 0.53 <= share["green"] <= 0.67
-    assert 0.2 <= share["yellow"] <= 0.35
-    assert 0.05 <= share["red"] <= 0.13
-    assert 0.005 <= share["grey"] <= 0.06
+    assert 0.65 <= share["green"] <= 0.85
+    assert 0.1 <= share["yellow"] <= 0.3
+    assert 0.01 <= share["red"] <= 0.1
+    assert share.get("grey", 0) <= 0.05
 
 
 def test_only_falling_customers_leave_and_not_before_their_story(world: World) -> None:

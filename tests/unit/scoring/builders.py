@@ -1,5 +1,6 @@
 """Events of one account and what becomes of them, for the tests of scoring's rules."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -10,11 +11,15 @@ import yaml
 
 import scoring
 from csmodels.catalogue import TYPES, CustomerEvent
+from scoring.domain.measures import Measurement
 from scoring.domain.parsing import parse_scorecard
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import Facts, MonthFacts
-from scoring.engine.features import months_needed
+from scoring.engine.features import NONE_STOPPED, months_needed
+from scoring.engine.feeds import Stopped
 from scoring.engine.fold import fold_all, months_touched
+from scoring.engine.measuring import measured as measured_at
+from scoring.engine.moment import Moment
 
 ACCOUNT = "acme"
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -23,7 +28,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)  # a Wednesday
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 DOCUMENT: dict[str, Any] = yaml.safe_load(
-    (Path(scoring.__file__).parent / "scorecards" / "foundation.yaml").read_text(encoding="utf-8")
+    (Path(scoring.__file__).parent / "scorecards" / "default.yaml").read_text(encoding="utf-8")
 )
 CARD: Scorecard = parse_scorecard(DOCUMENT)
 
@@ -84,6 +89,58 @@ def answer(at: datetime, score: int, response: str = "r1", revision: int = 1, **
 def touch(at: datetime, direction: str = "both", **kw: Any) -> CustomerEvent:
     """touch.recorded, a call."""
     return event("touch.recorded", at, {"kind": "call", "direction": direction}, **kw)
+
+
+def measured(
+    measure: str,
+    events: Iterable[CustomerEvent],
+    at: datetime = NOON,
+    card: Scorecard = CARD,
+    zone: tzinfo = UTC,
+    stopped: Stopped = NONE_STOPPED,
+) -> Measurement:
+    """A measure of the scorecard, whether it counts in the account's stage or not."""
+    months = months_needed(at, zone, stopped)
+    facts = facts_of(events, at, zone=zone, card=card)
+    facts = facts.loaded({month: MonthFacts() for month in months if month not in facts.months})
+    return measured_at(Moment(facts, at, card, zone, stopped), card.measures[measure])
+
+
+def changed(path: str, value: object, document: dict[str, Any] = DOCUMENT) -> dict[str, Any]:
+    """The document with one field set, or removed with `...`."""
+    document = copy.deepcopy(document)
+    *above, name = path.split(".")
+    place: Any = document
+    for part in above:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    if value is ...:
+        del place[name]
+    else:
+        place[name] = value
+    return document
+
+
+def card_with(**fields: object) -> Scorecard:
+    """The default scorecard with other fields: a dot in a path is written as two underscores."""
+    document = DOCUMENT
+    for path, value in fields.items():
+        document = changed(path.replace("__", "."), value, document)
+    return parse_scorecard(document)
+
+
+def milestone(at: datetime, name: str, **kw: Any) -> CustomerEvent:
+    """milestone.reached."""
+    return event("milestone.reached", at, {"milestone": name}, **kw)
+
+
+def contact(at: datetime, who: int = 1, **fields: Any) -> CustomerEvent:
+    """contact.described."""
+    return event("contact.described", at, fields, who=who)
+
+
+def invoice(at: datetime, id_: str = "i1", **fields: Any) -> CustomerEvent:
+    """invoice.changed."""
+    return event("invoice.changed", at, {"invoice": id_, **fields})
 
 
 def facts_of(events: Iterable[CustomerEvent], *needed: datetime, zone: tzinfo = UTC, card: Scorecard = CARD) -> Facts:

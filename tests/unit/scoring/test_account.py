@@ -149,7 +149,7 @@ def test_an_erased_person_of_an_account_that_is_not_known_makes_no_account() -> 
 
 
 def test_a_closing_forgets_what_is_too_old_to_be_seen() -> None:
-    old = [touch(NOON - n * DAY) for n in (402, 401, 400, 399)]
+    old = [touch(NOON - n * DAY) for n in (582, 581, 580, 579)]
     account = seen(*old).account
     midnight = NOON + 12 * HOUR
     assert len(account.facts.slow.touches) == 4
@@ -159,7 +159,7 @@ def test_a_closing_forgets_what_is_too_old_to_be_seen() -> None:
 
     assert hour.facts.slow is account.facts.slow
     days = sorted((NOON - one.stamp.time).days for one in closing.facts.slow.touches.values())
-    assert days == [399, 402]  # the first and the newest of a direction stay
+    assert days == [579, 582]  # the first and the newest of a direction stay
     assert [one.kind for one in evaluations] == ["closing", "change"]
 
 

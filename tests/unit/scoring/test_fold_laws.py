@@ -52,7 +52,9 @@ DATA: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         seats=st.integers(0, 9),
         custom=st.dictionaries(codes, st.none() | st.booleans() | st.integers(0, 1), max_size=2),
     ),
-    "contact.described": _merge_patch(role=st.sampled_from(["payer", "champion"]), locale=st.just("ja")),
+    "contact.described": _merge_patch(
+        role=st.sampled_from(["payer", "sponsor"]), locale=st.just("ja"), left=st.booleans()
+    ),
     "ticket.changed": st.tuples(
         codes,
         _merge_patch(
@@ -60,6 +62,7 @@ DATA: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             status=st.sampled_from(["open", "pending", "solved"]),
             opened_at=times,
             solved_at=times,
+            csat=st.integers(1, 5),
         ),
     ).map(lambda t: {"ticket": t[0], **t[1]}),
     "contract.changed": st.tuples(
@@ -67,15 +70,23 @@ DATA: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         _merge_patch(
             status=st.sampled_from(["trial", "active", "cancelled", "ended"]),
             seats=st.integers(1, 9),
-            mrr=st.just(Decimal("10.50")),
+            mrr=st.sampled_from([Decimal("10.50"), Decimal("21")]),
+            starts_on=st.dates(date(2025, 9, 1), date(2026, 8, 1)),
             ends_on=st.dates(date(2026, 1, 1), date(2027, 1, 1)),
+            term_months=st.sampled_from([1, 3, 12]),
+            auto_renew=st.booleans(),
+            cancelled_at=times,
         ),
     ).map(lambda t: {"contract": t[0], **t[1]}),
-    "invoice.changed": st.tuples(codes, _merge_patch(paid_at=times)).map(lambda t: {"invoice": t[0], **t[1]}),
+    "invoice.changed": st.tuples(codes, _merge_patch(paid_at=times, due_on=times.map(datetime.date))).map(
+        lambda t: {"invoice": t[0], **t[1]}
+    ),
     "touch.recorded": st.fixed_dictionaries({"kind": st.just("call"), "direction": st.sampled_from(["in", "both"])}),
     "note.recorded": st.just({"author": "mika", "text_ref": ref}),
     "voice.recorded": st.just({"sentiment": -1, "role": "payer"}),
-    "milestone.reached": st.fixed_dictionaries({"milestone": codes}),
+    "milestone.reached": st.fixed_dictionaries(
+        {"milestone": st.sampled_from([*CARD.stages.onboarding.names, "renewal_review", "a"])}
+    ),
     "owner.changed": st.fixed_dictionaries({"from_": st.none(), "to": codes}),
     "override.set": st.fixed_dictionaries(
         {
@@ -286,9 +297,9 @@ def test_bytes_of_another_format_are_refused() -> None:
     assert decode_slow(encode_slow(SlowFacts())) == SlowFacts()
 
 
-def test_four_months_are_needed_and_those_of_a_stopped_feed_instead() -> None:
-    assert months_needed(NOON, UTC) == {"2026-04", "2026-05", "2026-06", "2026-07"}
+def test_five_months_are_needed_and_those_of_a_stopped_feed_instead() -> None:
+    assert months_needed(NOON, UTC) == {"2026-03", "2026-04", "2026-05", "2026-06", "2026-07"}
     at = datetime(2026, 6, 30, 15, 30, tzinfo=UTC)
     assert "2026-07" in months_needed(at, TOKYO)
     stopped = months_needed(NOON, UTC, {"usage": NOON - 40 * DAY})
-    assert stopped == {"2026-02", "2026-03", "2026-04", "2026-05"}
+    assert stopped == {"2026-01", "2026-02", "2026-03", "2026-04", "2026-05"}

@@ -10,7 +10,7 @@ from scoring.memory import Memory
 
 
 def account(name: str, value: float = 50.0) -> Account:
-    return Account(Facts(name), standing=Standing(NOON, value, "foundation@1", None, NOON, NOON))
+    return Account(Facts(name), standing=Standing(NOON, value, "default@1", None, NOON, NOON))
 
 
 def test_the_account_not_asked_for_the_longest_goes_first() -> None:

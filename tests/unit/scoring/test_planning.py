@@ -1,17 +1,38 @@
 """Where a batch is cut, which hours pass, and what control records change."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.integration.scoring.world import HOUR, NOON, SECOND, Stream, control, tick, usage
 
+from csmodels.envelope import Event
+from scoring.domain.scorecard import Scorecard
+from scoring.expressions import parsed
 from scoring.planning import ONE_HOUR, PartitionState, plan
 from scoring.scorecards import built_in
 
 CARDS = {card.name: card for card in built_in()}
 CARD = built_in()[0]
-NEW = PartitionState(4, CARD.name)
+IN_FORCE = {CARD.id: CARD.version}
+NEW = PartitionState(4, IN_FORCE)
+
+
+def card(id_: str, version: int = 1, applies_to: str | None = None) -> Scorecard:
+    """A scorecard as the default, with another name."""
+    named = {"scorecard": id_, "version": version} | ({"applies_to": applies_to} if applies_to else {})
+    return parsed({**CARD.document, **named})
+
+
+ANOTHER, SECOND_DEFAULT = card("another"), card(CARD.id, 2)
+ENTERPRISE = card("enterprise", applies_to='account.segment == "enterprise"')
+ALL = CARDS | {each.name: each for each in (ANOTHER, SECOND_DEFAULT, ENTERPRISE)}
+
+
+def applied(scorecard: Scorecard, sha256: str | None = None, at: datetime = NOON) -> Event:
+    """The control record that applies a scorecard."""
+    data = {"scorecard": scorecard.id, "version": scorecard.version, "sha256": sha256 or scorecard.sha256}
+    return control("scorecard.applied", at, data)
 
 
 def test_a_batch_is_cut_at_each_tick_and_at_its_end() -> None:
@@ -73,15 +94,47 @@ def test_a_partition_never_goes_back_in_time_from_cut_to_cut() -> None:
 
 
 def test_a_scorecard_is_applied_by_its_name_and_hash_or_not_at_all() -> None:
-    good = {"scorecard": CARD.id, "version": CARD.version, "sha256": CARD.sha256}
-    bad = {**good, "sha256": "0" * 64}
-    before = PartitionState(4, "another@1")
+    good, bad = applied(ANOTHER), applied(ANOTHER, sha256="0" * 64)
 
-    applied = plan(before, Stream().append(control("scorecard.applied", NOON, good)).messages, CARDS)
-    refused = plan(before, Stream().append(control("scorecard.applied", NOON, bad)).messages, CARDS)
+    obeyed = plan(NEW, Stream().append(good).messages, ALL)
+    refused = plan(NEW, Stream().append(bad).messages, ALL)
 
-    assert (applied.state.scorecard, applied.unknown) == (CARD.name, ())
-    assert (refused.state.scorecard, len(refused.unknown)) == ("another@1", 1)
+    assert (dict(obeyed.state.applied), obeyed.unknown) == ({"another": 1}, ())
+    assert (dict(refused.state.applied), len(refused.unknown)) == (IN_FORCE, 1)
+
+
+def test_a_scorecard_with_a_condition_joins_the_others_and_one_without_takes_the_place_of_the_default() -> None:
+    planned = plan(NEW, Stream().append(applied(ENTERPRISE), applied(ANOTHER)).messages, ALL)
+
+    assert [dict(segment.state.applied) for segment in planned.segments] == [
+        {CARD.id: 1, "enterprise": 1},
+        {"another": 1, "enterprise": 1},
+    ]
+
+
+def test_a_record_that_would_leave_no_default_changes_nothing() -> None:
+    conditional = card(CARD.id, 3, applies_to="account.seats > 5")
+
+    planned = plan(NEW, Stream().append(applied(conditional)).messages, ALL | {conditional.name: conditional})
+
+    assert (dict(planned.state.applied), planned.segments, len(planned.unknown)) == (IN_FORCE, (), 1)
+
+
+def test_all_accounts_are_scored_anew_at_the_record_that_applies_a_scorecard() -> None:
+    stream = Stream().append(usage("acme", NOON), applied(SECOND_DEFAULT, at=NOON + SECOND))
+
+    before, then = plan(NEW, stream.messages, ALL).segments
+
+    assert before.application is None
+    assert then.application is not None
+    assert (then.application.cut.offset, then.application.cut.at) == (1, NOON + SECOND)
+    assert (then.events, then.cut, dict(then.state.applied)) == ((), None, {CARD.id: 2})
+
+
+def test_a_scorecard_that_is_in_force_already_is_not_applied_again() -> None:
+    planned = plan(NEW, Stream().append(applied(CARD)).messages, ALL)
+
+    assert (planned.segments, planned.unknown) == ((), ())
 
 
 @given(st.lists(st.integers(min_value=0, max_value=60), min_size=1, max_size=20), st.integers(1, 20))
@@ -100,13 +153,16 @@ def test_every_hour_after_the_first_is_evaluated_once_and_in_order(ticks: list[i
 
 
 def test_events_before_a_scorecard_is_applied_are_folded_under_the_one_before() -> None:
-    applied = control("scorecard.applied", NOON, {"scorecard": CARD.id, "version": CARD.version, "sha256": CARD.sha256})
-    stream = Stream().append(usage("acme", NOON), applied, applied, usage("acme", NOON + SECOND))
+    stream = Stream().append(usage("acme", NOON), applied(ANOTHER), applied(ANOTHER), usage("acme", NOON + SECOND))
 
-    changed = plan(PartitionState(4, "another@1"), stream.messages, CARDS).segments
-    unchanged = plan(NEW, stream.messages, CARDS).segments
+    changed = plan(NEW, stream.messages, ALL).segments
+    unchanged = plan(PartitionState(4, {"another": 1}), stream.messages, ALL).segments
 
-    assert [(len(one.events), one.state.scorecard) for one in changed] == [(1, "another@1"), (1, CARD.name)]
+    assert [(len(one.events), dict(one.state.applied)) for one in changed] == [
+        (1, IN_FORCE),
+        (0, {"another": 1}),
+        (1, {"another": 1}),
+    ]
     assert changed[0].cut is not None
     assert (changed[0].cut.offset, changed[0].tick) == (0, None)
     assert [len(one.events) for one in unchanged] == [2]

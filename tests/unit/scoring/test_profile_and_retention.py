@@ -12,6 +12,7 @@ from tests.unit.scoring.builders import (
     NOON,
     TOKYO,
     answer,
+    contact,
     contract,
     described,
     event,
@@ -114,6 +115,14 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
         contract(long_ago, status="active", seats=30),
         answer(NOON - 900 * DAY, 9),
         answer(NOON - DAY, 9, "r2"),
+        ticket(long_ago, "rated", status="solved", solved_at=long_ago, csat=2),
+        ticket(NOON - 700 * DAY, "rated long ago", status="solved", solved_at=NOON - 700 * DAY, csat=2),
+        contract(long_ago - 90 * DAY, mrr=Decimal(90), currency="JPY"),
+        contract(long_ago, "c2", mrr=Decimal(10), currency="JPY"),
+        contact(NOON - 620 * DAY, 1, role="sponsor"),
+        contact(long_ago, 1, left=True),
+        touch(NOON - 610 * DAY),
+        touch(NOON - 600 * DAY, who=1),
         touch(long_ago),
         touch(long_ago + DAY),
         touch(long_ago + 2 * DAY),
@@ -121,14 +130,14 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
         override(long_ago, 3, expires=long_ago + DAY),
         *(usage(NOON - n * DAY, n % 7) for n in range(450)),
     ]
-    days = [NOON - n * DAY for n in range(0, 280, 7)]
+    days = [NOON - n * DAY for n in range(0, 280, 7)] + [NOON - 399 * DAY, NOON - 390 * DAY]
     facts = facts_of(events, *days)
 
     kept = replace(facts, slow=forgotten(facts.slow, NOON))
 
-    assert set(kept.slow.tickets) == {"open"}
+    assert set(kept.slow.tickets) == {"open", "rated"}
     assert set(kept.slow.answers) == {"r2"}
-    assert len(kept.slow.touches) == 3
+    assert len(kept.slow.touches) == len(facts.slow.touches) - 1
     assert kept.slow.overrides == {}
     assert len(kept.slow.account["segment"]) == 2
     assert [assess(kept, at, CARD, UTC).value for at in days] == [assess(facts, at, CARD, UTC).value for at in days]

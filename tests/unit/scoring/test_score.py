@@ -1,39 +1,51 @@
 """The score: its reasons add up, whatever is measured."""
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.scoring.builders import CARD, DOCUMENT, NOON
+from tests.unit.scoring.builders import CARD, NOON, card_with
 
 from csmodels.fields import Stage
 from scoring.domain.explanation import explain
-from scoring.domain.measures import ActiveOverride, CapId, Features, MeasureId, Measurement
-from scoring.domain.parsing import parse_scorecard
-from scoring.domain.score import Score, score
+from scoring.domain.measures import ActiveOverride, CapId, Column, Features, MeasureId, Measurement
+from scoring.domain.score import Score, adoption_level, score
 
-OTHER = parse_scorecard(
-    DOCUMENT | {"version": 2, "reference": 60, "measures": DOCUMENT["measures"] | {
-        "nps": DOCUMENT["measures"]["nps"] | {"weight": 40, "curve": [[-50, 0], [50, 100]]}}}
-)  # fmt: skip
+OTHER = card_with(version=2, reference=60, measures__nps__weights=40, measures__nps__curve=[[-50, 0], [50, 100]])
+
+
+PERFECT = {
+    "active_share": 1, "usage_trend": 2, "breadth": 1, "depth": 1, "silence": 0, "open_tickets": 0, "csat": 1,
+    "nps": 100, "contact": 0, "sponsor": 2, "overdue": 0,
+}  # fmt: skip
 
 
 def _measurement(measure: MeasureId) -> st.SearchStrategy[Measurement]:
+    outright = st.floats(0, 100)
     absent = st.sampled_from(["stale", "not_connected", "not_applicable"])
     low, high = (-100, 100) if measure == "nps" else (0, 50)
     return st.one_of(
         st.builds(Measurement, st.just(measure), st.just("fresh"), st.floats(low, high)),
+        st.builds(Measurement, st.just(measure), st.just("fresh"), st.floats(low, high), points=outright),
         st.builds(Measurement, st.just(measure), absent),
     )
+
+
+def _mix(shares: tuple[float, float, float]) -> dict[Column, float]:
+    total = sum(shares)
+    return {column: share / total for column, share in zip(get_args(Column), shares, strict=True) if share / total}
 
 
 found = st.builds(
     Features,
     st.just(NOON),
-    st.tuples(*(_measurement(measure) for measure in CARD.weights)),
+    st.tuples(*(_measurement(measure) for measure in CARD.measures)),
     st.lists(st.sampled_from(get_args(CapId)), unique=True).map(tuple),
     st.sampled_from(get_args(Stage)),
+    st.just({}) | st.tuples(*[st.floats(0, 1)] * 3).filter(lambda shares: sum(shares) > 0.1).map(_mix),
+    st.booleans(),
 )
 overrides = st.none() | st.builds(ActiveOverride, st.just("o1"), st.floats(-10, 10))
 
@@ -41,7 +53,7 @@ overrides = st.none() | st.builds(ActiveOverride, st.just("o1"), st.floats(-10, 
 def fresh(**values: float) -> Features:
     """Features with these values; all else is not connected."""
     measurements = tuple(
-        Measurement(m, "fresh", values[m]) if m in values else Measurement(m, "not_connected") for m in CARD.weights
+        Measurement(m, "fresh", values[m]) if m in values else Measurement(m, "not_connected") for m in CARD.measures
     )
     return Features(NOON, measurements, (), "adoption")
 
@@ -60,6 +72,10 @@ def test_a_score_is_0_to_100_and_its_reasons_add_up_to_it(features: Features, ov
     assert 0 <= scored.value <= 100
     assert abs(total(scored) - scored.value) < 1e-9
     assert 0 <= scored.coverage <= 1
+    assert scored.grey >= (not features.in_use)
+    told = {c.measure for c in scored.contributions}
+    assert told == {m.id for m in CARD.measures.values() if m.weights.keys() & features.columns.keys()}
+    assert all(c.weight >= 0 for c in scored.contributions)
     assert all(0 <= c.points <= 100 for c in scored.contributions if c.points is not None)
     assert all(
         c.contribution == c.weight == 0 and c.points is None for c in scored.contributions if c.status != "fresh"
@@ -81,7 +97,7 @@ def test_a_change_is_the_sum_of_data_configuration_override_and_limits(
     parts = sum(why.data.values()) + sum(why.configuration.values()) + why.override + why.limits
     assert abs(parts - why.total) < 1e-9
     assert why.total == new.value - old.value
-    if before.measurements == after.measurements:
+    if before.measurements == after.measurements and before.columns == after.columns:
         assert all(abs(points) < 1e-9 for points in why.data.values())
 
 
@@ -90,24 +106,49 @@ def test_the_change_of_a_measure_is_mean_weight_times_change_of_points() -> None
 
     why = explain(score(before, CARD, "adoption", None), score(after, CARD, "adoption", None))
 
-    assert why.data["active_share"] == pytest.approx(25 / 55 * (20 - 60))
+    assert why.data["active_share"] == pytest.approx(15 / 30 * (20 - 60))
     assert why.data["nps"] == why.data["contact"] == 0
 
 
 def test_a_score_by_hand() -> None:
-    # active share .3 -> 40, trend 1 -> 90, tickets 4 -> 65, contact 1.25 -> 85; weights 25 25 20 15 of 85
+    # active share .3 -> 40, trend 1 -> 90, tickets 4 -> 65, contact 1.25 -> 85; weights 15 15 10 5 of 100
     features = fresh(active_share=0.3, usage_trend=1, open_tickets=4, contact=1.25)
 
     scored = score(features, CARD, "adoption", None)
 
-    assert scored.value == pytest.approx((25 * 40 + 25 * 90 + 20 * 65 + 15 * 85) / 85)
-    assert scored.contributions[0].contribution == pytest.approx(25 / 85 * (40 - 75))
-    assert scored.coverage == pytest.approx(0.85)
-    assert scored.scorecard == "foundation@1"
+    assert scored.value == pytest.approx((15 * 40 + 15 * 90 + 10 * 65 + 5 * 85) / 45)
+    assert scored.contributions[0].contribution == pytest.approx(15 / 45 * (40 - 75))
+    assert scored.coverage == pytest.approx(0.45)
+    assert scored.grey
+    assert scored.scorecard == "default@1"
+
+
+def test_the_same_facts_weigh_as_their_stage_says() -> None:
+    # sponsor gone -> 0, active share .9 -> 100, milestones 1 -> 100, tickets 0 -> 100
+    found = fresh(sponsor=0, active_share=0.9, milestones=1, open_tickets=0)
+
+    values = {stage: score(replace(found, stage=stage), CARD, stage, None).value for stage in get_args(Stage)}
+
+    assert values["onboarding"] == 100  # milestones and tickets
+    assert values["adoption"] == pytest.approx(100 * 25 / 30)
+    assert values["renewal"] == pytest.approx(100 * 20 / 35)
+    assert values["churning"] == values["churned"] == values["renewal"]
+
+
+def test_while_weights_blend_the_score_goes_evenly_from_one_column_to_the_other() -> None:
+    everything = fresh(**{name: 1.0 for name in CARD.measures})
+
+    def value(share: float) -> float:
+        mixed = replace(everything, mix={"adoption": 1 - share, "renewal": share})
+        return score(mixed, CARD, "renewal", None).value
+
+    old, new = (score(replace(everything, stage=s), CARD, s, None).value for s in ("adoption", "renewal"))
+    assert abs(old - new) > 1
+    assert [value(n / 14) for n in (1, 7, 13)] == pytest.approx([old + (new - old) * n / 14 for n in (1, 7, 13)])
 
 
 def test_override_then_cap_then_clamp() -> None:
-    perfect = fresh(active_share=1, usage_trend=2, open_tickets=0, nps=100, contact=0)
+    perfect = fresh(**PERFECT)
     capped = Features(NOON, perfect.measurements, ("severity_1_overdue", "no_active_person"), "adoption")
     up, down = ActiveOverride("o", 10), ActiveOverride("o", -10)
 
@@ -124,16 +165,39 @@ def test_override_then_cap_then_clamp() -> None:
 
 
 def test_too_little_known_is_grey() -> None:
-    assert score(fresh(active_share=1, nps=50), CARD, "adoption", None).grey
-    assert not score(fresh(active_share=1, usage_trend=1), CARD, "adoption", None).grey
-    assert score(fresh(open_tickets=0, nps=50, contact=0), CARD, "adoption", None).grey
+    half = fresh(active_share=1, usage_trend=1, breadth=1, silence=1)
+
+    assert not score(half, CARD, "adoption", None).grey
+    assert score(fresh(active_share=1, usage_trend=1, breadth=1), CARD, "adoption", None).grey
+    assert score(replace(half, in_use=False), CARD, "adoption", None).grey
     nothing = score(fresh(), CARD, "adoption", None)
     assert (nothing.grey, nothing.value, nothing.coverage) == (True, 75, 0)
 
 
+def test_what_does_not_apply_does_not_lower_coverage() -> None:
+    absent = [
+        replace(m, status="not_applicable") if m.status == "not_connected" else m
+        for m in fresh(active_share=1).measurements
+    ]
+
+    assert score(fresh(active_share=1), CARD, "adoption", None).coverage == pytest.approx(0.15)
+    assert score(Features(NOON, tuple(absent), (), "adoption"), CARD, "adoption", None).coverage == 1
+
+
 @pytest.mark.parametrize(
-    ("share", "level"), [(0, "none"), (0.1, "low"), (0.25, "medium"), (0.59, "medium"), (0.6, "high"), (2, "high")]
+    ("breadth", "depth", "active", "level"),
+    [
+        (1, 1, 0, "none"),
+        (0, 0, 1, "low"),
+        (0.25, 0.19, 1, "low"),
+        (0.25, 0.2, 1, "medium"),
+        (0.5, 0.34, 1, "medium"),
+        (0.375, 0.35, 1, "high"),
+        (None, 0.2, 1, "medium"),
+        (None, None, 1, "low"),
+    ],
 )
-def test_the_adoption_level_is_the_class_of_active_share(share: float, level: str) -> None:
-    assert score(fresh(active_share=share), CARD, "adoption", None).adoption_level == level
-    assert score(fresh(nps=1), CARD, "adoption", None).adoption_level == "none"
+def test_the_adoption_level_is_a_ladder_of_breadth_and_depth(
+    breadth: float | None, depth: float | None, active: int, level: str
+) -> None:
+    assert adoption_level({"breadth": breadth, "depth": depth}, active, CARD) == level

@@ -17,7 +17,7 @@ def scored(value: float, *, cap: bool = False, grey: bool = False, **changes: ob
     adjustments = (Adjustment("cap", -5.0, "no_active_person"),) if cap else ()
     made = Score(
         at=NOON,
-        scorecard="foundation@1",
+        scorecard="default@1",
         reference=75,
         value=value,
         contributions=(),

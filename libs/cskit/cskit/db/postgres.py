@@ -125,12 +125,18 @@ class PostgresDatabase:
             },
         )
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._fetching = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def write(self) -> AbstractAsyncContextManager[PostgresTx]:
         return self._transaction(reading=False)
 
     def read(self) -> AbstractAsyncContextManager[PostgresTx]:
         return self._transaction(reading=True)
+
+    async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
+        with _mapped():
+            async with self._fetching.connect() as connection:
+                return (await connection.execute(statement, values)).all()
 
     @asynccontextmanager
     async def _transaction(self, *, reading: bool) -> AsyncIterator[PostgresTx]:

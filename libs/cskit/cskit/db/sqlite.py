@@ -174,6 +174,19 @@ class SqliteDatabase:
     def read(self) -> AbstractAsyncContextManager[SqliteTx]:
         return self._read()
 
+    async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
+        readers = self._reader_queue()
+        worker = await readers.get()
+
+        def call() -> Sequence[Row[Any]]:
+            with worker.engine.connect() as connection:  # closing rolls back: nothing was changed
+                return connection.execute(statement, values).all()
+
+        try:
+            return await worker.call(call)
+        finally:
+            readers.put_nowait(worker)
+
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[SqliteTx]:
         async with _lock_of(self._path), _ended(SqliteTx(self._writer)) as tx:

@@ -3,13 +3,16 @@
 Every replica reads the whole topic by itself, without a group, so that any of them can serve anybody. The id of an
 event is a place on the topic: the next offset of every partition, `0:17,1:3,...`. A client that comes back with it
 (Last-Event-ID), to whatever replica, gets what it missed and then what comes.
+
+A client may select what it wants. Its place moves on over the rest all the same: an event `place` tells it so now and
+then, so that what it comes back with does not grow old.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Header
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -31,9 +34,13 @@ PING_SECONDS: Final = 15
 SEND_SECONDS: Final = 3.0  # that a client may take to read; also what it can hold up a stop
 START_SECONDS: Final = 5.0
 KEY_SECONDS: Final = 1.0  # for which a key that was good is taken for good
+PASSED_OVER: Final = 500  # events that were not wanted, after which a client is told its place
+PLACE_SECONDS: Final = 10.0  # after which it is told where any were passed over and nothing else comes
 
 Place = Mapping[int, int]  # partition -> next offset
 Events = AsyncGenerator[ServerSentEvent, None]
+Selection = Callable[[str], str | None]  # an event's text as the client wants it; None: it does not
+Selecting = Callable[[Request], Selection | None]  # what a request selects; None: all. Raises DomainError
 
 log = get_logger()
 
@@ -99,8 +106,10 @@ class Feed:
                 follower.cut_off = True
                 self._followers.discard(follower)
 
-    async def follow(self, since: Place | None = None) -> Events:
+    async def follow(self, since: Place | None = None, selection: Selection | None = None) -> Events:
         """First where the client stands (event `ready`), then the events from `since` on, or from now on.
+
+        Of these only what `selection` gives, with a `place` in between where much was passed over.
 
         Raises Unavailable if the topic cannot be read now, Invalid for a place that is none, and a DomainError 410
         (place_gone) for events that the log no longer holds: all before the first event.
@@ -121,23 +130,33 @@ class Feed:
             except DomainError:
                 self._followers.discard(follower)
                 raise
-        return self._events(follower, place, until)
+        return self._events(follower, place, until, _Selector(place, selection))
 
-    async def _events(self, follower: _Follower, place: dict[int, int], until: Place) -> Events:
+    async def _events(self, follower: _Follower, place: dict[int, int], until: Place, selector: "_Selector") -> Events:
         try:
             yield ServerSentEvent(event="ready", id=written(place), data="{}")
             if any(place[number] < end for number, end in until.items()):
-                async for event in self._missed(place, until):
+                async for item in self._missed(place, until):
+                    if (event := selector.told(item)) is not None:
+                        yield event
+            while True:
+                try:
+                    coming = await self._next(follower, PLACE_SECONDS if selector.passed_over else None)
+                except TimeoutError:
+                    yield selector.place()
+                    continue
+                if coming is None:
+                    return
+                if coming.offset < place[coming.partition]:
+                    continue  # the client was here before this replica
+                if (event := selector.told(coming)) is not None:
                     yield event
-            while (item := await self._next(follower)) is not None:
-                if item.offset >= place[item.partition]:  # the client was here before this replica
-                    yield _event(item, place)
         except LogError as error:  # the client comes back, and is told properly what is wrong
             log.warning("feed.broke_off", feed=self.name, reason=str(error))
         finally:
             self._followers.discard(follower)
 
-    async def _missed(self, place: dict[int, int], until: Place) -> AsyncIterator[ServerSentEvent]:
+    async def _missed(self, place: dict[int, int], until: Place) -> AsyncIterator[_Item]:
         """What lies between two places; `place` moves on."""
         reader: Reader = await self._log.reader(self._topic, {n: min(place[n], until[n]) for n in until})
         try:
@@ -149,15 +168,18 @@ class Feed:
                         continue
                     item = _item(record)
                     if item is not None:
-                        yield _event(item, place)
+                        yield item
                     place[number] = offset + 1
                     if place[number] >= until[number]:
                         left.discard(number)
         finally:
             await reader.stop()
 
-    async def _next(self, follower: _Follower) -> _Item | None:
-        """The next event; None when there will be none: the server closes, or the client was cut off."""
+    async def _next(self, follower: _Follower, within: float | None) -> _Item | None:
+        """The next event; None when there will be none: the server closes, or the client was cut off.
+
+        TimeoutError if none comes within so many seconds. None is lost by that.
+        """
         if not follower.queue.empty():
             return follower.queue.get_nowait()
         if follower.cut_off or self._closing.is_set():
@@ -165,7 +187,9 @@ class Feed:
         coming = asyncio.create_task(follower.queue.get())
         closing = asyncio.create_task(self._closing.wait())
         try:
-            await asyncio.wait((coming, closing), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((coming, closing), timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                raise TimeoutError
             return coming.result() if coming.done() else None
         finally:
             for task in (coming, closing):
@@ -174,11 +198,45 @@ class Feed:
                 await closing
 
 
-def feed_routes(path: str, feed: Feed, *, tag: str, description: str) -> APIRouter:
-    """GET `path`: the feed as server-sent events, for keys with the scope read."""
-    routes = APIRouter(tags=[tag])
+class _Selector:
+    """What one client is told of the events, one after the other, while its place moves on."""
 
-    @routes.get(path, response_class=EventSourceResponse, description=description)
+    def __init__(self, place: dict[int, int], selection: Selection | None) -> None:
+        self._place = place
+        self._selection = selection
+        self.passed_over = 0  # since it was told its place
+
+    def told(self, item: _Item) -> ServerSentEvent | None:
+        self._place[item.partition] = item.offset + 1
+        data = item.data if self._selection is None else self._selection(item.data)
+        if data is None:
+            self.passed_over += 1
+            return self.place() if self.passed_over >= PASSED_OVER else None
+        self.passed_over = 0
+        return ServerSentEvent(event=item.type, id=written(self._place), data=data)
+
+    def place(self) -> ServerSentEvent:
+        self.passed_over = 0
+        return ServerSentEvent(event="place", id=written(self._place), data="{}")
+
+
+def feed_routes(
+    path: str,
+    feed: Feed,
+    *,
+    tag: str,
+    description: str,
+    selecting: Selecting | None = None,
+    parameters: Sequence[Mapping[str, Any]] = (),
+) -> APIRouter:
+    """GET `path`: the feed as server-sent events, for keys with the scope read.
+
+    selecting: what a request wants of it; parameters describes the query for the document, as OpenAPI has it.
+    """
+    routes = APIRouter(tags=[tag])
+    extra = {"parameters": [dict(one) for one in parameters]} if parameters else None
+
+    @routes.get(path, response_class=EventSourceResponse, description=description, openapi_extra=extra)
     async def follow(
         request: Request,
         _: Annotated[Principal, requires(READ)],
@@ -187,8 +245,9 @@ def feed_routes(path: str, feed: Feed, *, tag: str, description: str) -> APIRout
         ] = None,
     ) -> EventSourceResponse:
         since = None if last_event_id is None else read(last_event_id)
+        selection = selecting(request) if selecting is not None else None
         try:
-            events = await feed.follow(since)
+            events = await feed.follow(since, selection)
         except LogError as error:
             log.warning("feed.unavailable", feed=feed.name, reason=str(error))
             raise Unavailable("log_unavailable", "Events cannot be read now. Come again.", retry_after=1.0) from error
@@ -249,7 +308,8 @@ def _checked(since: Place, begins: Mapping[int, int], ends: Mapping[int, int]) -
     if gone:
         raise DomainError(
             "place_gone",
-            "The log no longer holds what came after this id. Read the accounts anew, then follow without it.",
+            "The log no longer holds what came after this id. Follow without it, and once that says `ready`, read anew "
+            "what you keep: so nothing falls in between.",
             status=410,
         )
     return dict(since)
@@ -261,8 +321,3 @@ def _item(record: Record) -> _Item | None:
     if kind is None or record.value is None:
         return None
     return _Item(record.partition, record.offset, kind, record.value.decode(errors="replace"))
-
-
-def _event(item: _Item, place: dict[int, int]) -> ServerSentEvent:
-    place[item.partition] = item.offset + 1
-    return ServerSentEvent(event=item.type, id=written(place), data=item.data)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -13,6 +14,7 @@ from cskit import migrate
 from cskit.db import DatabaseUnavailable
 from cskit.errors import Invalid
 from cskit.log import LogError
+from cskit.messages import append_time
 from cskit.platform import Platform, SchemaOutdated, check_exists, open_platform
 from cskit.settings import Settings, SettingsError, TestHooks
 from csmodels import topics
@@ -22,6 +24,8 @@ READS = {
     "playbook": (topics.CUSTOMER_EVENTS, topics.HEALTH_EVENTS),
     "survey": (topics.CUSTOMER_EVENTS,),
 }
+ARCHIVE = "scoring-archive"  # the group of scoring that archives
+RETENTION = timedelta(days=30)  # how long the log may keep what nobody archived
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ async def _service(platform: Platform, name: str, *, has_log: bool) -> list[Find
         findings += await _waiting(platform, name)
         if has_log:
             findings += [await _lag(platform, name, topic) for topic in READS.get(name, ())]
+            findings += [await _archive(platform)] if name == "scoring" else []
         return findings
     except (DatabaseUnavailable, SettingsError) as error:
         return [Finding(f"{name} database", str(error), "Start PostgreSQL, or correct KIZASHI_DATABASE_URL.")]
@@ -112,33 +117,50 @@ async def _lag(platform: Platform, name: str, topic: str) -> Finding:
     return Finding(what, f"{lag} records behind")
 
 
+async def _archive(platform: Platform) -> Finding:
+    """Whether all is archived well before the log may forget it."""
+    what = f"archive of {topics.CUSTOMER_EVENTS}"
+    if platform.archive is None:
+        return Finding(what, "none: the log keeps everything; KIZASHI_ARCHIVE names a place")
+    ends = await platform.log.end_offsets(topics.CUSTOMER_EVENTS)
+    table = plumbing_of("scoring").consumer_offsets
+    async with platform.database("scoring").read() as tx:
+        rows = await tx.fetch(select(table).where(table.c.consumer_group == ARCHIVE))
+    waiting = sum(ends.values()) - sum(row.next_offset for row in rows)
+    behind = [row.append_clock_ms for row in rows if 0 < row.next_offset < ends.get(row.partition, 0)]
+    age = platform.clocks.world.now() - append_time(min(behind)) if behind else timedelta()
+    state = f"{waiting} records to archive, {age.days} days behind"
+    advice = "See that scoring runs and reaches the archive, before the log forgets what is not archived."
+    return Finding(what, state, advice if age > RETENTION * 2 / 3 else "")
+
+
 async def resolve(settings: Settings, hooks: TestHooks, group: str, topic: str, start: str) -> list[dict[str, Any]]:
     """Say where a group reads on in each partition: earliest, latest or one offset for all. Fences running workers."""
-    known_service(group)
-    if topic not in READS.get(group, ()):
-        raise Invalid("unknown_topic", f"{group} reads {', '.join(READS.get(group, ())) or 'no topic'}, not {topic}.")
+    service = "scoring" if group == ARCHIVE else known_service(group)
+    if topic not in READS.get(service, ()):
+        raise Invalid("unknown_topic", f"{group} reads {', '.join(READS.get(service, ())) or 'no topic'}, not {topic}.")
     async with _opened(settings, hooks) as platform:
         await platform.start()
         begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
         offsets = {number: _start(start, begins[number], ends[number]) for number in ends}
-        with opening_database(group):
-            found = await migrate.state(platform.database(group), group)
+        with opening_database(service):
+            found = await migrate.state(platform.database(service), service)
         if not found.is_current:
             raise SchemaOutdated(
-                f"The database of {group} is not at this version's schema. Run: kizashi migrate {group}"
+                f"The database of {service} is not at this version's schema. Run: kizashi migrate {service}"
             )
-        await _move(platform, group, topic, offsets)
+        await _move(platform, service, group, topic, offsets)
     return [
         {"group": group, "topic": topic, "partition": number, "next": offsets[number]} for number in sorted(offsets)
     ]
 
 
-async def _move(platform: Platform, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+async def _move(platform: Platform, service: str, group: str, topic: str, offsets: Mapping[int, int]) -> None:
     topic_id = str(await platform.log.topic_id(topic))
-    table = plumbing_of(group).consumer_offsets
+    table = plumbing_of(service).consumer_offsets
     new = {"consumer_group": group, "topic": topic, "topic_id": topic_id, "epoch": 0, "owner": "doctor"}
     new["append_clock_ms"] = 0
-    async with platform.database(group).write() as tx:
+    async with platform.database(service).write() as tx:
         rows = [{**new, "partition": number, "next_offset": offset} for number, offset in offsets.items()]
         tx.insert(table, rows, ignore=True)  # a group that has not read yet has no rows
         for number, offset in offsets.items():

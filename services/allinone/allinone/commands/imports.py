@@ -1,9 +1,7 @@
 """`kizashi import`: a file is read here, in slices, and taken by the server, which says what became of each row."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,11 +9,10 @@ from typing import Any, Final, cast, get_args
 
 import httpx
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from allinone.commands.calls import Unreachable, said, server_client
 from allinone.commands.output import complain, say, show
+from allinone.commands.progress import progress
 from cskit.errors import Invalid
 from cskit.settings import Settings
 from ingest.domain.imports import headers, values
@@ -31,7 +28,6 @@ _PATIENCE: Final = 120.0  # seconds that a server may be busy
 _BUSY: Final = (429, 503)
 
 Row = dict[str, Any]
-Progressing = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ def dry_run(settings: Settings, asked: Asked) -> Outcome:
     table, columns = _opened(asked)
     outcome = Outcome(len(table.lines), table.headers, columns, table.encoding)
     reading = _reading(asked.kind, table, columns)
-    with server_client(settings, "ingest") as client, _progress(len(table.lines)) as advance:
+    with server_client(settings, "ingest") as client, progress(len(table.lines)) as advance:
         for rows in _slices(table, columns, after=0):
             body = {**reading, "rows": rows, "show": max(SHOWN - len(outcome.items), 0)}
             answer = _patiently(client, "/v1/imports/preview", body)
@@ -105,7 +101,7 @@ def take(settings: Settings, asked: Asked) -> Outcome:
         begun = _patiently(client, "/v1/imports", begin)
         place: int = begun["acknowledged"]
         outcome.continued_after, outcome.mode = place, begun["mode"]
-        with _progress(len(table.lines)) as advance:
+        with progress(len(table.lines)) as advance:
             advance(sum(line.number <= place for line in table.lines))
             for rows in _slices(table, columns, after=place):
                 body = {"from_line": place + 1, "rows": rows}
@@ -272,24 +268,3 @@ def _patiently(client: httpx.Client, path: str, body: Row) -> Any:
 def _wait(answer: httpx.Response) -> float:
     given = answer.headers.get("retry-after", "1")
     return min(float(given), 30.0) if given.replace(".", "", 1).isdigit() else 1.0
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Progressing]:
-    """A bar on a terminal; else a line at every tenth of the way, on standard error."""
-    if sys.stderr.isatty():
-        parts = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*parts, transient=True, console=Console(stderr=True)) as bar:
-            task = bar.add_task("rows", total=total)
-            yield lambda rows: bar.advance(task, rows)
-        return
-    done, told = 0, 0
-
-    def advance(rows: int) -> None:
-        nonlocal done, told
-        done += rows
-        if total and done * 10 // total > told:
-            told = done * 10 // total
-            complain(f"{done} of {total} rows")
-
-    yield advance

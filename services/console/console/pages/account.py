@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from console.account_acts import forms_of
 from console.account_blocks import (
     Mark,
     change_block,
@@ -100,7 +101,7 @@ class AccountPage:
                 visit,
                 account.entries,
                 account.tasks,
-                Named(people, account.words),
+                Named(people, account.words, account.playbooks),
                 show=asked.show,
                 new_since=new_since,
                 until=asked.until if asked.before else None,
@@ -111,6 +112,7 @@ class AccountPage:
             "show": asked.show,
             "people": people_of(visit, account),
             "notes": account.missing.notes(visit),
+            "forms": forms_of(visit, account),
             "here": here,
             "back": here,
             "live": with_query(

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from console.doors import Unfit, fields_of, path_of
 from console.names import AccountNames
+from console.pages.account_acts import said_of
 from console.parts import Fragments, Frame, Missing, first_if_foreign, with_query
 from console.rendering import HEADERS
 from console.sessions import local_path
@@ -263,6 +264,8 @@ def with_said(visit: Visit, request: Request) -> Visit:
             return replace(visit, said=said)
         case "reopened":
             return replace(visit, said=Said(visit.say("tasks.said_reopened")))
+        case "acted" if (said_act := said_of(visit, rest)) is not None:
+            return replace(visit, said=said_act)
         case "saved":
             return replace(visit, said=Said(visit.say("frame.saved")))
     return visit

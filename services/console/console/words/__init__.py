@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from console.words import account, accounts, frame, reasons, sources, tasks
+from console.words import account, accounts, acts, frame, reasons, sources, tasks
 from console.words.text import Text
 
 Language = Literal["en", "ja"]
@@ -14,6 +14,7 @@ _TOPICS: Final = {
     "frame": frame.TEXTS,
     "accounts": accounts.TEXTS,
     "account": account.TEXTS,
+    "acts": acts.TEXTS,
     "tasks": tasks.TEXTS,
     "sources": sources.TEXTS,
     "reasons": reasons.TEXTS,

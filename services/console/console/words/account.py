@@ -215,5 +215,10 @@ TEXTS: Final[Mapping[str, Text]] = {
     "e_task_created": Text("Task: {title}.", "タスク: {title}。"),
     "e_task_completed": Text("Task done: {title}. Outcome: {outcome}.", "タスク完了: {title}（結果: {outcome}）。"),
     "e_run": Text("Playbook “{playbook}” started.", "プレイブック「{playbook}」を開始。"),
+    "e_run_ended": Text("Playbook “{playbook}” ended.", "プレイブック「{playbook}」を終了。"),
+    "e_email_sent": Text("Email sent{to}.", "メールを送信{to}。"),
+    "e_email_failed": Text("Email could not be delivered{to}.", "メールを配信できませんでした{to}。"),
+    "to_person": Text(" to {person}", "（宛先 {person}）"),
+    "e_task_overdue": Text("A task is overdue.", "タスクが期限を超過しました。"),
     "m_turned": Text("Turned {band}", "{band}に変化"),
 }  # fmt: skip

@@ -1,6 +1,7 @@
-"""/v1/people and /v1/contacts: the directory, the export of a person, and their erasure."""
+"""/v1/people and /v1/contacts: the directory, the export of a person, and their erasure, also with an account."""
 
 import json
+from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from cskit.messages import UnitOfWorks
 from cskit.observability import current_traceparent, get_logger
 from csmodels.api import Page
 from csmodels.fields import UtcTime
-from csmodels.ids import PersonId
+from csmodels.ids import AccountId, PersonId
 from csmodels.topics import CUSTOMER_EVENTS
 from ingest.api import cursors
 from ingest.cache import Cache
@@ -24,6 +25,8 @@ from ingest.domain.erasure import erasure_events
 from ingest.store import erasing, reading
 
 _TRIES: Final = 5
+_IN_A_SLICE: Final = 500  # people of an account in one transaction
+_SLICES: Final = 4  # in one request, which its caller waits for
 
 log = get_logger()
 
@@ -115,6 +118,20 @@ class Erasure(BaseModel):
     accounts: list[str]
 
 
+class AccountErasure(BaseModel):
+    """What went with an account: people who belonged to no other (users: what sources called them; waiting: their
+    events that waited), and its texts. unlinked are people who stay, without it. more: ask again, there are others.
+    """
+
+    account: str
+    people: int
+    unlinked: int
+    users: int
+    waiting: int
+    texts: int
+    more: bool
+
+
 def router(database: Database, unit_of_work: UnitOfWorks, clocks: Clocks, cache: Cache) -> APIRouter:
     """The routes on this database. `cache` is to forget who is erased."""
     made = APIRouter(prefix="/v1", tags=["ingest"])
@@ -149,6 +166,47 @@ def router(database: Database, unit_of_work: UnitOfWorks, clocks: Clocks, cache:
         more = encode_cursor(rows[limit - 1].person_id) if len(rows) > limit else None
         return Page(items=[_contact(row) for row in rows[:limit]], next=more)
 
+    @made.delete("/contacts")
+    async def part_account(
+        _: Annotated[Principal, requires(PEOPLE)],
+        account: Annotated[str, Query(min_length=1, max_length=128, description="The account that is erased")],
+        ids: WriteId,
+    ) -> AccountErasure:
+        """Take an account from its people, erase those who belong to no other, and forget the account's texts.
+
+        For DELETE /v1/accounts/{id}, which calls this and has the others forget the account: call that one. A repeat
+        finds nothing left. At most some thousands of people are done at a time; `more` says that others may be there.
+        """
+        now = clocks.world.now()
+        people = unlinked = users = waiting = texts = 0
+        more = True
+        for _slice in range(_SLICES):
+            parted = await _parted(AccountId(account), now)
+            people, unlinked = people + parted.people, unlinked + parted.unlinked
+            users, waiting = users + parted.erased.users, waiting + parted.erased.waiting
+            texts += parted.erased.texts
+            more = parted.more
+            if not more:
+                break
+        log.info("account.parted", people=people, unlinked=unlinked, users=users, waiting=waiting, texts=texts)
+        return AccountErasure(
+            account=account, people=people, unlinked=unlinked, users=users, waiting=waiting, texts=texts, more=more
+        )
+
+    async def _parted(account: AccountId, now: datetime) -> erasing.Parted:
+        for _attempt in range(_TRIES):
+            try:
+                async with unit_of_work() as uow:
+                    parted = await erasing.part(uow, account, _IN_A_SLICE)
+                    told = erasure_events(parted.erased.known_to, now)
+                    uow.publish(CUSTOMER_EVENTS, told, traceparent=current_traceparent())
+            except erasing.Merging:
+                log.info("account.merging")
+            else:
+                cache.forget(frozenset(parted.ids))
+                return parted
+        raise _in_motion("Somebody of this account is being merged with others. Send the request again in a moment.")
+
     @made.get("/people/{id}")
     async def get_person(id: UUID, _: Annotated[Principal, requires(PEOPLE)]) -> Export:
         """All that is kept of a person here. An id that was merged into another shows whom they became."""
@@ -180,8 +238,7 @@ def router(database: Database, unit_of_work: UnitOfWorks, clocks: Clocks, cache:
             except erasing.Merging:
                 log.info("person.merging", person=str(id))
         else:
-            message = "This person is being merged with others. Send the request again in a moment."
-            raise Unavailable("person_in_motion", message, retry_after=1.0)
+            raise _in_motion("This person is being merged with others. Send the request again in a moment.")
         cache.forget(frozenset(gone.ids))
         log.info("person.erased", people=len(gone.ids), users=gone.users, waiting=gone.waiting, texts=gone.texts)
         return Erasure(
@@ -230,6 +287,10 @@ def _export(found: reading.Whole) -> Export:
         texts=[TheirText(id=row.id, text=row.text, created_at=row.created_at) for row in found.texts],
         **_described(found.person),
     )
+
+
+def _in_motion(message: str) -> Unavailable:
+    return Unavailable("person_in_motion", message, retry_after=1.0)
 
 
 def _unknown(id: UUID) -> NotFound:

@@ -12,20 +12,21 @@ from cskit.db import Database
 from cskit.errors import Invalid, NotFound
 from cskit.http import WriteId, requires
 from cskit.messages import UnitOfWorks
-from csmodels.fields import Person, UtcTime
+from csmodels.fields import Account, Person, UtcTime
 from ingest.settings import MAX_TEXT
 from ingest.store import reading
 
 
 class TextRequest(BaseModel):
     """A text to keep: a note, a quote, a ticket's words. `person` is whose words they are, or whom they are about: the
-    text is erased with that person.
+    text is erased with that person. `account` is whom it is about as a company: it is erased with that account, too.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
 
     text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
     person: Person | None = None
+    account: Account | None = None
 
 
 class TextRef(BaseModel):
@@ -58,7 +59,7 @@ def router(database: Database, unit_of_work: UnitOfWorks, clocks: Clocks) -> API
                 if person is None:
                     message = f"There is no person {body.person} here; they may have been erased. GET /v1/people lists."
                     raise Invalid("unknown_person", message, field="person")
-            reading.add_text(uow, text_id, body.text, person, clocks.world.now())
+            reading.add_text(uow, text_id, body.text, clocks.world.now(), person=person, account=body.account)
         return TextRef(text_ref=f"ingest/{text_id}")
 
     @made.get("/{id}")

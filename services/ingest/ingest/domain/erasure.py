@@ -1,4 +1,4 @@
-"""What is told of an erased person."""
+"""Who goes with an account, and what is told of an erased person."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,6 +6,14 @@ from datetime import datetime
 from csmodels.ids import AccountId, EventId, PersonId, derived_id
 from csmodels.internal import Erasure, PersonErased
 from ingest.domain.records import SOURCE
+
+
+def leaves(account: AccountId, known: Iterable[AccountId | None]) -> bool:
+    """Whether somebody goes with an account; known are the accounts that they belong or belonged to, or that know them.
+
+    They go if no other account is among these.
+    """
+    return not {one for one in known if one is not None} - {account}
 
 
 def erasure_events(known_to: Iterable[tuple[PersonId, AccountId]], now: datetime) -> list[PersonErased]:

@@ -1,3 +1,3 @@
 """The only SQL of ingest: identity (and what waits), straggling (what waits in vain), clock (hours, feeds), reading
-(texts, people, quarantine), erasing (people, waiting events).
+(texts, people, quarantine), erasing (people, those of an account, waiting events).
 """

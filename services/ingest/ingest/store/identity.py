@@ -21,7 +21,7 @@ from ingest.domain.drafts import ANONYMOUS, Draft
 from ingest.domain.identity import Known, Plan, Release
 from ingest.domain.times import is_old_news
 from ingest.settings import REPEATS_SAFE_FOR
-from ingest.tables import MEMBERSHIPS, PEOPLE, SETTLED, USERS, WAITING
+from ingest.tables import MEMBERSHIPS, PEOPLE, SETTLED, TEXTS, USERS, WAITING
 
 PersonRow = dict[str, Any]
 
@@ -220,12 +220,17 @@ def _waiting(source: str, draft: Draft, person: PersonId) -> dict[str, object]:
 async def release(uow: UnitOfWork, account_of: Mapping[PersonId, AccountId], now: datetime) -> list[Event]:
     """Take the waiting events of these people, who are locked, as events of their accounts.
 
-    What has waited for more than three days is backfill: old news when it arrives.
+    What has waited for more than three days is backfill: old news when it arrives. Their texts are the account's, too.
     """
     theirs = WAITING.c.person_id.in_(sorted(account_of))
     rows = await uow.fetch(select(WAITING).where(theirs).order_by(WAITING.c.seq))
     if rows:
         await uow.execute(delete(WAITING).where(theirs))
+        released = {row.person_id for row in rows}
+        for account in sorted(set(account_of.values())):
+            some = sorted(person for person in released if account_of[person] == account)
+            unplaced = (TEXTS.c.person_id.in_(some), TEXTS.c.account.is_(None))
+            await uow.execute(update(TEXTS).where(*unplaced).values(account=account))
     return [_released(row, account_of[row.person_id], now) for row in rows]
 
 

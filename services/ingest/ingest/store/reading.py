@@ -1,6 +1,6 @@
 """SQL of what people look at: texts, the directory, a person as a whole, the quarantine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,9 +38,14 @@ class Whole:
     texts: Sequence[Row[Any]]
 
 
-def add_text(uow: UnitOfWork, text_id: str, text: str, person: PersonId | None, now: datetime) -> None:
-    """Keep a text; one that is kept under this id already stays as it is."""
-    uow.insert(TEXTS, [{"id": text_id, "text": text, "person_id": person, "created_at": now}], ignore=True)
+def add_text(
+    uow: UnitOfWork, text_id: str, text: str, now: datetime, *, person: PersonId | None, account: AccountId | None
+) -> None:
+    """Keep a text, of a person and an account as far as they are known; one that is kept under this id already stays
+    as it is.
+    """
+    row = {"id": text_id, "text": text, "person_id": person, "created_at": now, "account": account}
+    uow.insert(TEXTS, [row], ignore=True)
 
 
 async def text(tx: Tx, text_id: str) -> Row[Any] | None:
@@ -90,6 +95,28 @@ async def ids_of(tx: Tx, person: PersonId) -> Ids | None:
         new = [row.person_id for row in rows if row.person_id not in found]
         found.update(new)
     return Ids(end, sorted(found))
+
+
+async def families(tx: Tx, people: Collection[PersonId]) -> dict[PersonId, Ids]:
+    """Whom these ids stand for, each with all their ids: by the id that a person goes by."""
+    ends: set[PersonId] = set()
+    climbing = set(people)
+    while climbing:
+        found = select(PEOPLE.c.person_id, PEOPLE.c.merged_into).where(PEOPLE.c.person_id.in_(sorted(climbing)))
+        rows = await tx.fetch(found)
+        ends |= {row.person_id for row in rows if row.merged_into is None}
+        climbing = {row.merged_into for row in rows if row.merged_into is not None}
+    end_of = {end: end for end in ends}
+    new = set(ends)
+    while new:
+        found = select(PEOPLE.c.person_id, PEOPLE.c.merged_into).where(PEOPLE.c.merged_into.in_(sorted(new)))
+        gone_into = {row.person_id: end_of[row.merged_into] for row in await tx.fetch(found)}
+        new = gone_into.keys() - end_of.keys()
+        end_of |= gone_into
+    ids: dict[PersonId, list[PersonId]] = {end: [] for end in sorted(ends)}
+    for person, end in sorted(end_of.items()):
+        ids[end].append(person)
+    return {end: Ids(end, theirs) for end, theirs in ids.items()}
 
 
 async def held(uow: UnitOfWork, person: PersonId) -> PersonId | None:

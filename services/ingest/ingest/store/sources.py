@@ -6,12 +6,12 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from cskit.db import Tx
 from cskit.messages import UnitOfWork
 from ingest.domain.ordering import Change
-from ingest.tables import OBJECTS, SOURCES, TEXTS, USERS
+from ingest.tables import OBJECTS, PEOPLE, SOURCES, TEXTS, USERS
 
 OBJECTS_KEPT: Final = timedelta(days=35)
 
@@ -61,7 +61,12 @@ async def forget_objects(uow: UnitOfWork, now: datetime) -> None:
 
 
 async def own_texts(uow: UnitOfWork, source: str, texts_of: Mapping[str, Sequence[str]]) -> None:
-    """Say whose words texts hold, by user: they go when the person goes."""
+    """Say whose words texts hold, by user: they go when the person goes, or the account that the person belongs to.
+
+    A text that was taken in under an account stays with that one.
+    """
     for user, texts in sorted(texts_of.items()):
-        person = select(USERS.c.person_id).where(USERS.c.source == source, USERS.c.user_id == user).scalar_subquery()
-        await uow.execute(update(TEXTS).where(TEXTS.c.id.in_(sorted(texts))).values(person_id=person))
+        theirs = select(USERS.c.person_id).where(USERS.c.source == source, USERS.c.user_id == user)
+        home = select(PEOPLE.c.account).where(PEOPLE.c.person_id.in_(theirs)).scalar_subquery()
+        owned = {"person_id": theirs.scalar_subquery(), "account": func.coalesce(TEXTS.c.account, home)}
+        await uow.execute(update(TEXTS).where(TEXTS.c.id.in_(sorted(texts))).values(owned))

@@ -17,6 +17,7 @@ from cskit.db import DatabaseUnavailable
 from cskit.errors import DomainError, TooLarge, Unauthorized, Unavailable
 from cskit.messages import UnitOfWorks
 from cskit.observability import get_logger
+from csmodels.ids import AccountId, is_account_id
 from ingest.domain import native, signatures
 from ingest.domain.drafts import Arrival, Refusal
 from ingest.domain.functions import MappingFailed
@@ -122,7 +123,8 @@ async def _prepared(source: Source, made: list[Made], unit_of_work: UnitOfWorks,
     async with unit_of_work() as uow:
         for one in told:
             if one.text_id is not None and one.text is not None:
-                texts.add_text(uow, one.text_id, one.text[:MAX_TEXT].replace("\x00", ""), None, now)
+                words = one.text[:MAX_TEXT].replace("\x00", "")
+                texts.add_text(uow, one.text_id, words, now, person=None, account=_account(one))
         for named in objects:
             mine = [one.change for one in ordered if one.object == named and one.change is not None]
             kept = await store.changes(uow, source.name, named, mine[0].time, now)
@@ -156,6 +158,11 @@ async def _settle_texts(source: Source, made: list[Made], refused: Sequence[str]
         async with unit_of_work() as uow:
             await store.own_texts(uow, source.name, by_user)
             await erasing.forget_unowned_texts(uow, refused)
+
+
+def _account(one: Made) -> AccountId | None:
+    named = one.item.get("account")
+    return AccountId(named) if isinstance(named, str) and is_account_id(named) else None
 
 
 def _encoded(one: Made) -> _Item:

@@ -1,30 +1,44 @@
-"""What a core action is: by the name of a usage event."""
+"""What a core action is, and what the key features are: by the names of usage events."""
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 
 @dataclass(frozen=True)
 class CoreActions:
     """Names of usage events: those that are no core action, those that alone are (if any), and the key features.
 
-    Names in not_core are compared without case, spaces and punctuation, and `*` stands for anything.
+    Names in not_core are compared without case, spaces and punctuation, and `*` stands for anything. Until key
+    features are named, an account's key_feature_count most used names stand in. entitled: the key features of a plan
+    that does not include all.
     """
 
     not_core: tuple[str, ...]
     core: tuple[str, ...]
     key_features: tuple[str, ...]
+    key_feature_count: int = 8
+    entitled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def entitled_to(self, plan: str | None) -> tuple[str, ...]:
+        """The key features that accounts of a plan may use."""
+        return self.entitled.get(plan or "", self.key_features)
 
     def is_core(self, name: str) -> bool:
         """Whether an event of this name is a core action."""
         if self.core:
             return name in self._named
-        return self._pattern.fullmatch(_plain(name)) is None
+        return self._remembered(name)
 
     @cached_property
     def _named(self) -> frozenset[str]:
         return frozenset(self.core)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str], bool]:
+        pattern = self._pattern
+        return lru_cache(maxsize=4096)(lambda name: pattern.fullmatch(_plain(name)) is None)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

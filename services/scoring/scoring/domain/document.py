@@ -34,6 +34,15 @@ class Section:
                 raise InvalidDocument(self.where(key), "this name is no text", "Put it in quotes.")
         return list(self._values)
 
+    @property
+    def path(self) -> str:
+        """The path of this section."""
+        return self._path
+
+    def is_section(self, name: str) -> bool:
+        """Whether the field is a mapping."""
+        return isinstance(self._values.get(name), Mapping)
+
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         return self._values.get(name) is not None
@@ -42,12 +51,17 @@ class Section:
         """The field's value. Raises InvalidDocument if it is missing."""
         self._read.add(name)
         if name not in self._values:
-            raise InvalidDocument(self.where(name), "it is missing", "Add it; foundation.yaml shows every field.")
+            raise InvalidDocument(self.where(name), "it is missing", "Add it; default.yaml shows every field.")
         return self._values[name]
 
     def section(self, name: str) -> "Section":
         """The field as a section of its own."""
         return Section(self.any(name), self.where(name))
+
+    def sections(self, name: str) -> "list[Section]":
+        """The field as a list of sections."""
+        where = self.where(name)
+        return [Section(each, f"{where}.{n}") for n, each in enumerate(self._list(self.any(name), where))]
 
     def text(self, name: str) -> str:
         """A text that is not empty."""

@@ -1,15 +1,25 @@
 """What is known of an account at a moment, before any points are given."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from csmodels.fields import Stage
+from csmodels.fields import AdoptionLevel, Stage
 
-MeasureId = Literal["active_share", "usage_trend", "open_tickets", "nps", "contact"]
-CapId = Literal["severity_1_overdue", "no_active_person"]
-USAGE_MEASURES: Final = ("active_share", "usage_trend")  # without any of them connected an account stays grey
+MeasureId = str  # a code: the scorecard names its measures
+Column = Literal["onboarding", "adoption", "renewal"]  # of weights
+CapId = Literal["severity_1_overdue", "no_active_person", "sponsor_gone"]
 Status = Literal["fresh", "stale", "not_connected", "not_applicable"]
+
+COLUMN_OF: Final[Mapping[Stage, Column]] = {
+    "onboarding": "onboarding",
+    "adoption": "adoption",
+    "renewal": "renewal",
+    # after a notice what counts is what would win the renewal
+    "churning": "renewal",
+    "churned": "renewal",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +28,9 @@ class Measurement:
 
     fresh: value is a number (a true zero is fresh). not_connected: nothing of the kind was ever seen. stale: seen, but
     too long ago to count. not_applicable: the measure means nothing for this account yet. as_of is when the newest
-    data behind it happened, as far as known. estimate: seats were not known and people stood in. frozen: the
-    feed is stopped and this is the value of the moment in which it stopped.
+    data behind it happened, as far as known. estimate: seats or key features were not known and others stood in.
+    frozen: the feed is stopped and this is the value of the moment in which it stopped. points: given outright, where
+    a value has no place on the curve.
     """
 
     measure: MeasureId
@@ -28,16 +39,29 @@ class Measurement:
     as_of: datetime | None = None
     estimate: bool = False
     frozen: bool = False
+    points: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Everything that `score` needs: measurements in the scorecard's order, caps in force, the stage."""
+    """Everything that `score` needs: measurements in the scorecard's order, caps in force, the stage.
+
+    mix is the share of each column of weights, adding up to 1: of the last days (blend_days) those spent in its stages;
+    empty: the stage's own column alone. in_use: whether anything tells of use (O2, O3 or U1 to U5 is connected).
+    """
 
     at: datetime
     measurements: tuple[Measurement, ...]
     caps: tuple[CapId, ...]
     stage: Stage
+    mix: Mapping[Column, float] = field(default_factory=dict)
+    in_use: bool = True
+    adoption_level: AdoptionLevel = "none"
+
+    @property
+    def columns(self) -> Mapping[Column, float]:
+        """The columns of weights that count, each with its share."""
+        return self.mix or {COLUMN_OF[self.stage]: 1.0}
 
 
 @dataclass(frozen=True, slots=True)

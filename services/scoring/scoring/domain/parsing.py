@@ -4,54 +4,54 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final, cast, get_args
 
-from csmodels.fields import Direction, Role
 from csmodels.ids import is_code
 from scoring.domain.actions import CoreActions
 from scoring.domain.curve import Curve
 from scoring.domain.document import InvalidDocument, Section
-from scoring.domain.measures import MeasureId
+from scoring.domain.kinds import CATALOGUE, CEL, CLASSES, MOST_DAYS, read_terms
+from scoring.domain.measures import Column, MeasureId
 from scoring.domain.scorecard import (
-    LONGEST_NPS_WINDOW,
-    ActiveShare,
+    LONGEST_LOOK_BACK,
+    AdoptionLevels,
     Caps,
-    Contact,
     Dwell,
-    Nps,
-    OpenTickets,
+    Measure,
+    MilestoneTerms,
+    Onboarding,
     Scorecard,
-    TouchClass,
-    UsageTrend,
+    Stages,
+    Text,
+    Tickets,
+    Touch,
+    canonical,
 )
+from scoring.domain.terms import Compile, TouchClass
+from scoring.domain.watching import watch_terms
 
-MEASURES: Final[tuple[MeasureId, ...]] = get_args(MeasureId)
-_MAX_DAYS: Final = 84  # windows of usage lie within the four months that are held at hand
-_CLASSES: Final[tuple[TouchClass, ...]] = get_args(TouchClass)
+COLUMNS: Final[tuple[Column, ...]] = get_args(Column)
+_MOST_MEASURES: Final = 64
 
 
-def parse_scorecard(document: Mapping[str, object]) -> Scorecard:
-    """The scorecard that a document describes. Raises InvalidDocument: where, what is wrong, what to do."""
+def parse_scorecard(document: Mapping[str, object], compile_: Compile | None = None) -> Scorecard:
+    """The scorecard that a document describes. Raises InvalidDocument: where, what is wrong, what to do.
+
+    compile_ makes the expressions of "cel" measures ready; without it they are refused.
+    """
     top = Section(document)
-    measures = top.section("measures")
-    for name in measures.names():
-        if name not in MEASURES:
-            raise InvalidDocument(measures.where(name), "there is no such measure", f"Known are {', '.join(MEASURES)}.")
-    usage = top.section("usage")
-    bands, publish = top.section("bands"), top.section("publish")
-    coverage, levels = top.section("coverage"), top.section("adoption_levels")
-    parts = {name: measures.section(name) for name in MEASURES}
-    order = cast("list[MeasureId]", measures.names())
+    bands, publish, coverage = top.section("bands"), top.section("publish"), top.section("coverage")
+    seats = top.section("seats")
+    measures = _measures(top.section("measures"), compile_)
     card = Scorecard(
         id=_code(top, "scorecard"),
         version=top.whole("version", 1, 2**31 - 1),
+        label=_words(top, "label"),
         reference=top.number("reference", 0, 100),
-        actions=CoreActions(usage.texts("not_core"), usage.texts("core"), usage.texts("key_features")),
-        weights={name: parts[name].number("weight", 0, 1000) for name in order},
-        curves={name: _curve(parts[name]) for name in order},
-        active_share=_active_share(parts["active_share"]),
-        usage_trend=_usage_trend(parts["usage_trend"]),
-        open_tickets=_open_tickets(parts["open_tickets"]),
-        nps=_nps(parts["nps"]),
-        contact=_contact(parts["contact"]),
+        actions=_actions(top.section("usage")),
+        known_days=seats.whole("known_days", 1, MOST_DAYS),
+        tickets=_tickets(top.section("tickets")),
+        touch=_touch(top.section("touch")),
+        stages=_stages(top.section("stages")),
+        measures=measures,
         caps=_caps(top.section("caps")),
         green=bands.number("green", 0, 100),
         yellow=bands.number("yellow", 0, 100),
@@ -59,24 +59,73 @@ def parse_scorecard(document: Mapping[str, object]) -> Scorecard:
         publish_threshold=publish.number("threshold", 0, 100, above=0),
         grey_below=coverage.number("grey_below", 0, 1),
         coverage_classes=coverage.numbers("classes"),
-        medium_adoption=levels.number("medium", 0, 1),
-        high_adoption=levels.number("high", 0, 1),
+        adoption=_adoption(top.section("adoption_levels"), measures),
+        document=canonical(document),
+        applies_to=top.text("applies_to") if top.has("applies_to") else None,
+        precedence=top.whole("precedence", 0, 1_000_000) if top.has("precedence") else 0,
+        watch=watch_terms(top.section("watch") if top.has("watch") else None),
     )
-    _check(card, top, measures)
-    for section in (top, usage, bands, publish, coverage, levels, *parts.values()):
+    _check(card)
+    for section in (top, bands, publish, coverage, seats):
         section.done()
     return card
 
 
-def _check(card: Scorecard, top: Section, measures: Section) -> None:
+def _check(card: Scorecard) -> None:
     if card.yellow >= card.green:
         raise InvalidDocument("bands.yellow", f"{card.yellow:g} is not below green", "Write a number below green.")
-    if not sum(card.weights.values()) > 0:
-        raise InvalidDocument(measures.where("*.weight"), "all weights are 0", "Give at least one measure a weight.")
+    for column in COLUMNS:
+        if not sum(measure.weights.get(column, 0.0) for measure in card.measures.values()) > 0:
+            raise InvalidDocument("measures", f"all weights of {column} are 0", "Give at least one measure a weight.")
     if list(card.coverage_classes) != sorted(set(card.coverage_classes)):
         raise InvalidDocument("coverage.classes", "the values do not rise", "Write them in rising order.")
-    if card.high_adoption <= card.medium_adoption:
-        raise InvalidDocument("adoption_levels.high", "it is not above medium", "Write a number above medium.")
+
+
+def _measures(section: Section, compile_: Compile | None) -> Mapping[MeasureId, Measure]:
+    names = section.names()
+    if len(names) > _MOST_MEASURES:
+        raise InvalidDocument("measures", f"there are {len(names)}", f"Keep at most {_MOST_MEASURES}.")
+    return {name: _measure(section.section(_named(section, name)), name, compile_) for name in names}
+
+
+def _measure(section: Section, name: str, compile_: Compile | None) -> Measure:
+    kind = section.choice("kind", [*CATALOGUE, CEL]) if section.has("kind") else name
+    if kind not in CATALOGUE and kind != CEL:
+        known = ", ".join(CATALOGUE)
+        raise InvalidDocument(
+            section.where("kind") if section.has("kind") else section.path,
+            "there is no such measure",
+            f"Known are {known}; a measure of another name states its `kind`, one of these or {CEL}.",
+        )
+    measure = Measure(
+        id=name,
+        kind=kind,
+        terms=read_terms(kind, section, compile_),
+        curve=_curve(section),
+        weights=_weights(section),
+        label=_words(section, "label"),
+        about=_words(section, "about") if section.has("about") else None,
+        unit=_words(section, "unit") if section.has("unit") else None,
+    )
+    section.done()
+    return measure
+
+
+def _weights(section: Section) -> Mapping[Column, float]:
+    """A number counts in every column; else a measure belongs to the columns that are named."""
+    if not section.is_section("weights"):
+        weight = section.number("weights", 0, 1000)
+        return dict.fromkeys(COLUMNS, weight)
+    columns = section.section("weights")
+    weights = {column: columns.number(column, 0, 1000) for column in COLUMNS if columns.has(column)}
+    columns.done()
+    return weights
+
+
+def _named(section: Section, name: str) -> str:
+    if not is_code(name):
+        raise InvalidDocument(section.where(name), f"{name!r} is no code", "Use 1 to 64 of a-z, 0-9, _, . and -.")
+    return name
 
 
 def _code(section: Section, name: str) -> str:
@@ -84,6 +133,16 @@ def _code(section: Section, name: str) -> str:
     if not is_code(text):
         raise InvalidDocument(section.where(name), f"{text!r} is no code", "Use 1 to 64 of a-z, 0-9, _, . and -.")
     return text
+
+
+def _words(section: Section, name: str) -> Text:
+    """A text in both languages; where one is missing the other stands in."""
+    words = section.section(name)
+    en, ja = (words.text(language) if words.has(language) else None for language in ("en", "ja"))
+    words.done()
+    if en is None and ja is None:
+        raise InvalidDocument(section.where(name), "there is no text", "Write {en: ..., ja: ...}.")
+    return Text(en or ja or "", ja or en or "")
 
 
 def _curve(section: Section) -> Curve:
@@ -98,83 +157,97 @@ def _curve(section: Section) -> Curve:
     return Curve(knots)
 
 
-def _active_share(section: Section) -> ActiveShare:
-    return ActiveShare(section.whole("window_days", 1, _MAX_DAYS), section.whole("known_days", 1, 90))
-
-
-def _usage_trend(section: Section) -> UsageTrend:
-    trend = UsageTrend(
-        window_days=section.whole("window_days", 1, _MAX_DAYS - 1),
-        baseline_days=section.whole("baseline_days", 1, _MAX_DAYS - 1),
-        history_days=section.whole("history_days", 0, 400),
-        shrinkage=section.number("shrinkage", 0),
+def _actions(section: Section) -> CoreActions:
+    entitled = section.section("entitled")
+    actions = CoreActions(
+        not_core=section.texts("not_core"),
+        core=section.texts("core"),
+        key_features=section.texts("key_features"),
+        key_feature_count=section.whole("key_feature_count", 1, 64),
+        entitled={plan: entitled.texts(plan) for plan in entitled.names()},
     )
-    if trend.window_days + trend.baseline_days > _MAX_DAYS:
-        raise InvalidDocument(
-            section.where("baseline_days"), f"with window_days it exceeds {_MAX_DAYS}", "Shorten one of them."
-        )
-    return trend
+    for plan, names in actions.entitled.items():
+        unknown = sorted(set(names) - set(actions.key_features))
+        if unknown:
+            raise InvalidDocument(entitled.where(plan), f"{unknown[0]!r} is no key feature", "Name it there first.")
+    section.done()
+    return actions
 
 
-def _open_tickets(section: Section) -> OpenTickets:
-    tickets = OpenTickets(
-        severity_weights=section.numbers("severity_weights", 4),
-        sla_hours=section.numbers("sla_hours", 4),
-        default_severity=section.whole("default_severity", 1, 4),
-        age_cap=section.number("age_cap", 0, above=0),
-        seats_unit=section.number("seats_unit", 0, above=0),
-        seats_clip=section.numbers("seats_clip", 2),
-        without_tickets=section.choice("without_tickets", ("zero", "not_connected")),
-    )
+def _tickets(section: Section) -> Tickets:
+    tickets = Tickets(section.numbers("sla_hours", 4), section.whole("default_severity", 1, 4))
     if min(tickets.sla_hours) <= 0:
         raise InvalidDocument(section.where("sla_hours"), "an SLA is not above 0", "Write hours above 0.")
-    if min(tickets.severity_weights) < 0:
-        raise InvalidDocument(section.where("severity_weights"), "a weight is below 0", "Write weights of 0 or more.")
-    if not 0 < tickets.seats_clip[0] <= tickets.seats_clip[1]:
-        raise InvalidDocument(section.where("seats_clip"), "it is no range above 0", "Write [low, high], low above 0.")
+    section.done()
     return tickets
 
 
-def _nps(section: Section) -> Nps:
-    roles: tuple[Role, ...] = get_args(Role)
-    weights = section.section("role_weights")
-    nps = Nps(
-        window_days=section.whole("window_days", 1, LONGEST_NPS_WINDOW),
-        half_life_days=section.number("half_life_days", 0, above=0),
-        role_weights={role: weights.number(role, 0) for role in roles},
-        pseudo_answers=section.number("pseudo_answers", 0),
-        pseudo_score=section.number("pseudo_score", -100, 100),
+def _touch(section: Section) -> Touch:
+    segments = section.section("segments")
+    touch = Touch(
+        segments={name: cast("TouchClass", segments.choice(name, CLASSES)) for name in segments.names()},
+        default=cast("TouchClass", section.choice("default", CLASSES)),
     )
-    weights.done()
-    return nps
+    section.done()
+    return touch
 
 
-def _contact(section: Section) -> Contact:
-    cadence, classes = section.section("cadence_days"), section.section("touch_classes")
-    directions = section.texts("directions")
-    unknown = sorted(set(directions) - set(get_args(Direction)))
-    if unknown or not directions:
-        known = ", ".join(get_args(Direction))
-        raise InvalidDocument(section.where("directions"), f"{unknown} is no direction", f"Choose some of {known}.")
-    contact = Contact(
-        directions=directions,
-        cadence_days={name: cadence.number(name, 0, above=0) for name in _CLASSES},
-        touch_classes={name: cast("TouchClass", classes.choice(name, _CLASSES)) for name in classes.names()},
-        default_class=cast("TouchClass", section.choice("default_class", _CLASSES)),
+def _stages(section: Section) -> Stages:
+    renewal = section.section("renewal")
+    stages = Stages(
+        blend_days=section.number("blend_days", 0, 60),
+        onboarding=_onboarding(section.section("onboarding")),
+        renewal_days=renewal.whole("days", 0, 365),
+        renewal_share=renewal.number("share_of_term", 0, 1),
+        shortest_renewal_months=renewal.whole("shortest_months", 1, 120),
     )
-    cadence.done()
-    return contact
+    section.done()
+    renewal.done()
+    return stages
+
+
+def _onboarding(section: Section) -> Onboarding:
+    first = section.section("first_value") if section.has("first_value") else None
+    section.any("first_value")
+    onboarding = Onboarding(
+        # activation looks for core actions of the whole onboarding
+        days=section.whole("days", 1, MOST_DAYS),
+        milestones=tuple(_milestone(part) for part in section.sections("milestones")),
+        first_value=_code(first, "milestone") if first else None,
+        target_day=first.whole("target_day", 1, MOST_DAYS) if first else 1,
+        without_milestones=section.choice("without_milestones", ("not_connected", "zero")),
+    )
+    names = [milestone.name for milestone in onboarding.milestones]
+    if len(set(names)) < len(names):
+        raise InvalidDocument(section.where("milestones"), "a milestone is there twice", "Write each once.")
+    if first:
+        first.done()
+    section.done()
+    return onboarding
+
+
+def _milestone(section: Section) -> MilestoneTerms:
+    milestone = MilestoneTerms(
+        name=_code(section, "name"),
+        weight=section.number("weight", 0, 1000, above=0),
+        due_day=section.whole("due_day", 0, MOST_DAYS),
+    )
+    section.done()
+    return milestone
 
 
 def _caps(section: Section) -> Caps:
     severity, silence = section.section("severity_1_overdue"), section.section("no_active_person")
+    sponsor = section.section("sponsor_gone")
     caps = Caps(
         severity_1_at_most=severity.number("at_most", 0, 100),
         sla_times=severity.number("sla_times", 0),
         no_active_person_at_most=silence.number("at_most", 0, 100),
-        business_days=silence.whole("business_days", 1, 60),  # within the four months at hand
+        business_days=silence.whole("business_days", 1, 60),  # within the months at hand
+        sponsor_at_most=sponsor.number("at_most", 0, 100),
+        sponsor_days=sponsor.whole("days", 0, LONGEST_LOOK_BACK),
     )
-    for part in (section, severity, silence):
+    for part in (section, severity, silence, sponsor):
         part.done()
     return caps
 
@@ -185,3 +258,17 @@ def _dwell(section: Section) -> Dwell:
     if dwell.margin > dwell.at_once:
         raise InvalidDocument(section.where("margin"), "it exceeds at_once", "Write a number of at most at_once.")
     return dwell
+
+
+def _adoption(section: Section, measures: Mapping[MeasureId, Measure]) -> AdoptionLevels:
+    levels = {name: section.section(name) for name in ("medium", "high")}
+    for level in levels.values():
+        for name in level.names():
+            if name not in measures:
+                raise InvalidDocument(level.where(name), "the scorecard has no such measure", "Name one it has.")
+    medium, high = ({name: level.number(name) for name in level.names()} for level in levels.values())
+    if any(name in medium and high[name] < medium[name] for name in high):
+        raise InvalidDocument("adoption_levels.high", "a value is below that of medium", "Write a higher one.")
+    adoption = AdoptionLevels(section.whole("window_days", 1, MOST_DAYS), medium, high)
+    section.done()
+    return adoption

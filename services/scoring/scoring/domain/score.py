@@ -2,20 +2,12 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from csmodels.fields import AdjustmentKind, AdoptionLevel, Stage
-from scoring.domain.measures import (
-    USAGE_MEASURES,
-    ActiveOverride,
-    CapId,
-    Features,
-    MeasureId,
-    Measurement,
-    Status,
-)
+from scoring.domain.measures import ActiveOverride, CapId, Features, MeasureId, Measurement, Status
 from scoring.domain.scorecard import Scorecard
 
 
@@ -23,9 +15,8 @@ from scoring.domain.scorecard import Scorecard
 class Contribution:
     """A measure's part: points 0-100 from its curve, contribution = weight * (points - reference).
 
-    weight is the share among the fresh measures: they add up to 1.
-
-    Unless fresh: value and points None, weight and contribution 0.
+    weight is the share among the fresh measures of the stage: they add up to 1. Unless fresh: value and points None,
+    weight and contribution 0.
     """
 
     measure: MeasureId
@@ -72,10 +63,15 @@ class Score:
 
 
 def score(features: Features, card: Scorecard, stage: Stage, override: ActiveOverride | None) -> Score:
-    """The score of an account. Without any fresh measure it is the reference, grey."""
-    weights = {m.measure: card.weights[m.measure] for m in features.measurements if m.status == "fresh"}
-    total = math.fsum(weights.values())
-    contributions = tuple(_contribution(m, card, weights, total) for m in features.measurements)
+    """The score of an account. Without any fresh measure it is the reference, grey.
+
+    Of the measurements those count, and are told, that have a place in the stage's column of weights (or in the one
+    before, while they blend).
+    """
+    weights = card.weights(features.columns)
+    told = [m for m in features.measurements if m.measure in weights]
+    total = math.fsum(weights[m.measure] for m in told if m.status == "fresh")
+    contributions = tuple(_contribution(m, card, weights[m.measure], total) for m in told)
     value = card.reference + math.fsum(c.contribution for c in contributions)
     adjustments = []
     if override is not None:
@@ -88,7 +84,7 @@ def score(features: Features, card: Scorecard, stage: Stage, override: ActiveOve
     clamped = min(max(value, 0.0), 100.0)
     if clamped != value:
         adjustments.append(Adjustment("clamp", clamped - value, "range"))
-    coverage = _coverage(features, card, total)
+    coverage = _coverage(told, weights, total)
     return Score(
         at=features.at,
         scorecard=card.name,
@@ -98,49 +94,46 @@ def score(features: Features, card: Scorecard, stage: Stage, override: ActiveOve
         adjustments=tuple(adjustments),
         coverage=coverage,
         coverage_class=bisect_right(card.coverage_classes, coverage),
-        grey=coverage < card.grey_below or not _usage_is_connected(features),
+        grey=coverage < card.grey_below or not features.in_use,
         stage=stage,
-        adoption_level=adoption_level(features, card),
+        adoption_level=features.adoption_level,
         caps=tuple(sorted(features.caps)),
         override=override.override if override else None,
     )
 
 
-def adoption_level(features: Features, card: Scorecard) -> AdoptionLevel:
-    """The class of adoption, by the share of active people until a scorecard measures breadth and depth.
+def adoption_level(values: Mapping[MeasureId, float | None], active: int, card: Scorecard) -> AdoptionLevel:
+    """The class of adoption, by the values of the measures that the scorecard names (breadth and depth).
 
-    none: nobody is active, or nothing is known.
+    none: nobody is active, or nothing is known. A measure without a value holds nobody back from a level.
     """
-    share = next((m.value for m in features.measurements if m.measure == "active_share"), None)
-    if not share:
+    if not active:
         return "none"
-    if share < card.medium_adoption:
-        return "low"
-    return "medium" if share < card.high_adoption else "high"
+    for level, needed in (("high", card.adoption.high), ("medium", card.adoption.medium)):
+        known = [(values[name], least) for name, least in needed.items() if values.get(name) is not None]
+        if known and all(value is not None and value >= least for value, least in known):
+            return "high" if level == "high" else "medium"
+    return "low"
 
 
-def _contribution(m: Measurement, card: Scorecard, weights: Mapping[MeasureId, float], total: float) -> Contribution:
-    points, weight = None, 0.0
+def _contribution(m: Measurement, card: Scorecard, weight: float, total: float) -> Contribution:
+    points, share = None, 0.0
     if m.status == "fresh" and m.value is not None:
-        points = card.curves[m.measure].points(m.value)
-        weight = weights[m.measure] / total if total else 0.0
+        points = card.measures[m.measure].curve.points(m.value) if m.points is None else m.points
+        share = weight / total if total else 0.0
     return Contribution(
-        measure=m.measure,
-        status=m.status,
-        value=m.value,
-        points=points,
-        weight=weight,
-        contribution=0.0 if points is None else weight * (points - card.reference),
-        as_of=m.as_of,
-        estimate=m.estimate,
-        frozen=m.frozen,
+        m.measure,
+        m.status,
+        m.value,
+        points,
+        share,
+        0.0 if points is None else share * (points - card.reference),
+        m.as_of,
+        m.estimate,
+        m.frozen,
     )
 
 
-def _coverage(features: Features, card: Scorecard, fresh: float) -> float:
-    applying = math.fsum(card.weights[m.measure] for m in features.measurements if m.status != "not_applicable")
+def _coverage(told: Sequence[Measurement], weights: Mapping[MeasureId, float], fresh: float) -> float:
+    applying = math.fsum(weights[m.measure] for m in told if m.status != "not_applicable")
     return min(fresh / applying, 1.0) if applying else 0.0
-
-
-def _usage_is_connected(features: Features) -> bool:
-    return any(m.measure in USAGE_MEASURES and m.status in ("fresh", "stale") for m in features.measurements)

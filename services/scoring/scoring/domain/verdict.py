@@ -8,6 +8,7 @@ from csmodels.fields import AdoptionLevel, Band, Stage, Watch
 from scoring.domain.measures import CapId
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
+from scoring.domain.watch import Decline, Sign, signs
 
 Moved = Literal["first", "score", "band", "stage", "adoption_level", "watch", "coverage", "cap"]
 
@@ -42,6 +43,7 @@ class Verdict:
     dwell_closings: int = 0
     watch: tuple[Watch, ...] = ()
     published: Published | None = None
+    signs: tuple[Sign, ...] = ()  # what stands behind watch, see domain.watch
 
     @property
     def version(self) -> int:
@@ -59,14 +61,25 @@ class Change:
 
 
 def judge(
-    verdict: Verdict, score: Score, *, moment: datetime, closing: bool, backfill: bool, card: Scorecard
+    verdict: Verdict,
+    score: Score,
+    *,
+    moment: datetime,
+    closing: bool,
+    backfill: bool,
+    card: Scorecard,
+    decline: Decline | None = None,
 ) -> tuple[Verdict, Change | None]:
     """The verdict after a score, and the change to publish, if it is one.
 
     moment is when it was judged (band_since), closing whether this is the score of a daily closing, backfill whether
-    the score moved by late or imported data (then the band follows at once). Versions have no gaps.
+    the score moved by late or imported data (then the band follows at once), decline what the weeks of usage tell.
+    Versions have no gaps.
     """
     band, dwell_band, dwell_closings = _settle(verdict, score, closing=closing, backfill=backfill, card=card)
+    points = {c.measure: c.points for c in score.contributions if c.points is not None}
+    found = signs(verdict.signs, decline, points, band=band, stage=score.stage, moment=moment, terms=card.watch)
+    watch = tuple(sign.watch for sign in found)
     now = Published(
         version=verdict.version + 1,
         score=score.value,
@@ -75,7 +88,7 @@ def judge(
         adoption_level=score.adoption_level,
         coverage=score.coverage,
         coverage_class=score.coverage_class,
-        watch=verdict.watch,
+        watch=watch,
         caps=score.caps,
     )
     moved = _moved(verdict.published, now, card)
@@ -85,6 +98,8 @@ def judge(
         band_since=moment if band != verdict.band or verdict.band_since is None else verdict.band_since,
         dwell_band=dwell_band,
         dwell_closings=dwell_closings,
+        watch=watch,
+        signs=found,
         published=now if moved else verdict.published,
     )
     return judged, Change(now, verdict.published, moved) if moved else None

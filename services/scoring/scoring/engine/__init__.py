@@ -4,7 +4,14 @@
     facts      Facts: one slow part and one part per month
     fold       fold(facts, event, card, zone) -> Folded; months_touched(event, zone)
     features   features(facts, at, card, zone, stopped) -> Features; assess(...) -> Score; months_needed
+    moment     Moment: what measures share of an account at a moment; people, tickets, contracts, sponsors: what it reads
+    measuring  what each kind of measure measures
+    stages     stage_at, mix_at, began_at, onboarding_at, renewal_ahead: where an account stands, from facts alone
+    values     feature_values: what expressions of a scorecard see
     profile    the account as health.changed and the list of accounts show it
+    described  the account as conditions see it; names: the names of usage that are used most
+    weeks      whole weeks of usage and what they tell; outcomes: what became of accounts and of their overrides
+    booking    what the portfolio's metrics know of an account, as bytes for a row
     feeds      the feeds that stopped, folded from control records
     retention  forgotten, oldest_month: what goes after 400 days
     codec      facts to bytes and back; canonical(facts) for equality and audits

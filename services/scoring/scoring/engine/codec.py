@@ -1,18 +1,22 @@
 """Facts as bytes, for rows, and as a canonical export, for equality and audits.
 
-Bytes are MessagePack with their format's number in front. Equal facts give equal bytes.
+Bytes are MessagePack with their format's number in front. Equal facts give equal bytes. Months of format 1, which no
+row is written in any more, are read, too.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Raw, Struct, structs
 
 from scoring.engine.facts import NO_DAYS, Days, Facts, Feature, MonthFacts, SlowFacts
+from scoring.engine.packed import Names, People, keys, packed, shortened, text_of, whole
 from scoring.engine.register import Entry, Register, Stamp, Value
 
 FORMAT: Final = b"\x01"
+MONTHS_FORMAT: Final = b"\x02"
 _ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
 
 K = TypeVar("K", str, int, tuple[str, str])
@@ -20,23 +24,35 @@ V = TypeVar("V")
 Sparse = list[int]  # day, count, day, count, ...
 
 
-class _Name(Struct, frozen=True, array_like=True):
-    """A name of usage events; people by day as numbers in the month's table of people."""
+class _Month(Struct, frozen=True, array_like=True):
+    """A month with its people once (see engine.packed); counts of days end with the last that is not 0."""
+
+    people: bytes
+    any: bytes
+    core: bytes
+    events: tuple[int, ...]
+    core_events: tuple[int, ...]
+    names: Raw
+    signals: list[tuple[str, str, tuple[int, ...]]]
+
+
+class _FirstName(Struct, frozen=True, array_like=True):
+    """A name of usage events in format 1; people by day as numbers in the month's table of people."""
 
     name: str
     counts: Sparse
     people: list[list[int]]  # [day, person] or [day, person, person]
 
 
-class _Month(Struct, frozen=True, array_like=True):
-    """A month with its people once: 16 bytes each, joined, in the order of ids, as are their bits."""
+class _FirstMonth(Struct, frozen=True, array_like=True):
+    """A month in format 1."""
 
     people: bytes
     any: list[int]
     core: list[int]
     events: Sparse
     core_events: Sparse
-    names: list[_Name]
+    names: list[_FirstName]
     signals: list[tuple[str, str, Sparse]]
 
 
@@ -56,37 +72,43 @@ class _Slow(Struct, frozen=True, array_like=True):
 
 
 _MONTH: Final = msgspec.msgpack.Decoder(_Month)
+_FIRST_MONTH: Final = msgspec.msgpack.Decoder(_FirstMonth)
 _SLOW: Final = msgspec.msgpack.Decoder(_Slow)
 
 
 def encode_month(month: MonthFacts) -> bytes:
     """A month as bytes; equal months give equal bytes."""
-    ids = sorted(month.people)
-    number = {person: n for n, person in enumerate(ids)}.__getitem__
+    people, names = packed(month)
     wire = _Month(
-        people=bytes.fromhex("".join(ids).replace("-", "")),
-        any=[month.people[person].any for person in ids],
-        core=[month.people[person].core for person in ids],
-        events=_sparse(month.events),
-        core_events=_sparse(month.core),
-        names=[
-            _Name(
-                name,
-                _sparse(feature.counts),
-                [[day, *map(number, persons)] for day, persons in sorted(feature.people.items())],
-            )
-            for name, feature in sorted(month.names.items())
-        ],
-        signals=[(kind, topic, _sparse(counts)) for (kind, topic), counts in sorted(month.signals.items())],
+        people=people.ids,
+        any=people.any,
+        core=people.core,
+        events=shortened(month.events),
+        core_events=shortened(month.core),
+        names=Raw(names.raw),
+        signals=[(kind, topic, shortened(counts)) for (kind, topic), counts in sorted(month.signals.items())],
     )
-    return FORMAT + _ENCODER.encode(wire)
+    return MONTHS_FORMAT + _ENCODER.encode(wire)
 
 
 def decode_month(raw: bytes) -> MonthFacts:
     """The month that encode_month made these bytes of. Raises ValueError for other bytes."""
-    wire = _MONTH.decode(_body(raw))
-    ids = [_uuid(wire.people[n : n + 16].hex()) for n in range(0, len(wire.people), 16)]
+    if raw[:1] == FORMAT:
+        return _first_month(raw)
+    wire = _MONTH.decode(_body(raw, MONTHS_FORMAT))
     return MonthFacts(
+        people=People(wire.people, wire.any, wire.core),
+        events=whole(wire.events),
+        core=whole(wire.core_events),
+        names=Names(wire.people, bytes(wire.names)),
+        signals={(kind, topic): whole(counts) for kind, topic, counts in wire.signals},
+    )
+
+
+def _first_month(raw: bytes) -> MonthFacts:
+    wire = _FIRST_MONTH.decode(_body(raw, FORMAT))
+    ids = [text_of(key) for key in keys(wire.people)]
+    plain = MonthFacts(
         people={person: Days(any_, core) for person, any_, core in zip(ids, wire.any, wire.core, strict=True)},
         events=_dense(wire.events),
         core=_dense(wire.core_events),
@@ -96,6 +118,8 @@ def decode_month(raw: bytes) -> MonthFacts:
         },
         signals={(kind, topic): _dense(counts) for kind, topic, counts in wire.signals},
     )
+    people, names = packed(plain)
+    return replace(plain, people=people, names=names)
 
 
 def encode_slow(slow: SlowFacts) -> bytes:
@@ -113,7 +137,7 @@ def encode_slow(slow: SlowFacts) -> bytes:
 
 def decode_slow(raw: bytes) -> SlowFacts:
     """The slow part that encode_slow made these bytes of. Raises ValueError for other bytes."""
-    wire = _SLOW.decode(_body(raw))
+    wire = _SLOW.decode(_body(raw, FORMAT))
     return structs.replace(
         wire.rest,
         account=_register(wire.account),
@@ -169,14 +193,6 @@ def _register(writers: Writers) -> Register:
     return {field: tuple(entries) for field, entries in fields.items()}
 
 
-def _sparse(counts: tuple[int, ...]) -> Sparse:
-    sparse: Sparse = []
-    for day, count in enumerate(counts):
-        if count:
-            sparse += (day, count)
-    return sparse
-
-
 def _dense(sparse: Sparse) -> tuple[int, ...]:
     if not sparse:
         return NO_DAYS
@@ -186,11 +202,7 @@ def _dense(sparse: Sparse) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def _body(raw: bytes) -> memoryview:
-    if raw[:1] != FORMAT:
-        raise ValueError(f"facts of format {raw[:1].hex() or 'nothing'} cannot be read, only of format {FORMAT.hex()}")
+def _body(raw: bytes, number: bytes) -> memoryview:
+    if raw[:1] != number:
+        raise ValueError(f"facts of format {raw[:1].hex() or 'nothing'} cannot be read, only of format {number.hex()}")
     return memoryview(raw)[1:]
-
-
-def _uuid(digits: str) -> str:
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

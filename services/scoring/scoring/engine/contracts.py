@@ -1,13 +1,12 @@
-"""What the registers say of contracts at a moment: which live, the seats, the stage."""
+"""What the registers say of contracts at a moment: which live, the seats, the price."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from typing import Final
 
-from csmodels.fields import Stage
 from scoring.domain.calendar import local_day
 from scoring.engine.facts import SlowFacts
-from scoring.engine.register import Register, Value, read, since
+from scoring.engine.register import Register, Value, read
 
 MAX_SEATS: Final = 2**31 - 1  # what the wire and the tables can say (csmodels Size); sums of contracts stop there
 
@@ -15,20 +14,7 @@ MAX_SEATS: Final = 2**31 - 1  # what the wire and the tables can say (csmodels S
 def living(slow: SlowFacts, at: datetime, zone: tzinfo) -> list[Register]:
     """The contracts that run at a moment: known, started, not ended. A trial is one, one under notice too."""
     today = local_day(at, zone)
-    return [c for c in _known(slow, at) if _started(c, at, today) and not _ended(c, at, today)]
-
-
-def stage(slow: SlowFacts, at: datetime, zone: tzinfo) -> Stage:
-    """churning while every living contract is under notice, churned after the end of the last one, else adoption.
-
-    Onboarding and renewal are told apart by scorecards with columns for them. A contract without auto_renew ends with
-    its last day (ends_on), one under notice or with auto_renew false too; with auto_renew true only by its status.
-    """
-    today = local_day(at, zone)
-    running = [contract for contract in _known(slow, at) if not _ended(contract, at, today)]
-    if not running:
-        return "churned" if next(_known(slow, at), None) is not None else "adoption"
-    return "churning" if all(_under_notice(contract, at) for contract in running) else "adoption"
+    return [c for c in known(slow, at) if started(c, at, today) and not ended(c, at, today)]
 
 
 def seats(slow: SlowFacts, running: Iterable[Register], at: datetime) -> int | None:
@@ -51,29 +37,49 @@ def moment(value: Value) -> datetime | None:
     return datetime.fromisoformat(value) if isinstance(value, str) else None
 
 
-def _known(slow: SlowFacts, at: datetime) -> Iterator[Register]:
-    for contract in slow.contracts.values():
-        first = since(contract)
-        if first is not None and first <= at:
-            yield contract
+def known(slow: SlowFacts, at: datetime) -> list[Register]:
+    """The contracts that were heard of."""
+    return [
+        contract
+        for contract in slow.contracts.values()
+        if any([entries[0].stamp.time <= at for entries in contract.values()])
+    ]
 
 
-def _started(contract: Register, at: datetime, today: date) -> bool:
+def started(contract: Register, at: datetime, today: date) -> bool:
+    """Whether a contract's first day has come."""
     starts = day(read(contract, "starts_on", at))
     return starts is None or starts <= today
 
 
-def _under_notice(contract: Register, at: datetime) -> bool:
+def under_notice(contract: Register, at: datetime) -> bool:
+    """Whether notice was given."""
+    if read(contract, "status", at) == "cancelled":
+        return True
     cancelled = moment(read(contract, "cancelled_at", at))
-    return read(contract, "status", at) == "cancelled" or (cancelled is not None and cancelled <= at)
+    return cancelled is not None and cancelled <= at
 
 
-def _ended(contract: Register, at: datetime, today: date) -> bool:
-    status = read(contract, "status", at)
-    if status == "ended":
+def ended(contract: Register, at: datetime, today: date) -> bool:
+    """Whether a contract is over: by its status, or after its last day.
+
+    With auto_renew true it ends by its status only, unless it is under notice.
+    """
+    if read(contract, "status", at) == "ended":
         return True
     ends = day(read(contract, "ends_on", at))
-    if ends is None:
+    if ends is None or ends >= today:
         return False
-    renews = read(contract, "auto_renew", at) is True and not _under_notice(contract, at)
-    return ends < today and not renews
+    return not (read(contract, "auto_renew", at) is True and not under_notice(contract, at))
+
+
+def prices(running: Iterable[Register], at: datetime) -> dict[str | None, float]:
+    """The monthly price of contracts that are no trial, by currency (None: it is not said); empty: none is priced."""
+    total: dict[str | None, float] = {}
+    for contract in running:
+        price = read(contract, "mrr", at)
+        if isinstance(price, str) and read(contract, "status", at) != "trial":
+            currency = read(contract, "currency", at)
+            code = currency if isinstance(currency, str) else None
+            total[code] = total.get(code, 0.0) + float(price)
+    return total

@@ -15,6 +15,7 @@ from scoring.domain.calendar import Month
 from scoring.engine.register import Register, Stamp
 
 KEPT_DAYS: Final = 400  # usage older than this when it arrives leaves no day behind
+FIRST_DESCRIBED: Final = "described"  # the field of a contact that tells when it was first described
 NAMES_KEPT: Final = 64  # of usage events (and signals) an account and month
 
 
@@ -131,7 +132,8 @@ class SlowFacts(Struct, frozen=True, array_like=True):
     contacts are by person, contracts, tickets and invoices by their id; answers by response, revisions rising;
     milestones when first reached; touches, notes, voices and handovers by their event; ended when an override was first
     taken back. merges are pairs of persons that are one; days stay with the id they came under and are united when
-    read. first_*: the first day with usage, with a core action, with usage of a known person.
+    read. first_*: the first day with usage, with a core action, with usage of a known person. again: for each milestone
+    that was reached more than once, when (the last of each day), as a register.
     """
 
     account: Register = {}
@@ -152,6 +154,7 @@ class SlowFacts(Struct, frozen=True, array_like=True):
     first_usage: date | None = None
     first_core: date | None = None
     first_person: date | None = None
+    again: Register = {}
 
 
 @dataclass(frozen=True, slots=True)

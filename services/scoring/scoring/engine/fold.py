@@ -15,6 +15,7 @@ from csmodels.envelope import Data, Event
 from scoring.domain.calendar import Month, local_day, month_of
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import (
+    FIRST_DESCRIBED,
     KEPT_DAYS,
     NAMES_KEPT,
     Answer,
@@ -30,7 +31,7 @@ from scoring.engine.facts import (
     Voice,
     event_key,
 )
-from scoring.engine.register import Register, Stamp, Value, write
+from scoring.engine.register import Entry, Register, Stamp, Value, write
 
 # What stays of an erased person's contact: what scores depend on, under an id that nobody can resolve any more.
 KEPT_OF_ERASED: Final = frozenset({"role", "left"})
@@ -246,8 +247,11 @@ def _slow(slow: SlowFacts, event: CustomerEvent, zone: tzinfo) -> SlowFacts:
             return structs.replace(slow, account=write(slow.account, stamp, _patch(event.data), zone))
         case customer.ContactDescribed(personid=str() as person):
             contacts = _registered(slow.contacts, person, stamp, _patch(event.data), zone)
+            contact = contacts[person]
             if person in slow.erased:
-                contacts = {**contacts, person: _without_traits(contacts[person])}
+                contacts = {**contacts, person: _without_traits(contact)}
+            elif FIRST_DESCRIBED not in contact or stamp < contact[FIRST_DESCRIBED][0].stamp:
+                contacts = {**contacts, person: {**contact, FIRST_DESCRIBED: (Entry(stamp, True),)}}
             return structs.replace(slow, contacts=contacts)
         case customer.TicketChanged(data=data):
             return structs.replace(slow, tickets=_registered(slow.tickets, data.ticket, stamp, _patch(data), zone))
@@ -268,8 +272,12 @@ def _slow(slow: SlowFacts, event: CustomerEvent, zone: tzinfo) -> SlowFacts:
             voice = Voice(stamp, data.sentiment, data.role, person, data.channel, data.text_ref)
             return structs.replace(slow, voices=_kept(slow.voices, key, voice))
         case customer.MilestoneReached(data=data):
-            reached = min(stamp, slow.milestones.get(data.milestone, stamp))
-            return structs.replace(slow, milestones={**slow.milestones, data.milestone: reached})
+            known = slow.milestones.get(data.milestone, stamp)
+            milestones = {**slow.milestones, data.milestone: min(stamp, known)}
+            again = slow.again
+            for each in (known, stamp) if known != stamp else ():
+                again = write(again, each, {data.milestone: True}, zone)
+            return structs.replace(slow, milestones=milestones, again=again)
         case internal.OwnerChanged(data=data):
             handover = Handover(stamp, data.from_, data.to, data.text_ref)
             account = write(slow.account, stamp, {"owner": data.to}, zone)

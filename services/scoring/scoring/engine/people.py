@@ -1,14 +1,19 @@
 """Persons that are one after merges, and who was active when."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from functools import reduce
+from operator import or_
 
 from scoring.domain.calendar import Month
-from scoring.engine.facts import Facts
+from scoring.engine.facts import Facts, MonthFacts
+from scoring.engine.packed import People, bits, key_of, keys, text_of
 
 
-def roots(merges: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+def roots(merges: Collection[tuple[str, str]]) -> Mapping[str, str]:
     """For each person of a merge the smallest id of all that are the same person; merges chain."""
     parent: dict[str, str] = {}
+    if not merges:
+        return parent
 
     def root(person: str) -> str:
         while (above := parent.get(person, person)) != person:
@@ -24,16 +29,59 @@ def roots(merges: Iterable[tuple[str, str]]) -> Mapping[str, str]:
 
 def count_people(facts: Facts, masks: Mapping[Month, int], same: Mapping[str, str], *, core: bool) -> int:
     """How many persons did something (a core action) on the days of the masks."""
-    found: set[str] = set()
+    found: set[bytes] = set()
     for month, mask in masks.items():
-        people = facts.month(month).people.items()
-        found.update([person for person, (any_, core_) in people if (core_ if core else any_) & mask])
-    return len({same.get(person, person) for person in found}) if same else len(found)
+        people = People.of(facts.month(month).people)
+        days = bits(people.core if core else people.any)
+        found.update([key for key, each in zip(keys(people.ids), days, strict=True) if each & mask])
+    return len(_united(found, same)) if same else len(found)
+
+
+def core_days(facts: Facts, masks: Mapping[Month, int], same: Mapping[str, str]) -> list[int]:
+    """For each person with a core action on the days of the masks on how many of them; those of one person united."""
+    if len(masks) == 1 and not same:
+        ((month, mask),) = masks.items()
+        core = bits(People.of(facts.month(month).people).core)
+        return [days for each in core if (days := (each & mask).bit_count())]
+    roots_of = {key_of(person): key_of(root) for person, root in same.items()}
+    counts: dict[bytes, int] = {}
+    for month, mask in masks.items():
+        people = People.of(facts.month(month).people)
+        days_of = {key: each & mask for key, each in zip(keys(people.ids), bits(people.core), strict=True)}
+        for person in days_of.keys() & roots_of.keys():
+            days = days_of.pop(person)
+            root = roots_of[person]
+            days_of[root] = days_of.get(root, 0) | days
+        for key, days in days_of.items():
+            if days:
+                counts[key] = counts.get(key, 0) + days.bit_count()
+    return list(counts.values())
+
+
+def core_people(facts: Facts, months: Iterable[Month], until: int, same: Mapping[str, str]) -> frozenset[str]:
+    """Who had a core action in these months, the last one up to a day of it (as bits); those of one person united."""
+    *whole, last = months
+    found: set[bytes] = set()
+    for month in (*whole, last):
+        people = People.of(facts.month(month).people)
+        mask = until if month == last else -1
+        found.update([key for key, each in zip(keys(people.ids), bits(people.core), strict=True) if each & mask])
+    return frozenset(map(text_of, _united(found, same)))
 
 
 def active_days(facts: Facts, month: Month) -> int:
     """The days of a month on which any person had a core action, as bits."""
-    bits = 0
-    for _, core in facts.month(month).people.values():
-        bits |= core
-    return bits
+    return reduce(or_, bits(People.of(facts.month(month).people).core), 0)
+
+
+def active_people(month: MonthFacts) -> int:
+    """The ids of people with a core action in a month."""
+    core = bits(People.of(month.people).core)
+    return len(core) - core.count(0)
+
+
+def _united(found: set[bytes], same: Mapping[str, str]) -> set[bytes]:
+    if not same:
+        return found
+    roots_of = {key_of(person): key_of(root) for person, root in same.items()}
+    return {roots_of.get(key, key) for key in found}

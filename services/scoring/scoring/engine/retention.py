@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec import structs
 
 from scoring.domain.calendar import Month, local_day, month_of
-from scoring.domain.scorecard import LONGEST_NPS_WINDOW
+from scoring.domain.scorecard import LONGEST_LOOK_BACK, LONGEST_NPS_WINDOW
 from scoring.engine.contracts import moment
 from scoring.engine.facts import KEPT_DAYS, EventKey, Handover, Note, SlowFacts, Touch, Voice
 from scoring.engine.register import Register, forget, newest
@@ -30,6 +30,7 @@ def forgotten(slow: SlowFacts, at: datetime) -> SlowFacts:
     """
     before = at - timedelta(days=KEPT_DAYS)
     heard_before = before - timedelta(days=LONGEST_NPS_WINDOW)
+    looked_back = before - timedelta(days=LONGEST_LOOK_BACK)
     overrides = {id_: override for id_, override in slow.overrides.items() if override.expires_at > before}
     touches = [
         keep(same, key=lambda touch: touch.stamp)
@@ -40,16 +41,23 @@ def forgotten(slow: SlowFacts, at: datetime) -> SlowFacts:
     return structs.replace(
         slow,
         account=forget(slow.account, before),
-        contacts={id_: forget(contact, before) for id_, contact in slow.contacts.items()},
-        contracts={id_: forget(contract, before) for id_, contract in slow.contracts.items()},
-        tickets={id_: forget(ticket, before) for id_, ticket in slow.tickets.items() if not _done(ticket, before)},
+        contacts={id_: forget(contact, looked_back) for id_, contact in slow.contacts.items()},
+        contracts={id_: forget(contract, looked_back) for id_, contract in slow.contracts.items()},
+        tickets={
+            id_: forget(ticket, before)
+            for id_, ticket in slow.tickets.items()
+            if not _done(ticket, looked_back if "csat" in ticket else before)
+        },
         invoices={id_: forget(invoice, before) for id_, invoice in slow.invoices.items()},
         answers={id_: given for id_, given in slow.answers.items() if given[-1].stamp.time > heard_before},
-        touches={key: touch for key, touch in slow.touches.items() if touch.stamp.time > before or touch in touches},
+        touches={
+            key: touch for key, touch in slow.touches.items() if touch.stamp.time > looked_back or touch in touches
+        },
         notes=_recent(slow.notes, before),
         voices=_recent(slow.voices, before),
         handovers=_recent(slow.handovers, before),
         overrides=overrides,
+        again=forget(slow.again, looked_back),
         ended={id_: stamp for id_, stamp in slow.ended.items() if id_ in overrides or stamp.time > before},
     )
 

@@ -1,6 +1,6 @@
 """What befell an account, told from its facts. Days of usage are no entries: there are charts for those."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from typing import Any, Final
@@ -33,12 +33,28 @@ def entries(slow: SlowFacts) -> list[Entry]:
     return sorted(_all(slow), key=lambda entry: (entry.at, entry.id))
 
 
+def acted(slow: SlowFacts, kept: Iterable[Any]) -> list[Entry]:
+    """What playbooks did, from rows with id, at, kind and data; nobody who was erased is named."""
+    gone = _erased(slow)
+    return [
+        Entry(each.id, each.at, each.kind, {k: v for k, v in each.data.items() if k != "person" or v not in gone})
+        for each in kept
+    ]
+
+
 def begins(slow: SlowFacts, zone: tzinfo) -> datetime | None:
     """Since when anything is known of the account: its first day of usage, or the first that befell it."""
     moments = [entry.at for entry in _all(slow)]
     if slow.first_usage is not None:
         moments.append(datetime.combine(slow.first_usage, time.min, tzinfo=zone))
     return min(moments, default=None)
+
+
+def text_refs(slow: SlowFacts) -> frozenset[str]:
+    """The references of all texts that the facts know."""
+    refs = {entry.data.get("text_ref") for entry in _all(slow)}
+    refs |= {written.value for ticket in slow.tickets.values() for written in ticket.get("text_ref", ())}
+    return frozenset(ref for ref in refs if isinstance(ref, str))
 
 
 def _all(slow: SlowFacts) -> Iterator[Entry]:
@@ -74,6 +90,8 @@ def _all(slow: SlowFacts) -> Iterator[Entry]:
                 reason=answer.reason, text_ref=answer.text_ref,
             )  # fmt: skip
     for handover in slow.handovers.values():
+        if handover.from_ == handover.to and handover.text_ref is None:
+            continue  # a repeat under another key, of what was so already
         yield _entry("owner", handover.stamp, **{"from": handover.from_, "to": handover.to}, text_ref=handover.text_ref)
     for id_, override in slow.overrides.items():
         yield _entry(

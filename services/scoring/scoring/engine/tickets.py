@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from scoring.domain.scorecard import OpenTickets
+from scoring.domain.scorecard import Tickets
 from scoring.engine.contracts import moment
 from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Register, last, read, since
@@ -20,7 +20,7 @@ class OpenTicket:
     sla_ages: float
 
 
-def open_tickets(slow: SlowFacts, at: datetime, terms: OpenTickets) -> list[OpenTicket]:
+def open_tickets(slow: SlowFacts, at: datetime, terms: Tickets) -> list[OpenTicket]:
     """The open tickets, aged in calendar time from opened_at (else from when they were first heard of)."""
     found = []
     for ticket in slow.tickets.values():
@@ -39,15 +39,27 @@ def open_tickets(slow: SlowFacts, at: datetime, terms: OpenTickets) -> list[Open
 
 def last_change(slow: SlowFacts, at: datetime) -> datetime | None:
     """When a ticket last changed; None while no ticket was ever seen."""
-    return max(
-        (
-            entry.stamp.time
-            for ticket in slow.tickets.values()
-            for field in ticket
-            if (entry := last(ticket, field, at)) is not None
-        ),
-        default=None,
-    )
+    return max((since for ticket in slow.tickets.values() if (since := changed_at(ticket, at))), default=None)
+
+
+def changed_at(register: Register, at: datetime) -> datetime | None:
+    """When a register last changed as of a moment; None if nothing was heard of it until then."""
+    newest = max([entries[-1].stamp.time for entries in register.values()], default=None)
+    if newest is None or newest <= at:  # nearly always, for a moment of today
+        return newest
+    known = [entry.stamp.time for field in register if (entry := last(register, field, at)) is not None]
+    return max(known, default=None)
+
+
+def ratings(slow: SlowFacts, at: datetime) -> list[tuple[datetime, int]]:
+    """What customers gave for tickets, 1 to 5, and when they gave it."""
+    found = []
+    for ticket in slow.tickets.values():
+        if "csat" in ticket:
+            entry = last(ticket, "csat", at)
+            if entry is not None and isinstance(entry.value, int):
+                found.append((entry.stamp.time, entry.value))
+    return found
 
 
 def _is_done(ticket: Register, at: datetime) -> bool:

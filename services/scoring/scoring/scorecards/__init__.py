@@ -1,14 +1,18 @@
-"""The scorecards that ship with scoring, as YAML documents."""
+"""Scorecards as YAML: the built-in ones, and reading with errors that tell line and column."""
 
 from importlib import resources
 
-import yaml
-
-from scoring.domain.parsing import parse_scorecard
 from scoring.domain.scorecard import Scorecard
+from scoring.scorecards.reading import MisplacedDocument, load
+
+__all__ = ["MisplacedDocument", "built_in", "default_text", "load"]
+
+
+def default_text() -> str:
+    """The default scorecard as it ships, with its comments."""
+    return resources.files(__name__).joinpath("default.yaml").read_text(encoding="utf-8")
 
 
 def built_in() -> tuple[Scorecard, ...]:
     """The built-in scorecards; the first one is in force where no other was applied."""
-    document = resources.files(__name__).joinpath("foundation.yaml").read_text(encoding="utf-8")
-    return (parse_scorecard(yaml.safe_load(document)),)
+    return (load(default_text()),)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
@@ -11,15 +11,31 @@ from sqlalchemy import Row, delete, literal, select
 from cskit.db import Database, Tx
 from cskit.db.plumbing import Plumbing
 from cskit.seed import kept_value
-from scoring.account import Account, Causes, Evaluation, Standing
+from scoring.account import Account, Causes, Cut, Evaluation, Standing, Taken
 from scoring.domain.calendar import Month
+from scoring.domain.portfolio.book import Ticket
+from scoring.domain.precedence import Applied
 from scoring.domain.score import Adjustment, Contribution
-from scoring.domain.scorecard import Scorecard, canonical_text
 from scoring.domain.verdict import Verdict
+from scoring.engine.booking import changed_tickets, differs
 from scoring.engine.codec import decode_month, decode_slow, encode_month, encode_slow
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts
 from scoring.planning import PartitionState
-from scoring.tables import account_months, account_slow, erased_accounts, history, live, partitions, scorecards
+from scoring.store import overrides as kept_overrides
+from scoring.store import portfolio
+from scoring.store.portfolio import Booked
+from scoring.store.scorecards import applied_of
+from scoring.tables import (
+    account_activity,
+    account_months,
+    account_slow,
+    erased_accounts,
+    history,
+    live,
+    overrides,
+    partitions,
+    timeline_events,
+)
 
 T = TypeVar("T")
 
@@ -46,6 +62,23 @@ class Changes:
     slow: dict[str, SlowFacts] = field(default_factory=dict)
     live: dict[str, tuple[Account, Evaluation]] = field(default_factory=dict)
     history: list[Evaluation] = field(default_factory=list)
+    books: dict[str, Booked] = field(default_factory=dict)
+    tickets: dict[tuple[str, str], Ticket] = field(default_factory=dict)
+
+    def book(self, before: SlowFacts, done: Taken, cut: Cut, zone: tzinfo) -> None:
+        """Note what the portfolio's metrics are to know of it, where that changed."""
+        account, after = done.account.id, done.account.facts.slow
+        if done.erased:
+            self.tickets = {key: ticket for key, ticket in self.tickets.items() if key[0] != account}
+            known, before = before != SlowFacts(), SlowFacts()
+            if done.account.standing is None:
+                if known:
+                    self.books[account] = Booked(cut.partition, cut.offset, None, zone)
+                return
+        if done.slow or done.erased:
+            self.tickets |= {(account, id_): one for id_, one in changed_tickets(before, after).items()}
+            if done.erased or account in self.books or differs(before, after):
+                self.books[account] = Booked(cut.partition, cut.offset, after, zone)
 
     def erase(self, account: str, version: int) -> None:
         """Forget what was to be written of an account, and let its rows go first."""
@@ -71,29 +104,16 @@ async def stored_zone(tx: Tx, plumbing: Plumbing) -> str | None:
     return rows[0].value if rows else None
 
 
-async def keep_scorecard(database: Database, card: Scorecard, at: datetime) -> None:
-    """Store a version of a scorecard if it is not there."""
-    row = {
-        "scorecard": card.id,
-        "version": card.version,
-        "sha256": card.sha256,
-        "document": canonical_text(card),
-        "at": at,
-    }
-    async with database.write() as tx:
-        tx.insert(scorecards, [row], ignore=True)
-
-
-async def load_states(tx: Tx, numbers: Collection[int], scorecard: str) -> dict[int, PartitionState]:
-    """The states of these partitions; one without a row has seen no control record and uses `scorecard`."""
+async def load_states(tx: Tx, numbers: Collection[int], first: Applied) -> dict[int, PartitionState]:
+    """The states of these partitions; one without a row has seen no control record and uses the `first` scorecards."""
     rows = await tx.fetch(select(partitions).where(partitions.c.partition.in_(sorted(numbers))))
     known = {
         row.partition: PartitionState(
-            row.partition, row.scorecard, row.hour, row.at, _STOPPED.validate_python(row.feeds)
+            row.partition, applied_of(row.applied), row.hour, row.at, _STOPPED.validate_python(row.feeds)
         )
         for row in rows
     }
-    return {number: known.get(number, PartitionState(number, scorecard)) for number in numbers}
+    return {number: known.get(number, PartitionState(number, first)) for number in numbers}
 
 
 def write_states(tx: Tx, states: Sequence[PartitionState]) -> None:
@@ -106,7 +126,7 @@ def write_states(tx: Tx, states: Sequence[PartitionState]) -> None:
                 "hour": state.hour,
                 "at": state.at,
                 "feeds": _STOPPED.dump_python(dict(state.stopped), mode="json"),
-                "scorecard": state.scorecard,
+                "applied": dict(sorted(state.applied.items())),
             }
             for state in states
         ],
@@ -166,17 +186,28 @@ async def load_months(tx: Tx, wanted: Wanted) -> dict[str, dict[Month, MonthFact
 async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
     """Write all of it."""
     for ids in _lots(sorted(changes.erased)):
-        for table in (account_months, account_slow, live, history):
+        for table in (account_months, account_slow, account_activity, live, history, overrides, timeline_events):
             await tx.execute(delete(table).where(table.c.account.in_(ids)))
+        await portfolio.erase_tickets(tx, ids)
     reached = [{"account": id_, "version": version} for id_, version in changes.erased.items() if version]
     tx.upsert(erased_accounts, reached)
     for number, months in enumerate(_lots(list(changes.months.items()))):
         await _flush_before(tx, number)
-        rows = [{"account": id_, "month": month, "body": encode_month(m)} for (id_, month), m in months]
+        rows = [
+            {"account": id_, "month": month, "body": encode_month(m), "active": portfolio.active_people(m)}
+            for (id_, month), m in months
+        ]
         tx.upsert(account_months, rows)
     for number, slow in enumerate(_lots(list(changes.slow.items()))):
         await _flush_before(tx, number)
         tx.upsert(account_slow, [{"account": id_, "body": encode_slow(facts)} for id_, facts in slow])
+        kept_overrides.keep(tx, slow)
+    for number, booked in enumerate(_lots(list(changes.books.items()))):
+        await _flush_before(tx, number)
+        portfolio.write_books(tx, booked, scored_at)
+    for number, tickets in enumerate(_lots(list(changes.tickets.items()))):
+        await _flush_before(tx, number)
+        portfolio.write_tickets(tx, [(id_, ticket) for (id_, _), ticket in tickets])
     for number, lives in enumerate(_lots(list(changes.live.values()))):
         await _flush_before(tx, number)
         tx.upsert(live, [_live_row(account, last, scored_at) for account, last in lives])
@@ -189,6 +220,7 @@ async def drop_months(tx: Tx, partition: int, before: Month) -> None:
     """Forget the months before one, of all accounts of a partition."""
     mine = select(live.c.account).where(live.c.partition == partition)
     await tx.execute(delete(account_months).where(account_months.c.month < before, account_months.c.account.in_(mine)))
+    await portfolio.drop_tickets(tx, partition, datetime.fromisoformat(f"{before}-01").replace(tzinfo=UTC))
 
 
 async def _erased_versions(tx: Tx, ids: Sequence[str]) -> dict[str, int]:

@@ -1,0 +1,52 @@
+"""Query parameters as a model: several values for one name, and no name that is not known."""
+
+import difflib
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TypeVar, get_origin
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from cskit.errors import Invalid
+from cskit.http.problems import of_validation
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def query_of(model: type[M], request: Request) -> M:
+    """The query of a request. Raises Invalid for an unknown name, with the nearest right one, and for a wrong value.
+
+    Of a field that is no list the last value counts, as with FastAPI's own.
+    """
+    parsed: M = _parsed(model, request.scope["query_string"])
+    return parsed
+
+
+@lru_cache(maxsize=512)  # clients ask the same again and again
+def _parsed(model: type[M], raw: bytes) -> M:
+    known = {field.alias or name: get_origin(field.annotation) in (list, tuple)
+             for name, field in model.model_fields.items()}  # fmt: skip
+    values: dict[str, str | list[str]] = {}
+    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
+        if name not in known:
+            raise unknown("parameter", name, known)
+        if known[name]:
+            several = values.setdefault(name, [])
+            assert isinstance(several, list)
+            several.append(value)
+        else:
+            values[name] = value
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise of_validation([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> Invalid:
+    """The refusal of a name, with the one that was probably meant."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f"Did you mean “{near[0]}”?" if near else f"There are: {', '.join(names)}."
+    return Invalid(f"unknown_{what}", f"The {what} “{name[:64]}” is unknown. {hint}", field=name[:64])

@@ -1,0 +1,73 @@
+"""What a person may do to an account: a note, a contact, an override, handing over."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from console.words.text import Text
+
+TEXTS: Final[Mapping[str, Text]] = {
+    "title": Text("What you can do", "操作"),
+    "note": Text("Add a note", "メモを追加"),
+    "note_text": Text("Note", "メモ"),
+    "note_hint": Text("What is worth remembering", "覚えておきたいこと"),
+    "save_note": Text("Save the note", "メモを保存"),
+    "touch": Text("Record a contact", "接点を記録"),
+    "touch_kind": Text("Kind", "種類"),
+    "touch_direction": Text("Direction", "方向"),
+    "direction_both": Text("both ways", "双方向"),
+    "direction_out": Text("from us", "当社から"),
+    "direction_in": Text("from the customer", "先方から"),
+    "touch_person": Text("With", "相手"),
+    "touch_nobody": Text("nobody in particular", "指定なし"),
+    "touch_outcome": Text("Outcome", "結果"),
+    "touch_no_outcome": Text("none", "なし"),
+    "touch_day": Text("Day", "日付"),
+    "touch_text": Text("What was said", "内容"),
+    "touch_hint": Text("What was said, optional", "内容（任意）"),
+    "save_touch": Text("Save the contact", "接点を保存"),
+    "override": Text("Override the score", "スコアを調整"),
+    "points": Text("Points, −10 to 10", "点数（−10〜10）"),
+    "until": Text("Until", "期限"),
+    "override_why": Text("Why", "理由"),
+    "override_hint": Text("What the score does not know", "スコアに表れていない事情"),
+    "save_override": Text("Set the override", "調整を設定"),
+    "past_overrides": Text("Overrides so far", "これまでの調整"),
+    "in_force": Text("until {day}", "{day}まで"),
+    "expired": Text("expired {day}", "{day}に終了"),
+    "ended": Text("taken back {day}", "{day}に取り消し"),
+    "grade_helpful": Text("graded: helpful", "評価: 有効"),
+    "grade_neutral": Text("graded: no effect", "評価: 影響なし"),
+    "grade_harmful": Text("graded: misleading", "評価: 逆効果"),
+    "grade_waiting": Text("graded by {day}", "{day}までに評価"),
+    "end_override": Text("End the override", "調整を終了"),
+    "owner": Text("Hand over", "担当を変更"),
+    "owner_to": Text("New owner", "新しい担当"),
+    "owner_why": Text("Why", "理由"),
+    "owner_hint": Text("What the new owner needs to know, optional", "引き継ぎ事項（任意）"),
+    "save_owner": Text("Hand over the account", "担当を引き継ぐ"),
+    "said_note": Text("The note is saved.", "メモを保存しました。"),
+    "said_touch": Text("The contact is recorded.", "接点を記録しました。"),
+    "said_override": Text("The override is set.", "調整を設定しました。"),
+    "said_end": Text("The override has ended.", "調整を終了しました。"),
+    "said_owner": Text("The account is handed over.", "担当を引き継ぎました。"),
+    "said_later": Text("{done} It shows here in a moment.", "{done}まもなく反映されます。"),
+    "no_text": Text("The text is empty. Write some words.", "文章が空です。入力してください。"),
+    "too_long": Text(
+        "The text has more than {most} characters. Shorten it.",
+        "文章が{most}字を超えています。短くしてください。",
+    ),
+    "bad_points": Text(
+        "The points are no number from −10 to 10 other than 0. Change them.",
+        "点数は0以外の−10〜10で入力してください。",
+    ),
+    "bad_until": Text("The day has passed. Choose a day after today.", "明日以降の日付を選んでください。"),
+    "bad_day": Text("The day lies ahead or is none. Choose today or earlier.", "今日以前の日付を選んでください。"),
+    "bad_choice": Text(
+        "Something chosen is not on the list. Load the page again.",
+        "選択肢にない値です。再読み込みしてください。",
+    ),
+    "perhaps_saved": Text(
+        "It may have been saved. Look at the timeline before you send it again.",
+        "保存された可能性があります。もう一度送信する前に、タイムラインを確認してください。",
+    ),
+}  # fmt: skip

@@ -1,0 +1,63 @@
+"""How an account has been at work with us lately: what segments go by beside its health."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from scoring.domain.calendar import Month, local_day, months_back, window_masks
+from scoring.engine.facts import Facts
+from scoring.engine.register import Register, read
+
+WINDOW_DAYS: Final = 90
+_MONTHS: Final = 4  # 90 days touch at most four
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """As of a moment, over the 90 days that end with its day.
+
+    idle_days: since the day of the last core action; None if there was none in the window. core_actions and contacts
+    (touches of any kind) are counts. revenue: what was ever paid on invoices in the portfolio's currency; None if none.
+    """
+
+    idle_days: int | None
+    core_actions: int
+    contacts: int
+    revenue: Decimal | None
+
+
+def months_of_activity(at: datetime, zone: tzinfo) -> frozenset[Month]:
+    """The months that activity needs at a moment."""
+    return frozenset(months_back(local_day(at, zone), _MONTHS))
+
+
+def activity(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Activity:
+    """The account's activity at a moment. Raises MonthNotLoaded; months_of_activity are enough."""
+    today = local_day(at, zone)
+    actions = 0
+    newest: date | None = None
+    for month, mask in sorted(window_masks(today, WINDOW_DAYS).items()):
+        counts = facts.month(month).core
+        days = [day for day in range(1, 32) if mask >> (day - 1) & 1 and counts[day - 1]]
+        actions += sum(counts[day - 1] for day in days)
+        if days:
+            newest = date.fromisoformat(f"{month}-{days[-1]:02d}")
+    idle = None if newest is None else (today - newest).days
+    since = at - timedelta(days=WINDOW_DAYS)
+    contacts = sum(since < touch.stamp.time <= at for touch in facts.slow.touches.values())
+    paid = [amount for each in facts.slow.invoices.values() if (amount := _paid(each, at, currency)) is not None]
+    return Activity(idle, actions, contacts, sum(paid, Decimal(0)) if paid else None)
+
+
+def _paid(invoice: Register, at: datetime, currency: str) -> Decimal | None:
+    """What was paid of an invoice until a moment."""
+    amount, paid_at = read(invoice, "amount", at), read(invoice, "paid_at", at)
+    if not isinstance(amount, str) or not isinstance(paid_at, str):
+        return None
+    if read(invoice, "currency", at) not in (None, currency):
+        return None
+    try:
+        return Decimal(amount) if datetime.fromisoformat(paid_at) <= at else None
+    except (InvalidOperation, ValueError, TypeError):
+        return None

@@ -1,0 +1,42 @@
+"""What each kind of measure measures: (moment, id, terms) -> Measurement. Kinds and terms: domain.kinds.
+
+onboarding   milestones, first_value, activation, renewal_checklist
+usage        active_share, usage_trend, breadth, depth, silence
+voices       open_tickets, csat, nps
+relations    contact, sponsor
+billing      overdue, mrr_change
+expressions  cel
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from scoring.domain.measures import MeasureId, Measurement
+from scoring.domain.scorecard import Measure
+from scoring.engine.measuring import billing, expressions, onboarding, relations, usage, voices
+from scoring.engine.moment import Moment
+
+MEASURES: Final[Mapping[str, Callable[[Moment, MeasureId, Any], Measurement]]] = {
+    "milestones": onboarding.milestones,
+    "first_value": onboarding.first_value,
+    "activation": onboarding.activation,
+    "active_share": usage.active_share,
+    "usage_trend": usage.usage_trend,
+    "breadth": usage.breadth,
+    "depth": usage.depth,
+    "silence": usage.silence,
+    "open_tickets": voices.open_tickets,
+    "csat": voices.csat,
+    "nps": voices.nps,
+    "contact": relations.contact,
+    "sponsor": relations.sponsor,
+    "overdue": billing.overdue,
+    "mrr_change": billing.mrr_change,
+    "renewal_checklist": onboarding.renewal_checklist,
+    "cel": expressions.cel,
+}
+
+
+def measured(now: Moment, measure: Measure) -> Measurement:
+    """A measure of a scorecard at a moment."""
+    return MEASURES[measure.kind](now, measure.id, measure.terms)

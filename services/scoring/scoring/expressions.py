@@ -1,0 +1,57 @@
+"""The CEL of scorecards: conditions over an account (`applies_to`) and numbers over its features (`kind: cel`)."""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from cskit.conditions import ConditionError, Conditions, Fields
+from scoring.domain.document import InvalidDocument
+from scoring.domain.parsing import parse_scorecard
+from scoring.domain.precedence import Holds, Segmental
+from scoring.domain.scorecard import Scorecard
+from scoring.domain.terms import Evaluate, FeatureValue
+from scoring.engine.described import ACCOUNT_FIELDS
+from scoring.engine.values import FEATURE_FIELDS
+
+_CONDITIONS: Final = Conditions({"account": cast("Fields", ACCOUNT_FIELDS)})
+_NUMBERS: Final = Conditions({"features": cast("Fields", FEATURE_FIELDS)})
+
+
+def parsed(document: Mapping[str, Any]) -> Scorecard:
+    """The scorecard that a document describes, its expressions compiled. Raises InvalidDocument."""
+    card = parse_scorecard(document, number)
+    segmental(card)
+    return card
+
+
+def number(expression: str, /) -> Evaluate:
+    """An expression over `features` that gives a number. ValueError with line and column if it cannot be used."""
+    try:
+        reckoning = _NUMBERS.compile_number(expression)
+    except ConditionError as error:
+        raise ValueError(_sentence(error)) from None
+
+    def evaluate(features: Mapping[str, FeatureValue]) -> float | None:
+        return reckoning.value({"features": features})
+
+    return evaluate
+
+
+def segmental(card: Scorecard) -> Segmental | None:
+    """The scorecard with its condition compiled; None if it has none. InvalidDocument for a condition that is wrong."""
+    return None if card.applies_to is None else Segmental(card, _holds(card.applies_to))
+
+
+def _holds(text: str) -> Holds:
+    try:
+        condition = _CONDITIONS.compile(text)
+    except ConditionError as error:
+        raise InvalidDocument("applies_to", _sentence(error), "Correct the condition.") from None
+
+    def holds(account: Mapping[str, Any], /) -> bool:
+        return condition.holds({"account": account})
+
+    return holds
+
+
+def _sentence(error: ConditionError) -> str:
+    return f"in its line {error.line}, column {error.column}: {error.message.rstrip('.')}"

@@ -1,0 +1,189 @@
+"""The worker that rebuilds. Any replica takes up what was asked for, and goes on where another one stopped."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, select
+
+from cskit.clock import Clocks
+from cskit.db import Database, DatabaseUnavailable, Tx
+from cskit.log import Log
+from cskit.observability import get_logger
+from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
+from scoring.archive.files import ArchiveDamaged
+from scoring.archive.place import ArchiveRoot, ArchiveUnreachable
+from scoring.rebuilding.difference import Difference, all_ids, pairs
+from scoring.rebuilding.shadow import MakeHandler, Shadow
+from scoring.rebuilding.swapping import meanwhile, swap
+from scoring.store import rebuilds
+from scoring.tables import PLUMBING
+
+log = get_logger()
+
+_LOOK_EVERY: Final = 2.0  # seconds, for what was asked for
+_TELL_EVERY: Final = 1.0
+_AGAIN: Final = 10.0
+_ROUNDS: Final = 3  # catching up with a log that goes on, before the comparison
+
+
+class _Over(Exception):
+    """Discarded, or another worker's by now."""
+
+
+@dataclass(slots=True)
+class Rebuilder:
+    """Folds, compares and swaps as the rows of rebuilds say.
+
+    group: of the live workers. open_shadow opens the second database, drop_shadow removes it.
+    """
+
+    database: Database
+    log: Log
+    root: ArchiveRoot | None
+    clocks: Clocks
+    owner: str
+    group: str
+    make_handler: MakeHandler
+    open_shadow: Callable[[], Database]
+    drop_shadow: Callable[[], Awaitable[None]]
+    name: str = field(default="rebuild", init=False)
+    _shadow_left: bool = field(default=False, init=False)  # one that waited for an answer and is not needed any more
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`; what is half done goes on at the next start."""
+        while not stop.is_set():
+            try:
+                await self._look(stop)
+                wait = _LOOK_EVERY
+            except (DatabaseUnavailable, ArchiveUnreachable) as error:
+                log.warning("rebuild.waits", reason=str(error), seconds=_AGAIN)
+                wait = _AGAIN
+            try:
+                async with asyncio.timeout(wait):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self, stop: asyncio.Event) -> None:
+        async with self.database.read() as tx:
+            there = await rebuilds.open_one(tx)
+        if there is None and self._shadow_left:
+            self._shadow_left = False
+            await self.drop_shadow()
+        if there is None or there.state not in rebuilds.AT_WORK:
+            return
+        async with self.database.write() as tx:
+            job = await rebuilds.take(tx, self.owner, self.clocks.wall.now())
+        if job is None:
+            return
+        try:
+            await self._work(job, stop)
+        except _Over:
+            await self._remove_shadow(job.id)
+        except ArchiveDamaged as error:
+            await self._fail(job.id, str(error))
+        except (DatabaseUnavailable, ArchiveUnreachable):
+            raise  # the lease stays: it is this worker's to go on with
+        except Exception as error:
+            log.error("rebuild.failed", rebuild=job.id, exc_info=error)
+            await self._fail(job.id, f"{type(error).__name__}: the server's log says more. Ask for another rebuild.")
+
+    async def _work(self, job: Row[Any], stop: asyncio.Event) -> None:
+        if job.state == rebuilds.ASKED:
+            await self.drop_shadow()
+        database = self.open_shadow()
+        try:
+            shadow = Shadow(database, self.make_handler, self.root, self.log, self.clocks, self.owner)
+            if job.state == rebuilds.ASKED:
+                await shadow.prepare()
+                await self._say(job.id, state=rebuilds.FOLDING)
+            for _ in range(_ROUNDS):
+                async with self.database.read() as tx:
+                    until = await self._offsets(tx)
+                    await shadow.define(tx)
+                if not await shadow.fold(until, stop, self._teller(job.id, sum(until.values()))):
+                    return  # stopped on the way
+            difference, suspects, since = await self._compared(shadow)
+            if job.state != rebuilds.CONFIRMED:
+                await self._say(
+                    job.id, state=rebuilds.READY, difference=difference.as_json(), leased_until=None,
+                    folded=sum(since.values()), total=sum(since.values()),
+                )  # fmt: skip
+                self._shadow_left = True
+                log.info("rebuild.ready", rebuild=job.id, facts=difference.facts, scores=difference.scores)
+                return
+            async with self.database.write() as tx:
+                changed = await swap(tx, shadow, self.group, suspects, since, job.id)
+                whole = difference.as_json() | {
+                    name: value for name, value in changed.as_json().items() if name != "accounts"
+                }
+                await rebuilds.say(tx, job.id, self._now(), state=rebuilds.SWAPPED, difference=whole, leased_until=None)
+            log.info("rebuild.swapped", rebuild=job.id, facts=changed.facts, scores=changed.scores)
+        finally:
+            await database.close()
+        await self._remove_shadow(job.id)
+
+    async def _compared(self, shadow: Shadow) -> tuple[Difference, set[str], dict[int, int]]:
+        """How the shadow differs from one consistent view of the live tables, who does, and at which offsets."""
+        difference, suspects = Difference(), set()
+        async with self.database.read() as live:
+            since = await self._offsets(live)
+            await shadow.define(live)
+            await meanwhile(live, shadow.fold(since, asyncio.Event(), _quiet))
+            async with shadow.database.read() as rebuilt:
+                async for ids in all_ids(live, rebuilt):
+                    for pair in await pairs(live, rebuilt, ids):
+                        difference.add(pair)
+                        if pair.differs:
+                            suspects.add(pair.account)
+        return difference, suspects, since
+
+    async def _offsets(self, tx: Tx) -> dict[int, int]:
+        table = PLUMBING.consumer_offsets
+        mine = select(table).where(table.c.consumer_group == self.group, table.c.topic == CUSTOMER_EVENTS)
+        found = {row.partition: row.next_offset for row in await tx.fetch(mine)}
+        return dict.fromkeys(range(PARTITIONS), 0) | found
+
+    def _teller(self, id_: str, total: int) -> Callable[[int], Awaitable[None]]:
+        told = float("-inf")
+
+        async def tell(folded: int) -> None:
+            nonlocal told
+            now = asyncio.get_running_loop().time()
+            if now - told < _TELL_EVERY:
+                return
+            told = now
+            async with self.database.write() as tx:
+                if not await rebuilds.renew(tx, id_, self.owner, self.clocks.wall.now(), folded, total):
+                    raise _Over
+
+        return tell
+
+    async def _say(self, id_: str, **values: Any) -> None:
+        async with self.database.write() as tx:
+            row = await rebuilds.one(tx, id_, lock=True)
+            if row is None or row.state not in rebuilds.AT_WORK or row.owner != self.owner:
+                raise _Over
+            await rebuilds.say(tx, id_, self._now(), **values)
+
+    async def _fail(self, id_: str, message: str) -> None:
+        async with self.database.write() as tx:
+            await rebuilds.say(tx, id_, self._now(), state=rebuilds.FAILED, message=message, leased_until=None)
+        await self._remove_shadow(id_)
+
+    async def _remove_shadow(self, id_: str) -> None:
+        """Unless another rebuild has begun to use it."""
+        async with self.database.read() as tx:
+            there = await rebuilds.open_one(tx)
+        if there is None or (there.id == id_ and there.owner == self.owner):
+            await self.drop_shadow()
+
+    def _now(self) -> datetime:
+        return self.clocks.world.now()
+
+
+async def _quiet(folded: int) -> None:
+    """Progress that nobody follows."""

@@ -1,0 +1,1 @@
+"""The default scorecard judged on the demo's world, whose fates are known."""

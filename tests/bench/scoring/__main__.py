@@ -1,0 +1,136 @@
+"""`python -m tests.bench.scoring [--quick]`: scoring beside Quix Streams and a bare loop, on real Kafka."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.bench.scoring import peers
+from tests.bench.scoring.exact import Crash, crash
+from tests.bench.scoring.turns import (
+    CONTENDERS,
+    LABELS,
+    OURS,
+    QUIX,
+    Rounds,
+    Size,
+    in_turns,
+    median,
+    ratios,
+    say,
+    size,
+    warmth,
+)
+
+from cskit.testing.engines import KAFKA, missing_engines
+
+_MANY = 1_000_000  # accounts whose databases take minutes to copy
+
+
+def show(accounts: int, rounds: Rounds, stored: Mapping[str, float]) -> None:
+    columns = ("events/s", "CPU µs", "PG µs", "WAL B", "MB", "B/account")
+    print(f"\n{accounts:<12,}" + "".join(f"{name:>12}" for name in columns))
+    for contender, turns in rounds.items():
+        one = median(turns)
+        state = stored.get(contender, one.state_bytes)
+        print(f"{contender:<12}{one.events_per_s:>12,.0f}{one.cpu_us:>12.1f}", end="")
+        print(f"{_number(one.database_us, 1)}{_number(one.wal_bytes)}{one.rss_mb:>12,.0f}{_number(state)}")
+
+
+def show_crash(found: Crash) -> None:
+    print(f"\nKilled after {', '.join(f'{n:,}' for n in found.killed_at)} events:")
+    print(f"  usage events lost: {found.lost}, doubled: {found.doubled}")
+    print(f"  changes not published: {found.unpublished}, published ones that history does not know: {found.unknown}")
+    print(f"  accounts with gaps in their versions: {found.gaps}")
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return f"{'-':>12}" if value is None else f"{value:>12,.{digits}f}"
+
+
+async def contenders_here(wanted: Sequence[str]) -> list[str]:
+    """Those that can run here."""
+    try:
+        if QUIX in wanted:
+            await peers.quix_is_there()
+    except peers.Missing as reason:
+        say(f"quix is left out: {reason}")
+        return [contender for contender in wanted if contender != QUIX]
+    return list(wanted)
+
+
+async def measure(options: argparse.Namespace) -> tuple[dict[int, tuple[Rounds, Mapping[str, float]]], Crash | None]:
+    """Everything that was asked for, size after size."""
+    kafka = os.environ[KAFKA]
+    contenders = await contenders_here(options.only or CONTENDERS)
+    found: dict[int, tuple[Rounds, Mapping[str, float]]] = {}
+    crashed: Crash | None = None
+    with tempfile.TemporaryDirectory(prefix="kizashi-bench-") as folder:
+        async with AsyncExitStack() as stack:
+            warm = await stack.enter_async_context(warmth(kafka, Path(folder), contenders))
+            for accounts in sorted(options.accounts):
+                async with size(accounts, options.events, kafka, Path(folder), warm) as at:
+                    if options.crash and crashed is None:
+                        crashed = await _crashed(at, contenders)
+                    rounds = await in_turns(at, contenders, 1 if accounts >= _MANY else options.rounds)
+                    found[accounts] = rounds, at.stored
+    return found, crashed
+
+
+async def _crashed(at: Size, contenders: Sequence[str]) -> Crash | None:
+    """At the smallest size, with the last of ours: the default scorecard unless it was left out."""
+    mine = [contender for contender in OURS if contender in contenders]
+    return await crash(at, mine[-1]) if mine else None
+
+
+def not_possible() -> str | None:
+    """Why nothing can be measured here."""
+    return missing_engines()
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 accounts, 60,000 events, one round")
+    parser.add_argument("--accounts", type=int, nargs="+", help="sizes (1000 100000 1000000)")
+    parser.add_argument("--events", type=int, help="events on the topic of each size (300000)")
+    parser.add_argument("--rounds", type=int, help="turns of each contender (3; at a million accounts 1)")
+    parser.add_argument("--only", choices=CONTENDERS, nargs="+", help="contenders (all)")
+    parser.add_argument("--no-crash", dest="crash", action="store_false", help="do not kill scoring in the middle")
+    options = parser.parse_args()
+    options.accounts = options.accounts or ([1_000, 10_000] if options.quick else [1_000, 100_000, 1_000_000])
+    options.events = options.events or (60_000 if options.quick else 300_000)
+    options.rounds = options.rounds or (1 if options.quick else 3)
+    if reason := not_possible():
+        print(f"Scoring was not measured: {reason}.", file=sys.stderr)
+        return 1
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic just made has no leader for a moment
+    found, crashed = await measure(options)
+    figures: dict[str, Any] = {"events": options.events, "rounds": options.rounds}
+    for accounts, (rounds, stored) in found.items():
+        show(accounts, rounds, stored)
+        figures[LABELS.get(accounts, str(accounts))] = {
+            contender: {**asdict(median(turns)), **({"state_bytes": stored[contender]} if contender in stored else {})}
+            for contender, turns in rounds.items()
+        }
+    if crashed is not None:
+        show_crash(crashed)
+        figures |= {"crash": asdict(crashed), "crash_exact": crashed.exact}
+    named = ratios({accounts: rounds for accounts, (rounds, _) in found.items()})
+    skipped = [LABELS[accounts] for accounts in (1_000, 100_000, 1_000_000) if accounts not in found]
+    if skipped:
+        print(f"\nNot measured: {', '.join(skipped)} accounts")
+    print("\n" + "".join(f"{name:<26}{value:>6.2f}\n" for name, value in named.items()), end="")
+    print(json.dumps({"bench": "scoring", "ratios": named, "figures": figures}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,195 @@
+"""How registers of contracts become steps: what is so on a day, by what is known today."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from tests.unit.scoring.builders import NOON, TOKYO, answer, described, event, facts_of, ticket, touch, usage
+from tests.unit.scoring.portfolio.books import book_of, contract_of, noon, said
+
+from scoring.domain.portfolio.book import Contract, Dated, Ticket
+from scoring.engine import booking
+
+JAN, MAY, JUNE = date(2026, 1, 10), date(2026, 5, 10), date(2026, 6, 10)
+DAY = timedelta(days=1)
+
+
+def paid(contract: Contract, *days: date) -> list[str | None]:
+    """What the contract pays on these days; None: nothing."""
+    return [str(step.mrr) if (step := contract.on(day)) else None for day in days]
+
+
+def test_a_price_holds_from_the_day_of_its_event_and_the_first_one_back_to_the_start() -> None:
+    contract = contract_of(said(MAY, mrr="100", starts_on=JAN), said(JUNE, mrr="150"))
+
+    assert paid(contract, JAN - DAY, JAN, MAY, JUNE - DAY, JUNE) == [None, "100", "100", "100", "150"]
+
+
+def test_a_contract_without_a_first_day_starts_when_it_is_heard_of() -> None:
+    contract = contract_of(said(MAY, mrr="100"))
+
+    assert paid(contract, MAY - DAY, MAY) == [None, "100"]
+
+
+def test_a_contract_signed_ahead_pays_from_its_first_day() -> None:
+    contract = contract_of(said(MAY, mrr="100", starts_on=JUNE))
+
+    assert paid(contract, MAY, JUNE - DAY, JUNE) == [None, None, "100"]
+
+
+def test_a_trial_and_a_free_plan_pay_nothing() -> None:
+    trial = contract_of(said(MAY, mrr="100", status="trial"), said(JUNE, status="active"))
+    free = contract_of(said(MAY, mrr="0"), said(JUNE, mrr="5"))
+
+    assert paid(trial, MAY, JUNE) == [None, "100"]
+    assert paid(free, MAY, JUNE) == [None, "5"]
+
+
+def test_a_contract_without_a_price_pays_an_unknown_amount() -> None:
+    contract = contract_of(said(MAY, status="active"))
+
+    step = contract.on(MAY)
+    assert step is not None
+    assert step.mrr == Decimal(0)
+
+
+def test_a_notice_ends_nothing_before_the_last_day() -> None:
+    contract = contract_of(
+        said(JAN, mrr="100", ends_on=JUNE, auto_renew=True), said(MAY, status="cancelled", cancelled_at=noon(MAY))
+    )
+
+    assert paid(contract, MAY, JUNE, JUNE + DAY) == ["100", "100", None]
+
+
+def test_a_contract_that_renews_by_itself_goes_on() -> None:
+    by_itself = contract_of(said(JAN, mrr="100", ends_on=MAY, auto_renew=True))
+    by_hand = contract_of(said(JAN, mrr="100", ends_on=MAY))
+
+    assert paid(by_itself, MAY + DAY) == ["100"]
+    assert paid(by_hand, MAY + DAY) == [None]
+
+
+def test_a_contract_that_is_imported_after_its_end_has_paid_until_then() -> None:
+    contract = contract_of(said(JUNE, mrr="100", starts_on=JAN, ends_on=MAY, status="ended", auto_renew=True))
+
+    assert paid(contract, JAN, MAY, MAY + DAY, JUNE) == ["100", "100", None, None]
+
+
+def test_an_end_without_a_day_ends_on_the_day_it_is_said() -> None:
+    contract = contract_of(said(JAN, mrr="100"), said(MAY, status="ended"))
+
+    assert paid(contract, MAY - DAY, MAY) == ["100", None]
+
+
+def test_a_contract_that_is_taken_up_again_has_two_lives() -> None:
+    contract = contract_of(
+        said(JAN, mrr="100", starts_on=JAN, ends_on=date(2026, 3, 31)),
+        said(JUNE, mrr="80", starts_on=JUNE, ends_on=date(2026, 12, 31)),
+    )
+
+    assert paid(contract, date(2026, 3, 31), date(2026, 4, 1), JUNE) == ["100", None, "80"]
+
+
+def test_days_are_those_of_the_zone() -> None:
+    late = said(MAY, mrr="100")
+    late = late.model_copy(update={"time": datetime(2026, 5, 10, 20, tzinfo=UTC)})  # the 11th in Tokyo
+
+    assert paid(contract_of(late, zone=TOKYO), MAY, MAY + DAY) == [None, "100"]
+
+
+def test_an_end_moved_to_an_earlier_day_is_the_one_that_counts() -> None:
+    renewed = contract_of(said(JAN, ends_on=MAY), said(MAY - 9 * DAY, ends_on=JUNE))
+    cut_short = contract_of(said(JAN, ends_on=JUNE), said(MAY - 9 * DAY, ends_on=MAY))
+
+    assert renewed.ends == (MAY, JUNE)
+    assert cut_short.ends == (MAY,)
+
+
+def test_every_step_names_the_event_that_made_it() -> None:
+    told = said(JAN, mrr="100", ends_on=MAY)
+    raised = said(JAN + 30 * DAY, mrr="120")
+
+    steps = contract_of(told, raised).steps
+
+    assert [(step.day, step.event) for step in steps] == [
+        (JAN, told.id),
+        (JAN + 30 * DAY, raised.id),
+        (MAY + DAY, told.id),
+    ]
+
+
+def test_the_book_holds_groups_by_day_and_the_newest_revision_of_an_answer() -> None:
+    book = book_of(
+        described(noon(JAN), plan="basic", owner="sam"),
+        described(noon(MAY), plan="pro"),
+        answer(noon(MAY), 3),
+        answer(noon(MAY), 9, revision=2),
+        answer(noon(JUNE), 5, response="r2", role="payer"),
+    )
+
+    assert book.plans == (Dated(JAN, "basic"), Dated(MAY, "pro"))
+    assert [book.group("plan", day) for day in (JAN - DAY, JAN, MAY)] == ["basic", "basic", "pro"]
+    assert book.group("segment", MAY) is None
+    assert [(one.response, one.score) for one in book.answers] == [("r1", 9), ("r2", 5)]
+
+
+def test_without_a_plan_of_the_account_that_of_its_dearest_contract_counts() -> None:
+    book = book_of(said(JAN, "c1", mrr="100", plan="basic"), said(JAN, "c2", mrr="300", plan="pro"))
+
+    assert book.group("plan", MAY) == "pro"
+
+
+def test_a_book_reads_back_equal() -> None:
+    book = book_of(
+        said(JAN, mrr="100.500000", ends_on=MAY, product="core", currency="EUR"),
+        described(noon(JAN), plan="basic"),
+        event("milestone.reached", noon(MAY), {"milestone": "go_live"}),
+        answer(noon(MAY), 3),
+        usage(noon(MAY)),
+    )
+
+    assert booking.decode_book(booking.encode_book(book)) == book
+    assert book.first_core == MAY
+
+
+def test_what_a_book_is_made_of_makes_a_new_one() -> None:
+    first = [said(JAN, mrr="100"), described(noon(JAN), plan="a")]
+    before = facts_of(first).slow
+
+    for one in (said(MAY, mrr="120"), described(noon(MAY), plan="b"), answer(noon(MAY), 3), usage(noon(MAY))):
+        assert booking.differs(before, facts_of([*first, one]).slow), one.type
+
+
+def test_tickets_and_touches_leave_the_book_alone() -> None:
+    first = [said(JAN, mrr="100"), described(noon(JAN), plan="a")]
+    before = facts_of(first).slow
+
+    for one in (ticket(NOON), touch(NOON), described(NOON, seats=9), event("note.recorded", NOON, _note())):
+        assert not booking.differs(before, facts_of([*first, one]).slow), one.type
+
+
+def test_a_ticket_that_was_opened_again_is_not_solved() -> None:
+    opened, solved = noon(JAN), noon(JAN + DAY)
+    told = [ticket(opened, opened_at=opened, status="open"), ticket(solved, status="solved", solved_at=solved)]
+    again = ticket(noon(JAN + 2 * DAY), status="open")
+
+    assert booking.tickets(facts_of(told).slow) == {"t1": Ticket("t1", opened, None, solved)}
+    assert booking.tickets(facts_of([*told, again]).slow) == {"t1": Ticket("t1", opened, None, None)}
+
+
+def test_a_ticket_closed_without_a_time_was_solved_when_that_was_said() -> None:
+    told = [ticket(noon(JAN)), ticket(noon(MAY), status="closed")]
+
+    assert booking.tickets(facts_of(told).slow)["t1"].solved_at == noon(MAY)
+
+
+def test_only_tickets_that_changed_are_written_again() -> None:
+    first = [ticket(noon(JAN), "t1"), ticket(noon(JAN), "t2")]
+    before = facts_of(first).slow
+
+    after = facts_of([*first, ticket(noon(MAY), "t2", status="solved")]).slow
+
+    assert booking.changed_tickets(before, after).keys() == {"t2"}
+
+
+def _note() -> dict[str, str]:
+    return {"author": "sam", "text_ref": "ingest/00000000-0000-4000-8000-000000000000"}
