@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx
-from tests.canaries.place import Place, checked
+from tests.canaries.place import Place, checked, checked_text
 from tests.canaries.products import NATIVE
+from tests.canaries.search import words
 from tests.running.worlds import until
 
 SECONDS: Final = 90.0
@@ -60,22 +61,74 @@ async def by_survey(place: Place, person: str) -> None:
     assert answer.status_code in (200, 422), answer.text
 
 
-async def by_staff(place: Place, person: str) -> str:
-    """A CSM keeps what the person said on the phone, gets a task for it, writes a note on that; and a leader overrides
-    the score with another. The place of the leader's note, which is tied to no person.
-    """
+async def by_staff(place: Place, person: str) -> None:
+    """A CSM keeps what the person said on the phone, gets a task for it, and writes a note on that."""
     checked(await place.admin.post("/v1/playbooks", content=_CALL_BACK.encode()))
     text = {"text": "canary-staff-text: he is angry", "person": person}
     ref = checked(await place.admin.post("/v1/texts", json=text))["text_ref"]
-    task = await _note_on_a_task(place, ref)
-    expires = datetime.fromisoformat(task["due_at"]) + timedelta(days=30)
-    override = {"points": -5, "note": "canary-override-note: he leaves", "expires_at": expires.isoformat()}
-    account = place.account
-    made = checked(await place.admin.post(f"/v1/accounts/{account}/overrides", json=override))
-    return f"/v1/texts/{made['text_ref'].removeprefix('ingest/')}"
+    await _note_on_a_task(place, ref)
 
 
-async def _note_on_a_task(place: Place, ref: str) -> dict[str, Any]:
+async def on_the_account(place: Place, person: str) -> None:
+    """What people write about the account: notes, a contact with the person, why it has another owner, an override, and
+    why a scorecard is in force.
+    """
+    admin, account = place.admin, f"/v1/accounts/{place.account}"
+    checked(await admin.post(f"{account}/notes", json={"text": "canary-note: they move in May"}))
+    touch = {"kind": "call", "direction": "both", "person": person, "text": "canary-touch: wants training"}
+    checked(await admin.post(f"{account}/touches", json=touch))
+    checked(await admin.patch(f"{account}/owner", json={"to": "hana", "text": "canary-owner: Sam is on leave"}))
+    expires = (datetime.fromisoformat(await _now(place)) + timedelta(days=30)).isoformat()
+    override = {"points": -5, "note": "canary-override-note: he leaves", "expires_at": expires}
+    checked(await admin.post(f"{account}/overrides", json=override))
+    await _apply_a_scorecard(admin)
+    refused = [
+        await admin.post(f"{account}/notes", json={"text": "", "canary-refused-note": "canary-refused-note"}),
+        await admin.post(f"{account}/touches", json={**touch, "outcome": "canary-refused Outcome@example.com"}),
+        await admin.patch(f"{account}/owner", json={"to": "canary-refused-owner@example.com"}),
+        await admin.post(f"{account}/overrides", json={**override, "points": "canary-refused-points"}),
+    ]
+    assert [answer.status_code for answer in refused] == [422] * len(refused), [each.text for each in refused]
+
+
+async def _apply_a_scorecard(admin: httpx.AsyncClient) -> None:
+    (first,) = [each for each in checked(await admin.get("/v1/scorecards"))["items"] if each["in_force"]]
+    document = checked(await admin.get(f"/v1/scorecards/{first['name']}"))["document"]
+    document["reference"] += 1
+    params = {"note": "canary-scorecard: as agreed with him"}
+    stored = checked(await admin.post("/v1/scorecards", json=document, params=params))
+    applied = checked(await admin.post(f"/v1/scorecards/{stored['name']}/apply", json=params))
+    assert applied["changed"]
+
+
+async def _now(place: Place) -> str:
+    """The time there, which may be a demo's."""
+    return str(checked(await place.admin.get(f"/v1/accounts/{place.account}/health"))["scored_at"])
+
+
+async def told_by_scoring(place: Place) -> set[str]:
+    """The canaries in all that scoring answers: lists, exports, what is said of the account."""
+    account = f"/v1/accounts/{place.account}"
+    texts = [
+        checked_text(await place.admin.get(path, params=params))
+        for path, params in (
+            ("/v1/accounts", {"limit": "500"}),
+            ("/v1/exports/accounts", {}),
+            ("/v1/exports/accounts", {"format": "csv"}),
+            ("/v1/watch-list", {}),
+            ("/v1/overrides", {}),
+            ("/v1/metrics", {}),
+            (f"{account}", {}),
+            (f"{account}/health", {}),
+            (f"{account}/history", {}),
+            (f"{account}/timeline", {"limit": "500"}),
+            (f"{account}/overrides", {}),
+        )
+    ]
+    return words("\n".join(texts).encode())
+
+
+async def _note_on_a_task(place: Place, ref: str) -> None:
     """The person complains, which gives a task, which is completed with a note. In a demo the staff may be faster."""
     said = {"sentiment": -2, "text_ref": ref, "quote": "canary-native-said"}
     user = "canary-native-user@example.com"
@@ -86,7 +139,7 @@ async def _note_on_a_task(place: Place, ref: str) -> dict[str, Any]:
             checked(await client.post("/v1/events", json={"events": [{**voice, "id": f"voice-{attempt}"}]}))
             task = await until("the task", lambda: _open_task(place), SECONDS)
             if (await place.admin.post(f"/v1/tasks/{task['id']}/complete", json=done)).is_success:
-                return task
+                return
     raise AssertionError(f"somebody else was faster, {_ATTEMPTS} times")
 
 
@@ -126,3 +179,9 @@ async def letters(place: Place) -> dict[str, int]:
 async def erase(place: Place, people: Iterable[str]) -> list[dict[str, Any]]:
     """Erase these people, one after the other; what was deleted."""
     return [checked(await place.admin.delete(f"/v1/people/{person}")) for person in sorted(people)]
+
+
+async def erase_account(place: Place) -> dict[str, Any]:
+    """Erase the account; what was deleted."""
+    gone: dict[str, Any] = checked(await place.admin.delete(f"/v1/accounts/{place.account}"))
+    return gone

@@ -11,7 +11,10 @@ from cskit.auth import INGEST
 from cskit.settings import read_settings
 
 _PATHS: Final = {
-    "scoring": ("/v1/accounts", "/v1/scorecards"),
+    "scoring": (
+        *("/v1/accounts", "/v1/scorecards", "/v1/exports", "/v1/rebuilds", "/v1/metrics", "/v1/watch-list"),
+        *("/v1/overrides", "/v1/segments"),
+    ),
     "playbook": ("/v1/tasks", "/v1/playbooks"),
     "survey": ("/v1/surveys", "/s"),
     "console": ("/v1/sign-in-links", "/sign-in", "/accounts", "/tasks", "/sources", "/static"),
@@ -82,6 +85,12 @@ def checked(answer: httpx.Response) -> Any:
     """What a request that must be taken was answered."""
     assert answer.is_success, f"{answer.request.url}: {answer.status_code} {answer.text}"
     return answer.json()
+
+
+def checked_text(answer: httpx.Response) -> str:
+    """The same, as it stands there."""
+    assert answer.is_success, f"{answer.request.url}: {answer.status_code} {answer.text}"
+    return answer.text
 
 
 def statuses(answer: httpx.Response) -> dict[str, int]:

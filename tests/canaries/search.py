@@ -1,4 +1,4 @@
-"""The search for canaries: in every table, in every topic, and in the bytes of every file."""
+"""The search for canaries: in every table, in every topic, in the archive, and in the bytes of every file."""
 
 import re
 import sqlite3
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+from pyarrow.parquet import ParquetFile
 from tests.running.worlds import read_topic
 
 from cskit.log import Log
@@ -18,7 +19,9 @@ _WORD: Final = re.compile(rb"canary[a-z0-9-]*")
 
 
 def in_sqlite(data: Path) -> dict[str, set[str]]:
-    """In which tables (`file.table`) each canary stands, in any column and in either case; not on the log."""
+    """In which tables (`file.table`) each canary stands, in any column and in either case; not on the log. A file is
+    named as its schema in a cluster is.
+    """
     found: dict[str, set[str]] = defaultdict(set)
     for path in sorted(data.rglob("*.db")):
         if path.stem == "log":
@@ -29,7 +32,7 @@ def in_sqlite(data: Path) -> dict[str, set[str]]:
             for table in (name.decode() for name in names):
                 for row in connection.execute(f'SELECT * FROM "{table}"'):
                     for word in words(b"\x00".join(value for value in row if isinstance(value, bytes))):
-                        found[word].add(f"{path.stem}.{table}")
+                        found[word].add(f"{path.stem.replace('-', '_')}.{table}")
     return found
 
 
@@ -68,6 +71,25 @@ def in_bytes(folder: Path) -> Mapping[str, set[str]]:
     """
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.name: found for path in files if (found := words(path.read_bytes()))}
+
+
+def in_archive(folder: Path) -> set[str]:
+    """Which canaries stand in the archive's files once they are unpacked, in any column."""
+    found: set[str] = set()
+    for path in folder.rglob("*.parquet"):
+        with ParquetFile(path) as file:
+            for column in file.read().columns:
+                for value in column.to_pylist():
+                    found |= words(value if isinstance(value, bytes) else str(value).encode())
+    return found
+
+
+def with_shadow(kept: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The same tables, and those of scoring's shadow while a rebuild waits for its answer."""
+    return {
+        word: tables | {table.replace("scoring.", "scoring_shadow.") for table in tables}
+        for word, tables in kept.items()
+    }
 
 
 def words(content: bytes) -> set[str]:

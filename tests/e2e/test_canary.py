@@ -1,13 +1,18 @@
-"""An erased person is found nowhere: canaries are sent by every road that there is, and then searched for."""
+"""An erased person is found nowhere, nor is an erased account: canaries are sent by every road that there is, and then
+searched for.
+"""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.canaries import insiders, past
 from tests.canaries.insiders import SECONDS
-from tests.canaries.search import in_bytes, in_sqlite
+from tests.canaries.place import Place, client_of
+from tests.canaries.search import in_archive, in_bytes, in_sqlite, with_shadow, words
 from tests.chaos.snapshot import looking
 from tests.running.systems import System, embedded_system
 from tests.running.worlds import until
@@ -30,8 +35,21 @@ KEPT: Mapping[str, set[str]] = {
     "canary-other-user": {"ingest.users"},
     "canary-browser": {"ingest.users"},
     "canary-text": {"ingest.texts"},
+    "canary-touch": {"ingest.texts"},
     "canary-comment": {"survey.texts"},
 }
+# What is kept of the account: it stays when the person goes, and goes with the account.
+NAME = "canary-account"
+OF_ACCOUNT: Mapping[str, set[str]] = {
+    **with_shadow({NAME: {"scoring.live", "scoring.account_slow"}}),
+    "canary-colleague": {"ingest.users", "ingest.people"},
+    "canary-note": {"ingest.texts"},
+    "canary-owner": {"ingest.texts"},
+    "canary-override-note": {"ingest.texts"},
+}
+# What is said of a scorecard is about no account: it stays.
+CONFIGURED: Mapping[str, set[str]] = {"canary-scorecard": {"scoring.scorecards", "scoring.scorecard_applications"}}
+SHADOWED: Mapping[str, set[str]] = with_shadow(CONFIGURED)
 # On the log by no road of ours: who wrote it there brought it past every check. Only its dead letters are ours.
 POISON = "canary-poison"
 
@@ -56,6 +74,8 @@ async def send_canaries(system: System) -> str:
         {**who, "type": "page", "messageId": "p", "name": "canary-page", "properties": {"title": "canary-page"}},
         {**who, "type": "alias", "messageId": "a", "previousId": "canary-other-user"},
         {**who, **track, "messageId": "last"},
+        {"userId": "canary-colleague", "type": "group", "messageId": "c-1", "groupId": ACCOUNT},
+        {"userId": "canary-colleague", "type": "identify", "messageId": "c-2", "traits": {"name": "canary-colleague"}},
     ]
     event = {"account": ACCOUNT, "user": "canary-user@example.com"}
     contact = {"role": "sponsor", "name": "canary-name", "email": "canary-address@example.com", "bio": "canary-said"}
@@ -66,6 +86,7 @@ async def send_canaries(system: System) -> str:
         {**event, "id": "n-2", "type": "contact.described", "data": contact},
         {**event, "id": "canary-id@example.com:3", "type": "usage.tracked", "data": usage},
         {**event, "id": "n-4", "type": "ticket.changed", "data": ticket},
+        {"account": ACCOUNT, "id": "n-5", "type": "account.described", "data": {"name": NAME, "owner": "kim"}},
     ]
     async with system.client("ingest") as ingest, system.client("survey") as survey:
         answer = await answered(ingest.post("/v1/batch", json={"batch": calls}))
@@ -90,35 +111,67 @@ async def letters(system: System) -> int:
     return count
 
 
-async def test_an_erased_person_is_found_in_no_table_no_file_and_no_log(tmp_path: Path) -> None:
+@asynccontextmanager
+async def life(system: System) -> AsyncIterator[Place]:
+    """From a start to a stop in good order."""
+    await system.start()
+    async with client_of(system.urls, system.key) as admin:
+        yield Place(system.urls, system.environment, admin, ACCOUNT)
+    await system.processes["kizashi"].stop()
+
+
+async def test_who_is_erased_is_found_in_no_table_no_file_and_no_log_and_so_is_an_account(tmp_path: Path) -> None:
     async with embedded_system(tmp_path) as system:
         data = tmp_path / "data"
-        process = system.processes["kizashi"]
-        await system.start()
-        person = await send_canaries(system)
-        await process.stop()
+        async with life(system) as place:
+            person = await send_canaries(system)
+            await insiders.on_the_account(place, person)
+            told = await insiders.told_by_scoring(place)
+            await past.rebuild(place)
         before, bytes_before = in_sqlite(data), in_bytes(tmp_path)
         async with looking(system.environment) as platform:
             body = f'{{"half of {person}": "{POISON}"'.encode()
             await platform.log.append([NewRecord(CUSTOMER_EVENTS, partition_of(ACCOUNT), ACCOUNT.encode(), body)])
-        await system.start()
+            await past.archive(platform)
+        archived = in_archive(tmp_path)
 
-        async def all_put_it_aside() -> bool | None:
-            return True if await letters(system) == len(READERS) else None
+        async with life(system) as place:
 
-        await until("a dead letter of each reader", all_put_it_aside, SECONDS)
-        async with system.client("ingest") as ingest:
-            erased = await answered(ingest.delete(f"/v1/people/{person}"))
+            async def all_put_it_aside() -> bool | None:
+                return True if await letters(system) == len(READERS) else None
 
-        async def none_has_it() -> bool | None:
-            return True if not in_sqlite(data) else None
+            await until("a dead letter of each reader", all_put_it_aside, SECONDS)
+            (erased,) = await insiders.erase(place, [person])
+            await until_left(data, {**OF_ACCOUNT, **CONFIGURED})
+            gone = await insiders.erase_account(place)
+            await past.rebuild_is_given_up(place)
+            await until_left(data, CONFIGURED)
+        async with looking(system.environment) as platform:
+            await past.archive(platform)
 
-        await until("everybody forgets", none_has_it, SECONDS)
-        await process.stop()
-
-        assert before == KEPT
-        assert bytes_before.keys() == {"ingest.db", "survey.db"}
+        assert before == {**KEPT, **OF_ACCOUNT, **SHADOWED}
+        assert bytes_before.keys() == {"ingest.db", "survey.db", "scoring.db", "scoring-shadow.db", "log.db"}
+        assert bytes_before["log.db"] == {NAME}
+        assert told == {NAME}
+        assert archived == {NAME, POISON}
         assert erased["accounts"] == [ACCOUNT]
-        assert erased["texts"] == 1
-        assert in_sqlite(data) == {}
-        assert in_bytes(tmp_path) == {"log.db": {POISON}}
+        assert erased["texts"] == 2
+        assert (gone["people"], gone["texts"]) == (1, 3)
+        assert in_sqlite(data) == CONFIGURED
+        assert in_archive(tmp_path) == set()
+        assert in_bytes(tmp_path) == {"log.db": {POISON, NAME}, "scoring.db": set(CONFIGURED)}
+
+
+async def test_a_backtest_of_a_log_with_people_in_it_names_none_of_them(tmp_path: Path) -> None:
+    said = await past.backtest(tmp_path, "canary-person@example.com")
+
+    assert words(said) == set()
+
+
+async def until_left(data: Path, left: Mapping[str, set[str]]) -> None:
+    """Wait until nothing else is in the tables."""
+
+    async def nothing_else() -> bool | None:
+        return True if in_sqlite(data).keys() <= left.keys() else None
+
+    await until("all else is forgotten", nothing_else, SECONDS)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.canaries import companies, insiders, products
+from tests.canaries import companies, insiders, past, products
 from tests.canaries.insiders import SECONDS
 from tests.canaries.place import Place, client_of
-from tests.canaries.search import in_bytes, in_postgres, in_sqlite, in_topics
+from tests.canaries.search import in_archive, in_bytes, in_postgres, in_sqlite, in_topics, with_shadow, words
 from tests.chaos.snapshot import looking
 from tests.running.demos import demo
 from tests.running.systems import SERVED, System, clustered_system, embedded_system
@@ -24,7 +24,7 @@ from cskit.testing.engines import missing_engines
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(900)]
 
 # The person as each source calls them; an operator who erases somebody has to know.
 # Whom the bus has heard of. Who never belonged to an account has an id that has never left ingest: nobody is told of
@@ -66,9 +66,17 @@ KEPT: Final[Mapping[str, set[str]]] = {
     "canary-hubspot-mail": {"ingest.people"},
     **{f"canary-{road}-text": {"ingest.texts"} for road in ("zendesk", "zoho", "intercom", "json", "staff")},
     "canary-zendesk-waiting": {"ingest.texts"},
-    "canary-override-note": {"ingest.texts"},
+    "canary-touch": {"ingest.texts"},
     "canary-survey-text": {"survey.texts"},
     "canary-task-note": {"playbook.notes"},
+}
+# What was written about their account, without saying of whom: it goes with the account.
+OF_ACCOUNT: Final[Mapping[str, set[str]]] = {
+    f"canary-{said}": {"ingest.texts"} for said in ("note", "owner", "override-note")
+}
+# What was written about a scorecard: it stays.
+CONFIGURED: Final[Mapping[str, set[str]]] = {
+    "canary-scorecard": {"scoring.scorecards", "scoring.scorecard_applications"}
 }
 # On the log by no road of ours: who wrote it there brought it past every check. Only its dead letters are ours.
 POISON: Final = "canary-poison"
@@ -79,7 +87,7 @@ Life = Callable[[], AbstractAsyncContextManager[Place]]  # from a start to a sto
 @dataclass(frozen=True)
 class Kizashi:
     """One that can live more than once, how its tables are searched, and which files may hold a person's words, or in
-    `log` what others put there.
+    `log` what others put there, or in `configured` what is written of scorecards.
     """
 
     life: Life
@@ -87,6 +95,7 @@ class Kizashi:
     environment: Mapping[str, str]
     files: frozenset[str] = frozenset()
     log: frozenset[str] = frozenset()
+    configured: frozenset[str] = frozenset()
 
 
 @asynccontextmanager
@@ -107,7 +116,8 @@ async def a_cluster(folder: Path) -> AsyncIterator[Kizashi]:
     """A process of each service, on Kafka and PostgreSQL."""
     if reason := missing_engines():
         pytest.skip(reason)
-    async with clustered_system(folder, replicas={"scoring": 1, "console": 1}) as system:
+    archive = str(folder / "archive")
+    async with clustered_system(folder, replicas={"scoring": 1, "console": 1}, KIZASHI_ARCHIVE=archive) as system:
         search = partial(in_postgres, system.environment["KIZASHI_DATABASE_URL"])
         yield Kizashi(partial(_life_of, system), search, system.environment)
 
@@ -116,8 +126,14 @@ def _embedded(life: Life, data: Path) -> Kizashi:
     async def tables() -> Mapping[str, set[str]]:
         return await asyncio.to_thread(in_sqlite, data)
 
-    files = frozenset({"ingest.db", "survey.db", "playbook.db"})
-    return Kizashi(life, tables, {"KIZASHI_DATA": str(data)}, files, frozenset({"log.db"}))
+    return Kizashi(
+        life,
+        tables,
+        {"KIZASHI_DATA": str(data)},
+        files=frozenset({"ingest.db", "survey.db", "playbook.db", "scoring.db", "scoring-shadow.db"}),
+        log=frozenset({"log.db"}),
+        configured=frozenset({"scoring.db"}),
+    )
 
 
 @asynccontextmanager
@@ -145,8 +161,8 @@ async def _life_of_a_demo(folder: Path) -> AsyncIterator[Place]:
         assert "Nothing failed." in one.text, one.text
 
 
-async def come_by_every_road(place: Place, folder: Path) -> str:
-    """The person comes; where the note lies that a leader wrote about them without saying so."""
+async def come_by_every_road(place: Place, folder: Path) -> None:
+    """The person comes, and is written about."""
     await products.by_our_events(place)
     await products.by_segment(place)
     await products.by_posthog(place)
@@ -156,9 +172,9 @@ async def come_by_every_road(place: Place, folder: Path) -> str:
     await companies.by_files(place, folder)
     (person,) = await insiders.people_of(place, [KNOWN])
     await insiders.by_survey(place, person)
-    note = await insiders.by_staff(place, person)
+    await insiders.by_staff(place, person)
+    await insiders.on_the_account(place, person)
     await insiders.look_around(place, [user for _, user in USERS])
-    return note
 
 
 async def poison(log: Log, account: str, person: str) -> None:
@@ -182,13 +198,18 @@ async def test_nothing_of_a_person_is_on_the_bus_and_once_erased_nothing_is_anyw
     files.mkdir()
     async with kind(folder) as kizashi:
         async with kizashi.life() as place:
-            note = await come_by_every_road(place, files)
+            await come_by_every_road(place, files)
             people = await insiders.people_of(place, USERS)
             (told,) = await insiders.people_of(place, [KNOWN])
+            said = await insiders.told_by_scoring(place)
+            await past.rebuild(place)
         kept, kept_files = await kizashi.tables(), in_bytes(folder)
         async with looking(kizashi.environment) as platform:
             bus = await in_topics(platform.log)
+            await past.archive(platform)
+            archived = in_archive(folder)
             await poison(platform.log, place.account, told)
+        said |= words(await past.backtest_of_archive(kizashi.environment, files))
         async with kizashi.life() as place:
 
             async def all_put_it_aside() -> bool | None:
@@ -196,21 +217,32 @@ async def test_nothing_of_a_person_is_on_the_bus_and_once_erased_nothing_is_anyw
 
             await until("a dead letter of each reader", all_put_it_aside, SECONDS)
             erased = await insiders.erase(place, people)
-            assert (await place.admin.delete(note)).status_code == 204
 
-            async def all_have_forgotten() -> bool | None:
-                return True if not await kizashi.tables() else None
+            async def they_are_forgotten() -> bool | None:
+                return True if (await kizashi.tables()).keys() <= {*OF_ACCOUNT, *CONFIGURED} else None
 
-            await until("all have forgotten", all_have_forgotten, SECONDS)
+            await until("all have forgotten them", they_are_forgotten, SECONDS)
             assert await insiders.people_of(place, USERS) == set()
+            gone = await insiders.erase_account(place)
+            await past.rebuild_is_given_up(place)
+
+            async def all_is_forgotten() -> bool | None:
+                return True if await kizashi.tables() == CONFIGURED else None
+
+            await until("all is forgotten", all_is_forgotten, SECONDS)
         left, left_files = await kizashi.tables(), in_bytes(folder)
         async with looking(kizashi.environment) as platform:
             bus_after = await in_topics(platform.log)
+            await past.archive(platform)
+        archived_after = in_archive(folder)
 
-    assert bus == set()
-    assert kept == KEPT
+    assert bus == archived == said == set()
+    assert kept == {**KEPT, **OF_ACCOUNT, **with_shadow(CONFIGURED)}
     assert kept_files.keys() == kizashi.files
-    assert sum(each["texts"] for each in erased) == 6
-    assert left == {}
-    assert left_files == {name: {POISON} for name in kizashi.log}
+    assert sum(each["texts"] for each in erased) == 7
+    assert gone["texts"] == len(OF_ACCOUNT)
+    assert left == CONFIGURED
+    configured = {name: set(CONFIGURED) for name in kizashi.configured}
+    assert left_files == {**{name: {POISON} for name in kizashi.log}, **configured}
     assert bus_after == {POISON}
+    assert archived_after == set()

@@ -15,5 +15,6 @@ Pydantic and the standard library only, no IO. The map:
     errors         InvalidEvent
     examples       a valid message of every type, for tests and documents
     api            the models of the HTTP interfaces
+    progress       the model of an account's progress, for those interfaces
     schemas        JSON Schemas of the events and the compatibility rule; `python -m csmodels.schemas` writes them
 """

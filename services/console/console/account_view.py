@@ -14,6 +14,7 @@ from console.timeline import KINDS
 from console.upstream import PastOverride, Person, Playbook, Refused, Run
 from console.visits import Visit
 from csmodels.api import AccountSummary, Explanation, Health, Page, Task, TimelineEntry
+from csmodels.progress import Progress
 
 ENTRIES: Final = 40  # of the timeline
 _RECENT: Final = 200  # entries that say who has which role, and what the line is marked with
@@ -68,6 +69,7 @@ class Account:
     explanation: Explanation | None
     missing: Missing
     overrides: Sequence[PastOverride] = ()
+    progress: Progress | None = None
 
     def playbook(self, id_: str) -> str:
         """The playbook's name, else its id."""
@@ -96,7 +98,7 @@ async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None
     """The account with all its blocks. Refused with 404 if there is none; other blocks may be missing."""
     calls, missing, now = visit.calls, Missing(), visit.formats.now
     summary, health = await asyncio.gather(calls.account(id_), calls.health(id_))
-    scores, tasks, runs, playbooks, (people, overrides), (recent, entries, older) = await asyncio.gather(
+    scores, tasks, runs, playbooks, (people, overrides, progress), (recent, entries, older) = await asyncio.gather(
         missing.or_else("scoring", scores_of(calls, id_, now, kept), Scores([], [])),
         missing.or_else("playbook", calls.tasks({"account": id_, "limit": 200}), Page[Task](items=[])),
         missing.or_else("playbook", calls.runs(id_), list[Run]()),
@@ -104,6 +106,7 @@ async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None
         asyncio.gather(
             missing.or_else("ingest", calls.people(id_), list[Person]()),
             missing.or_else("scoring", calls.overrides(id_), list[PastOverride]()),
+            missing.or_else("scoring", calls.progress(id_), None),
         ),
         missing.or_else("scoring", _entries(visit, id_, asked), _NO_ENTRIES),
     )
@@ -128,6 +131,7 @@ async def read_account(visit: Visit, id_: str, asked: Asked, kept: Scores | None
         explanation=explanation,
         missing=missing,
         overrides=overrides,
+        progress=progress,
     )
 
 

@@ -13,6 +13,7 @@ from cskit.auth import ACTOR_HEADER
 from cskit.observability import get_logger
 from csmodels.api import AccountSummary, Explanation, Health, HistoryRow, Model, Page, Staff, Task, TimelineEntry
 from csmodels.fields import UtcTime
+from csmodels.progress import Progress
 
 M = TypeVar("M", bound=BaseModel)
 Asked = Mapping[str, str | int | None]
@@ -206,6 +207,10 @@ class Calls:
     async def overrides(self, id_: str) -> list[PastOverride]:
         """Its overrides, the newest first."""
         return (await self._get("scoring", f"{_account(id_)}/overrides", Page[PastOverride])).items
+
+    async def progress(self, id_: str) -> Progress:
+        """How far it has come."""
+        return await self._get("scoring", f"{_account(id_)}/progress", Progress)
 
     async def tasks(self, asked: Asked) -> Page[Task]:
         """A page of tasks, the ones due first in front."""

@@ -187,7 +187,7 @@ class Acts:
     # Ingest
 
     async def _part(self, account: str, by: Principal) -> Forgotten:
-        """Have ingest forget who belongs to this account alone, and its texts; as often as it says that there is more."""
+        """Have ingest forget who belongs to this account alone, and its texts; until it says that there is no more."""
         gone, more = Forgotten(), True
         try:
             async with self._ingest(_author(by)) as client:

@@ -37,7 +37,7 @@ log = get_logger()
 
 _EVALUATIONS_AT_ONCE: Final = 1_000  # of accounts nobody touched: then they are written
 _RETRY_UNKNOWN: Final = 5.0  # seconds until a scorecard that is in force is looked for again
-_SILENCE: Final = 0.2  # seconds of work without a statement; then others get their turn, too
+_SILENCE: Final = 0.03  # seconds of work without a statement; then others get their turn, too
 
 
 class ScoringHandler:

@@ -116,7 +116,7 @@ def build(platform: Platform) -> Service:
             ),
             watch.router(database=database),
             accounts.router(database=database, rules=rules, clocks=clocks, week_ago=week_ago, acts=acts),
-            exports.router(database=database, clocks=clocks, week_ago=week_ago),
+            exports.router(database=database, rules=rules, clocks=clocks, week_ago=week_ago),
             segments.router(database=database, clocks=clocks, ranks=ranks, week_ago=week_ago),
             metrics.router(portfolio=portfolio),
             rebuilds.router(database=database, clocks=clocks),

@@ -97,6 +97,18 @@ async def test_poison_never_stops_a_partition_and_is_found_with_its_reason(stack
     assert sum((await stack.log.end_offsets(DEAD_LETTERS)).values()) == len(poison)
 
 
+async def test_repeats_and_poison_in_one_batch_leave_the_rest_in_order_each_once(stack: Stack) -> None:
+    await stack.append([usage("akagi", each) for each in "abab"])
+    await stack.append_raw(HERE, b"akagi", b"not json")
+    await stack.append([usage("akagi", each) for each in "cadc"])
+
+    async with running(stack.runner(Noting())):
+        assert await stack.until(4) == ["a", "b", "c", "d"]
+
+    async with running(stack.runner(Noting(), group="another")):
+        assert await stack.until(8) == ["a", "b", "c", "d"] * 2
+
+
 async def test_what_a_handler_does_not_want_is_passed_over_and_what_cannot_be_told_is_put_aside(stack: Stack) -> None:
     broken = usage("akagi", "broken").to_bytes().replace(b'"data":{', b'"data":{"count":"three",')
     await stack.append_raw(HERE, b"akagi", broken)

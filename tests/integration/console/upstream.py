@@ -29,6 +29,7 @@ from csmodels.api import (
     TimelineEntry,
 )
 from csmodels.fields import Band
+from csmodels.progress import AdoptionProgress, LevelNeed, Progress
 
 NOW = datetime(2026, 11, 24, 0, 41, 4, tzinfo=UTC)  # 09:41 in Tokyo
 REFERENCE = 75.0
@@ -71,6 +72,7 @@ class FakeAccount:
     people: list[dict[str, Any]] = field(default_factory=list)
     watch: list[Any] = field(default_factory=list)
     overrides: list[dict[str, Any]] = field(default_factory=list)
+    progress: Progress | None = None
 
     @property
     def score(self) -> float:
@@ -182,6 +184,19 @@ class FakeAccount:
             "adjustments": [AdjustmentChange(kind="cap", reason="severity_1_overdue", change=0.0)],
             "events": [f"e-{index}" for index in range(20)], "more": 1184,
         })  # fmt: skip
+
+
+def without_contract(id_: str) -> Progress:
+    """What scoring answers of an account whose contracts are not known."""
+    needs = [
+        LevelNeed(measure="breadth", value=0.25, needed=0.375),
+        LevelNeed(measure="depth", value=None, needed=0.35),
+    ]
+    level = AdoptionProgress(level="medium", active=41, window_days=28, next="high", needs=needs)
+    return Progress(
+        account=id_, at=NOW, scorecard="default@1", stage="adoption", since=None, onboarding=None, renewal=None,
+        notices=[], adoption=level,
+    )  # fmt: skip
 
 
 def worn(id_: str = "akagi", name: str | None = "Akagi Valve Works", **more: Any) -> FakeAccount:
@@ -328,6 +343,8 @@ class FakeUpstream:
                 if first < NOW - timedelta(days=account.corrected_days + account.known_days + 1):
                     return problem(422, "no_score", "There was no score then.")
                 return answer(account.explanation(first, last))
+            case "progress":
+                return answer(account.progress or without_contract(id_))
             case "overrides":
                 return raw_page(account.overrides)
             case "timeline":

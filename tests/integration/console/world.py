@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
+from tests.integration.console.progresses import settled
 from tests.integration.console.upstream import NOW, FakeAccount, FakeUpstream, contribution, well, worn
 
 from console.doors import Place
@@ -84,7 +85,7 @@ def portfolio(language: str = "en") -> FakeUpstream:
     def name(id_: str) -> str:
         return names[id_][ja]
 
-    akagi = worn("akagi", name("akagi"))
+    akagi = worn("akagi", name("akagi"), progress=settled("akagi"))
     akagi.timeline = [
         entry(
             0.02,

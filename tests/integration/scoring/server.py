@@ -41,20 +41,24 @@ NOTE = {"author": "sam", "text_ref": "ingest/00000000-0000-4000-8000-00000000000
 
 
 class Texts:
-    """What ingest keeps: texts by id; the same Idempotency-Key gives the same one. `down` refuses."""
+    """What ingest keeps: texts by id; the same Idempotency-Key gives the same one. `down` refuses.
+
+    Of the people of an erased account one goes at a time; from the `down_after`th such request on it refuses, too.
+    """
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.actors: list[str] = []
         self.people: list[str] = []
         self.down = False
+        self.down_after: int | None = None
 
     def client(self, actor: str) -> httpx.AsyncClient:
         def answer(request: httpx.Request) -> httpx.Response:
             if self.down:
                 raise httpx.ConnectError("refused")
             if request.url.path == "/v1/contacts":
-                return httpx.Response(200, json={"items": [{"id": person} for person in self.people], "next": None})
+                return self._part(request.url.params["account"])
             if request.method == "DELETE":
                 known = self.texts.pop(request.url.path.removeprefix("/v1/texts/"), None)
                 return httpx.Response(404 if known is None else 204)
@@ -64,6 +68,19 @@ class Texts:
             return httpx.Response(201, json={"text_ref": f"ingest/{number}"})
 
         return httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://ingest")
+
+    def _part(self, account: str) -> httpx.Response:
+        if self.down_after is not None:
+            self.down_after -= 1
+            if self.down_after < 0:
+                return httpx.Response(503)
+        mine = [number for number, body in self.texts.items() if json.loads(body)["account"] == account]
+        for number in mine:
+            del self.texts[number]
+        gone = len(self.people[:1])
+        self.people = self.people[1:]
+        said = {"people": gone, "unlinked": 0, "users": 2 * gone, "waiting": 0, "texts": len(mine)}
+        return httpx.Response(200, json={"account": account, **said, "more": bool(self.people)})
 
 
 @dataclass
@@ -160,7 +177,7 @@ async def running(folder: Path, scopes: Sequence[str] = ("read", "write")) -> As
         scorecards.router(database=database, scorecards=stored, catalogue=catalogue, comparing=comparing),
         watch.router(database=database),
         accounts.router(database=database, rules=rules, clocks=clocks, week_ago=week_ago, acts=acts),
-        exports.router(database=database, clocks=clocks, week_ago=week_ago),
+        exports.router(database=database, rules=rules, clocks=clocks, week_ago=week_ago),
         segments.router(database=database, clocks=clocks, ranks=ranks, week_ago=week_ago),
     ]
 

@@ -166,6 +166,16 @@ async def test_an_erased_account_leaves_the_archive_up_to_its_erasure(world: Pas
     assert len(list(read_events(world.root, partition_of("other")))) == 1
 
 
+async def test_what_nobody_can_read_leaves_the_archive_with_the_account_that_its_key_names(world: Past) -> None:
+    await world.log.append([NewRecord(CUSTOMER_EVENTS, ACME, key, b'{"half') for key in (b"acme", b"other", None)])
+    await world.append(event("account.erased", "acme", NOON, {"account": "acme"}))
+
+    await world.archive()
+
+    left = [each.key for each in read_events(world.root, ACME)]
+    assert left == [b"other", None, b"acme"]
+
+
 async def test_while_the_place_refuses_nothing_moves_and_later_all_is_archived(world: Past, tmp_path: Path) -> None:
     (tmp_path / "archive").write_text("a file is in the way")
     await world.append(usage("acme", NOON))

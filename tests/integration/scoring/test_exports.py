@@ -73,6 +73,7 @@ async def test_csv_has_a_column_per_measure_and_numbers_as_they_are(scoring: Run
     assert row["scored_at"] == health["scored_at"]
     for one in health["contributions"]:
         assert float(row[f"contribution.{one['measure']}"]) == one["contribution"]
+    assert {"contribution.activation", "contribution.renewal_checklist"} <= row.keys()  # of other stages, too
     assert row["plan"] == ""
     assert row["adjustments"].startswith("cap:severity_1_overdue:-")
 

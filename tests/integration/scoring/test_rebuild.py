@@ -219,6 +219,31 @@ async def test_a_rebuild_from_a_damaged_archive_fails_and_names_the_file(world: 
     assert file.name in row["message"]
 
 
+async def test_a_rebuild_that_waits_for_its_answer_is_given_up_when_an_account_of_it_is_erased(
+    world: Past, shadow: Database
+) -> None:
+    await world.append(*life(9, days=1))
+    await world.fold()
+    await world.ask("r1")
+    dropped = asyncio.Event()
+
+    async def drop() -> None:
+        dropped.set()
+
+    async with world.running(world.rebuilder(shadow, None)):
+        await world.comes_to("r1", rebuilds.READY)
+    await world.append(event("account.erased", "a3", NOON + 3 * DAY, {"account": "a3"}))
+    await world.fold(owner="two")
+    worker = world.rebuilder(shadow, None)
+    worker.drop_shadow = drop
+    async with world.running(worker):
+        done = await world.comes_to("r1", rebuilds.DISCARDED)
+        async with asyncio.timeout(10):
+            await dropped.wait()
+
+    assert "erased" in done.message
+
+
 async def test_a_rebuild_needs_nothing_but_an_empty_shadow(world: Past, fresh: Fresh) -> None:
     await world.append(*life(10, days=1))
     await world.fold()

@@ -22,7 +22,7 @@ from cskit.log import Partition
 HERE = Partition("cs.customer-events", 3)
 DAY_MS = 24 * HOUR_MS
 AS_IT_RUNS = Limits()
-TIGHT = Limits(rows=3, small=4, fresh=2)
+TIGHT = Limits(rows=2, small=4, fresh=2)
 metadata = MetaData()
 TABLE = plumbing(metadata).fingerprints
 
@@ -219,10 +219,13 @@ class Model:
         return then, new
 
 
-hours_passed = st.sampled_from([0, 0, 0, 0, 0, 0, 1, 5, 23, 24, 71, 72, 96])
-arriving = st.lists(st.tuples(hours_passed, st.integers(0, 12)), max_size=10)
-batches = st.builds(Batch, st.dictionaries(st.sampled_from([HERE, THERE]), arriving), st.booleans())
-histories = st.lists(st.one_of(batches, batches, st.builds(Takeover)), max_size=25)
+IDS = range(40)
+hours_passed = st.sampled_from([0] * 30 + [1, 5, 23, 24, 71, 72, 96])
+arriving = st.lists(st.tuples(hours_passed, st.sampled_from(IDS)), min_size=1, max_size=4)
+batches = st.builds(
+    Batch, st.dictionaries(st.sampled_from([HERE, THERE]), arriving), st.sampled_from([False] * 4 + [True])
+)
+histories = st.lists(st.one_of(batches, batches, batches, st.builds(Takeover)), min_size=8, max_size=40)
 
 
 async def told_as_by_the_model(database: Database, group: str, limits: Limits, steps: list[Batch | Takeover]) -> None:
@@ -256,6 +259,10 @@ async def told_as_by_the_model(database: Database, group: str, limits: Limits, s
             continue
         dedup.applied(taken)
         models = after
+    for worker in (dedup, await claimed()):
+        for partition, model in models.items():
+            again = worker.are_new(partition, [Arrival(model.clock_ms, "app", str(id_)) for id_ in IDS], Taken())
+            assert again == model.after([(model.clock_ms, id_) for id_ in IDS])[1]
 
 
 @pytest.mark.parametrize("limits", [AS_IT_RUNS, TIGHT], ids=["as_it_runs", "always_merging"])

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Dialect, String, Table
 
 from cskit.db.base import Values
+from cskit.db.types import JsonText
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,9 @@ class BulkWrite:
         for name in self.columns:
             process = self.column(name).type.dialect_impl(dialect).bind_processor(dialect)
             values = [row[name] for row in self.rows]
-            result.append(values if process is None else [process(value) for value in values])
+            if process is not None:
+                values = [str(value) if isinstance(value, JsonText) else process(value) for value in values]
+            result.append(values)
         return result
 
     def kind(self, name: str, dialect: Dialect) -> str:

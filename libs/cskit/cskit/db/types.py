@@ -39,3 +39,9 @@ class Instant(TypeDecorator[datetime]):
 def Json() -> JSON:
     """A JSON value; `none` stands for SQL NULL, numbers stay doubles."""
     return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class JsonText(str):
+    """JSON as text for a Json column of a row that is inserted or upserted: it is written as it is."""
+
+    __slots__ = ()

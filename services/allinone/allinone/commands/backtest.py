@@ -126,7 +126,12 @@ class _Asking:
         first = self.first or known_since + timedelta(days=YOUNG_DAYS)
         last = self.last or known_until
         if last < first:
-            raise Invalid("empty_span", f"There is no day from {first} to {last}. Name other days.", field="to")
+            raise Invalid(
+                "empty_span",
+                f"There is no day from {first} to {last}: accounts are judged from {YOUNG_DAYS} days after the first "
+                f"event ({known_since}) to the end of the data ({known_until}). Name other days, or give more past.",
+                field="to",
+            )
         return Grid(first, last, self.every, self.horizon, self.zone)
 
 

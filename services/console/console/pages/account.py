@@ -26,12 +26,13 @@ from console.doors import Unfit
 from console.events_in_words import Named
 from console.line_of_scores import Scores
 from console.parts import Fragments, Frame, account_url, with_query
+from console.progress_block import progress_block
 from console.task_cards import card_of
 from console.timeline import days_of
 from console.upstream import Refused
 from console.visits import Visit
 
-BLOCKS: Final = ("head", "health", "tasks", "runs", "why", "changed", "timeline", "people")
+BLOCKS: Final = ("head", "health", "tasks", "runs", "progress", "why", "changed", "timeline", "people")
 
 
 @dataclass(slots=True)
@@ -95,6 +96,7 @@ class AccountPage:
             "health": health_block(visit, account, marks),
             "cards": cards,
             "runs": runs_of(visit, account),
+            "progress": progress_block(visit, account.progress),
             "lines": lines_of(visit.formats, account.health),
             "changed": change_block(visit, account, asked),
             "days": days_of(

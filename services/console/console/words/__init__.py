@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
-from console.words import account, accounts, acts, frame, reasons, sources, tasks
+from console.words import account, accounts, acts, frame, progress, reasons, sources, tasks
 from console.words.text import Text
 
 Language = Literal["en", "ja"]
@@ -16,6 +16,7 @@ _TOPICS: Final = {
     "account": account.TEXTS,
     "acts": acts.TEXTS,
     "tasks": tasks.TEXTS,
+    "progress": progress.TEXTS,
     "sources": sources.TEXTS,
     "reasons": reasons.TEXTS,
 }

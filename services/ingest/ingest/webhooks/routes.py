@@ -74,7 +74,7 @@ class _Item:
     text_id: str | None = None
 
 
-_NOTHING: Final[Mapping[str, Any]] = {"accepted": 0, "waiting": 0, "refused": 0, "items": []}
+_NOTHING: Final[Mapping[str, Any]] = {"accepted": 0, "waiting": 0, "refused": 0, "dropped": 0, "items": []}
 
 
 def _is_genuine(source: Source, request: Request, body: bytes, clocks: Clocks, public_url: str) -> bool:

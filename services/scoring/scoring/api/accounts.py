@@ -21,7 +21,7 @@ from csmodels.api import (
 from csmodels.fields import UtcTime
 from scoring import explaining, views
 from scoring.acts import Acts
-from scoring.api import actions, listing, overrides
+from scoring.api import actions, listing, overrides, progress
 from scoring.api.finding import found
 from scoring.catalogue import ReadingRules
 from scoring.engine import story
@@ -39,6 +39,7 @@ def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago:
     listing.list_routes(routes, database=database, clocks=clocks, week_ago=week_ago)
     actions.act_routes(routes, database=database, acts=acts)
     overrides.override_routes(routes, database=database, rules=rules, clocks=clocks)
+    progress.progress_route(routes, database=database, rules=rules, clocks=clocks)
 
     @routes.get("/v1/accounts/{id:path}/history")
     async def get_history(

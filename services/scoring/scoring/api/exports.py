@@ -16,6 +16,7 @@ from cskit.db import Database
 from cskit.http import requires
 from cskit.http.queries import query_of
 from scoring.api.queries import Filters, Sparse, Text
+from scoring.catalogue import ReadingRules
 from scoring.encoding import columns_of, summary_of
 from scoring.exporting import Csv, Format, Ndjson, gzipped
 from scoring.store import listing
@@ -34,7 +35,7 @@ class ExportQuery(Filters, Sparse):
     bom: bool = Field(default=False, description="CSV with a byte order mark, by which Excel knows it as UTF-8")
 
 
-def router(*, database: Database, clocks: Clocks, week_ago: WeekAgo) -> APIRouter:
+def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago: WeekAgo) -> APIRouter:
     """GET /v1/exports/accounts."""
     routes = APIRouter(tags=["scoring"])
 
@@ -55,7 +56,7 @@ def router(*, database: Database, clocks: Clocks, week_ago: WeekAgo) -> APIRoute
         fields = query.chosen()
         form: Format = Ndjson()
         if query.format == "csv":
-            measures = await _measures(database) if "contributions" in fields else ()
+            measures = await _measures(database, rules) if "contributions" in fields else ()
             form = Csv(fields, measures, bom=query.bom, headed=not query.after)
         lots = listing.in_lots(database, query.filter(), columns=columns_of(fields), after=query.after, lot=_LOT)
         parts = _parts(lots, fields, form, database, week_ago, clocks)
@@ -90,11 +91,12 @@ async def _parts(
         yield form.lines([summary_of(row, fields, before.get(row.account)) for row in rows])
 
 
-async def _measures(database: Database) -> tuple[str, ...]:
-    """The measures of all scorecards in use, in the order in which they stand there."""
-    async with database.read() as tx:
-        rows = await listing.one_of_each_scorecard(tx)
+async def _measures(database: Database, rules: ReadingRules) -> tuple[str, ...]:
+    """The measures of all scorecards in use, of every stage, in the order in which they stand there."""
     found: dict[str, None] = {}
-    for row in rows:
-        found |= dict.fromkeys(one["measure"] for one in msgspec.json.decode(row.contributions))
+    async with database.read() as tx:
+        for row in await listing.one_of_each_scorecard(tx):
+            found |= dict.fromkeys((await rules.of(tx, row.scorecard)).card.measures)
+            # a version that is not known any more still has its rows
+            found |= dict.fromkeys(one["measure"] for one in msgspec.json.decode(row.contributions))
     return tuple(found)

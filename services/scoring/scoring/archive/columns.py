@@ -83,7 +83,7 @@ def encoded(records: Sequence[ArchivedRecord]) -> bytes:
     columns = [
         [record.offset for record in records],
         [record.timestamp_ms for record in records],
-        [each.subject for each in envelopes],
+        [each.subject or _text(record.key) for each, record in zip(envelopes, records, strict=True)],
         [each.source for each in envelopes],
         [each.id for each in envelopes],
         [each.type for each in envelopes],
@@ -140,9 +140,16 @@ def accounts_in(place: Place, file: ArchiveFile, asked: Collection[str]) -> set[
     return set(asked) & set(found)
 
 
-def subject_of(value: bytes | None) -> str | None:
-    """Whose record it is, if that can be told."""
-    return _envelope(value).subject
+def account_of(record: ArchivedRecord) -> str | None:
+    """Whose record it is: its subject; of one that cannot be read, its key."""
+    return _envelope(record.value).subject or _text(record.key)
+
+
+def _text(key: bytes | None) -> str | None:
+    try:
+        return None if key is None else key.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _envelope(value: bytes | None) -> _Envelope:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from scoring.archive.columns import ArchivedRecord, accounts_in, decoded, encoded, subject_of
+from scoring.archive.columns import ArchivedRecord, account_of, accounts_in, decoded, encoded
 from scoring.archive.files import ArchiveFile, Erased, in_order
 from scoring.archive.place import Place
 
@@ -36,7 +36,7 @@ def erase(place: Place, partition: int, erasures: Sequence[Erased]) -> None:
 
 
 def _goes(record: ArchivedRecord, until: dict[str, int]) -> bool:
-    account = subject_of(record.value)
+    account = account_of(record)
     return account is not None and record.offset < until.get(account, 0)
 
 

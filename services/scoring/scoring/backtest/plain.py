@@ -114,7 +114,7 @@ class EventLog:
                 subject=AccountId(account),
                 time=at,
                 receivedtime=at,
-                personid=None if person < 0 else PersonId(self.persons[person]),
+                personid=None if person < 0 else person_id(person),
                 data=Usage.model_construct(name=self.names[name], count=count),
             )
 
@@ -171,6 +171,11 @@ def read_churn(path: Path, zone: tzinfo) -> Churn:
     if problems:
         raise BadFile(f"{path} cannot be used.{_named(problems, len(problems))}")
     return Churn(churned_on, mrr)
+
+
+def person_id(number: int) -> PersonId:
+    """The id of a person by number: facts know people by ids as those of the people directory."""
+    return PersonId(f"00000000-0000-4000-8000-{number:012x}")
 
 
 class _Numbers(dict[str, int]):

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from scoring.domain.actions import CoreActions
@@ -207,12 +207,19 @@ class Scorecard:
         """The weights of the measures that count for a mix of columns, in the scorecard's order."""
         if len(mix) == 1:
             return self.columns[next(iter(mix))]
-        parts = [(self.columns[column], share) for column, share in mix.items()]
-        return {
-            id_: sum(column.get(id_, 0.0) * share for column, share in parts)
-            for id_ in self.measures
-            if any(id_ in column for column, _ in parts)
-        }
+        return self._mixed(tuple(mix.items()))
+
+    @cached_property
+    def _mixed(self) -> Callable[[tuple[tuple[Column, float], ...]], Mapping[MeasureId, float]]:
+        def mixed(mix: tuple[tuple[Column, float], ...]) -> Mapping[MeasureId, float]:
+            parts = [(self.columns[column], share) for column, share in mix]
+            return {
+                id_: sum([column.get(id_, 0.0) * share for column, share in parts])
+                for id_ in self.measures
+                if any([id_ in column for column, _ in parts])
+            }
+
+        return lru_cache(maxsize=64)(mixed)  # an evaluation asks more than once
 
 
 def canonical(value: Any) -> Any:

@@ -4,9 +4,10 @@
     facts      Facts: one slow part and one part per month
     fold       fold(facts, event, card, zone) -> Folded; months_touched(event, zone)
     features   features(facts, at, card, zone, stopped) -> Features; assess(...) -> Score; months_needed
-    moment     Moment: what measures share of an account at a moment; people, tickets, contracts, sponsors: what it reads
+    moment     Moment: what measures share of an account at a moment, read from people, tickets, contracts, sponsors
     measuring  what each kind of measure measures
     stages     stage_at, mix_at, began_at, onboarding_at, renewal_ahead: where an account stands, from facts alone
+    progress   progress: how far it has come in its stage, and what comes next; milestones: when they were reached
     values     feature_values: what expressions of a scorecard see
     profile    the account as health.changed and the list of accounts show it
     described  the account as conditions see it; names: the names of usage that are used most

@@ -202,7 +202,7 @@ def _dense(sparse: Sparse) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def _body(raw: bytes, number: bytes) -> memoryview:
+def _body(raw: bytes, number: bytes) -> bytes:
     if raw[:1] != number:
         raise ValueError(f"facts of format {raw[:1].hex() or 'nothing'} cannot be read, only of format {number.hex()}")
-    return memoryview(raw)[1:]
+    return raw[1:]

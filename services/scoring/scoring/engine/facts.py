@@ -55,7 +55,7 @@ class MonthFacts:
     signals: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
 
 
-class Answer(Struct, frozen=True, array_like=True):
+class Answer(Struct, frozen=True, array_like=True, gc=False):
     """One revision of an answer to a survey."""
 
     stamp: Stamp
@@ -69,7 +69,7 @@ class Answer(Struct, frozen=True, array_like=True):
     text_ref: str | None
 
 
-class Touch(Struct, frozen=True, array_like=True):
+class Touch(Struct, frozen=True, array_like=True, gc=False):
     """A contact between us and them."""
 
     stamp: Stamp
@@ -80,7 +80,7 @@ class Touch(Struct, frozen=True, array_like=True):
     text_ref: str | None
 
 
-class Note(Struct, frozen=True, array_like=True):
+class Note(Struct, frozen=True, array_like=True, gc=False):
     """A note of the staff; the text lies elsewhere."""
 
     stamp: Stamp
@@ -88,7 +88,7 @@ class Note(Struct, frozen=True, array_like=True):
     text_ref: str
 
 
-class Voice(Struct, frozen=True, array_like=True):
+class Voice(Struct, frozen=True, array_like=True, gc=False):
     """What a customer said; the text lies elsewhere."""
 
     stamp: Stamp
@@ -99,7 +99,7 @@ class Voice(Struct, frozen=True, array_like=True):
     text_ref: str | None
 
 
-class Handover(Struct, frozen=True, array_like=True):
+class Handover(Struct, frozen=True, array_like=True, gc=False):
     """The account's owner before and after."""
 
     stamp: Stamp
@@ -108,7 +108,7 @@ class Handover(Struct, frozen=True, array_like=True):
     text_ref: str | None
 
 
-class Override(Struct, frozen=True, array_like=True):
+class Override(Struct, frozen=True, array_like=True, gc=False):
     """An override as it was set."""
 
     stamp: Stamp

@@ -31,10 +31,13 @@ from scoring.engine.facts import (
     Voice,
     event_key,
 )
+from scoring.engine.months import MonthDraft
 from scoring.engine.register import Entry, Register, Stamp, Value, write
 
 # What stays of an erased person's contact: what scores depend on, under an id that nobody can resolve any more.
 KEPT_OF_ERASED: Final = frozenset({"role", "left"})
+
+_SURELY_KEPT: Final = timedelta(days=KEPT_DAYS - 2)  # in any zone, whatever its clock did
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -91,16 +94,78 @@ def fold(facts: Facts, event: CustomerEvent, card: Scorecard, zone: tzinfo) -> F
 
 
 def fold_all(facts: Facts, events: Iterable[CustomerEvent], card: Scorecard, zone: tzinfo) -> Folded:
-    """The facts after several events, in their order, and all rows that changed."""
+    """The facts after several events, in their order, and all rows that changed: as by `fold` one by one, but faster.
+
+    Usage of a month is collected and counted once; that it comes after other events of the batch makes no difference.
+    """
+    usage = _Usage(card, zone)
     months: frozenset[Month] = frozenset()
     slow = erased = False
     for event in events:
+        if isinstance(event, customer.UsageTracked) and event.subject == facts.account:
+            usage.add(event, facts)
+            continue
         step = fold(facts, event, card, zone)
         facts = step.facts
         if step.erased:
+            usage = _Usage(card, zone)
             months, slow, erased = frozenset(), False, True
         months, slow = months | step.months, slow or step.slow
-    return Folded(facts, months, slow, erased)
+    step = usage.folded(facts)
+    return Folded(step.facts, months | step.months, slow or step.slow, erased)
+
+
+class _Usage:
+    """Usage of an account on its way into the facts."""
+
+    def __init__(self, card: Scorecard, zone: tzinfo) -> None:
+        self._actions = card.actions
+        self._zone = zone
+        self._first_usage: date | None = None
+        self._first_core: date | None = None
+        self._first_person: date | None = None
+        self._months: dict[Month, MonthDraft] = {}
+
+    def add(self, event: customer.UsageTracked, facts: Facts) -> None:
+        """Note an event. Raises MonthNotLoaded."""
+        data, person = event.data, event.personid
+        core = self._actions.is_core(data.name)
+        day = local_day(event.time, self._zone)
+        self._first_usage = _earlier(self._first_usage, day)
+        if core:
+            self._first_core = _earlier(self._first_core, day)
+        if person:
+            self._first_person = _earlier(self._first_person, day)
+        if event.receivedtime - event.time >= _SURELY_KEPT and not _is_kept(day, event, self._zone):
+            return
+        key = month_of(day)
+        draft = self._months.get(key)
+        if draft is None:
+            facts.month(key)  # it must be loaded
+            draft = self._months[key] = MonthDraft()
+        draft.add(day.day, data.name, data.count, person, core=core)
+
+    def folded(self, facts: Facts) -> Folded:
+        """The facts with all of it."""
+        slow = facts.slow
+        firsts = (
+            _first(slow.first_usage, self._first_usage),
+            _first(slow.first_core, self._first_core),
+            _first(slow.first_person, self._first_person),
+        )
+        seen_earlier = firsts != (slow.first_usage, slow.first_core, slow.first_person)
+        if seen_earlier:
+            first_usage, first_core, first_person = firsts
+            slow = structs.replace(slow, first_usage=first_usage, first_core=first_core, first_person=first_person)
+        elif not self._months:
+            return Folded(facts)
+        months = {**facts.months}
+        for key, draft in self._months.items():
+            months[key] = draft.on(facts.month(key), lambda names: _bounded(names, self._order))
+        return Folded(Facts(facts.account, slow, months), frozenset(self._months), slow=seen_earlier)
+
+    def _order(self, name: str) -> tuple[bool, int, str]:
+        return _name_order(name, self._actions.key_features)
 
 
 def _kept_day(event: Event, zone: tzinfo) -> date | None:
@@ -158,7 +223,7 @@ def _count_name(
         smallest = tuple(sorted({*people.get(day.day, ()), person})[:2])
         people = {**people, day.day: smallest}
     grown = {**names, name: Feature(_add(feature.counts, day, count), people)}
-    return _bounded(grown, lambda n: (n not in key_features, _hash(n), n))
+    return _bounded(grown, lambda n: _name_order(n, key_features))
 
 
 def _signal(facts: Facts, event: customer.SignalSeen, zone: tzinfo) -> Folded:
@@ -179,10 +244,13 @@ def _bounded(values: dict[Any, V], order: Callable[[Any], Any]) -> dict[Any, V]:
     Who is among the first of all was among them from its first day on, so what is kept is complete, and the same
     in any order of arrival.
     """
-    if len(values) <= NAMES_KEPT:
-        return values
-    del values[max(values, key=order)]
+    while len(values) > NAMES_KEPT:
+        del values[max(values, key=order)]
     return values
+
+
+def _name_order(name: str, key_features: tuple[str, ...]) -> tuple[bool, int, str]:
+    return name not in key_features, _hash(name), name
 
 
 def _hash(text: str) -> int:
@@ -195,6 +263,10 @@ def _add(counts: tuple[int, ...], day: date, count: int) -> tuple[int, ...]:
 
 def _earlier(known: date | None, day: date) -> date:
     return day if known is None or day < known else known
+
+
+def _first(known: date | None, day: date | None) -> date | None:
+    return known if day is None else _earlier(known, day)
 
 
 # The slow part

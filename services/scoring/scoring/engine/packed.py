@@ -6,7 +6,7 @@ A month has 16 bytes of each of its people, joined in the order of ids, so their
 from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from functools import lru_cache
 from struct import pack, unpack
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +14,6 @@ from msgspec import Struct
 from scoring.engine.facts import NO_DAYS, Days, Feature, MonthFacts
 
 ID_BYTES: Final = 16
-_WIDTHS: Final = ((1 << 8, "B"), (1 << 16, "H"), (1 << 32, "I"))
 
 Row = tuple[int, int]  # the numbers of the two smallest people of a day; twice the same if there is one
 
@@ -94,10 +93,10 @@ class Names(Mapping[str, Feature]):
         number = {key: n for n, key in enumerate(keys(ids))}
         parts = {}
         for name, feature in names.items():
-            rows = {}
-            for day, persons in feature.people.items():
+            rows: list[int] = []
+            for day, persons in sorted(feature.people.items()):
                 numbers = [number[key_of(person)] for person in persons]
-                rows[day] = numbers[0], numbers[-1]
+                rows += day, numbers[0], numbers[-1]
             parts[name] = Part(name, shortened(feature.counts), rows_to_bytes(rows, len(number)))
         return cls(ids, None, parts)
 
@@ -148,7 +147,8 @@ class _People(Mapping[int, tuple[str, ...]]):
         self._packed, self._ids = packed, ids
 
     def _rows(self) -> dict[int, Row]:
-        return rows_of(self._packed, len(self._ids) // ID_BYTES)
+        flat = rows_of(self._packed, len(self._ids) // ID_BYTES)
+        return dict(zip(flat[::3], zip(flat[1::3], flat[2::3], strict=True), strict=True))
 
     def __len__(self) -> int:
         return len(self._rows())
@@ -224,18 +224,16 @@ def bits_to_bytes(values: Iterable[int]) -> bytes:
     return pack(f"<{len(given)}I", *given)
 
 
-def rows_of(people: bytes, count: int) -> dict[int, Row]:
-    """The people of a name's days as numbers of `count` people."""
-    letter = _letter(count)
-    flat = tuple(people) if letter == "B" else unpack(f"<{len(people) // (2 if letter == 'H' else 4)}{letter}", people)
-    return dict(zip(flat[::3], zip(flat[1::3], flat[2::3], strict=True), strict=True))
+def rows_of(people: bytes, count: int) -> list[int]:
+    """The people of a name's days as day, number, number, day, ...; they are numbers of `count` people."""
+    width, letter = _width(count)
+    return list(people) if width == 1 else list(unpack(f"<{len(people) // width}{letter}", people))
 
 
-def rows_to_bytes(rows: Mapping[int, Row], count: int) -> bytes:
+def rows_to_bytes(rows: list[int], count: int) -> bytes:
     """What `rows_of` reads."""
-    flat = [value for day, row in sorted(rows.items()) for value in (day, *row)]
-    letter = _letter(count)
-    return bytes(flat) if letter == "B" else pack(f"<{len(flat)}{letter}", *flat)
+    width, letter = _width(count)
+    return bytes(rows) if width == 1 else pack(f"<{len(rows)}{letter}", *rows)
 
 
 def shortened(counts: tuple[int, ...]) -> tuple[int, ...]:
@@ -253,20 +251,19 @@ def whole(counts: tuple[int, ...]) -> tuple[int, ...]:
 
 def _renumbered(names: Names, ids: bytes) -> dict[str, Part]:
     """The parts of names, for a table of people that has all of theirs."""
-    place: Any = {key: n for n, key in enumerate(keys(ids))}
+    place = {key: n for n, key in enumerate(keys(ids))}
     moved = [place[key] for key in keys(names.ids)]
-    return {
-        name: Part(
-            name,
-            part.counts,
-            rows_to_bytes(
-                {day: (moved[one], moved[other]) for day, (one, other) in rows_of(part.people, len(moved)).items()},
-                len(place),
-            ),
-        )
-        for name, part in names.parts.items()
-    }
+    renumbered = {}
+    for name, part in names.parts.items():
+        rows = rows_of(part.people, len(moved))
+        rows[1::3] = [moved[number] for number in rows[1::3]]
+        rows[2::3] = [moved[number] for number in rows[2::3]]
+        renumbered[name] = Part(name, part.counts, rows_to_bytes(rows, len(place)))
+    return renumbered
 
 
-def _letter(count: int) -> str:
-    return next(letter for most, letter in _WIDTHS if count <= most)
+def _width(count: int) -> tuple[int, str]:
+    """The bytes of a number below count, and of a day, and their letter in `struct`."""
+    if count <= 1 << 8:
+        return 1, "B"
+    return (2, "H") if count <= 1 << 16 else (4, "I")

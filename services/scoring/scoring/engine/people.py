@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
+from itertools import compress
 from operator import or_
 
 from scoring.domain.calendar import Month
@@ -64,8 +65,8 @@ def core_people(facts: Facts, months: Iterable[Month], until: int, same: Mapping
     found: set[bytes] = set()
     for month in (*whole, last):
         people = People.of(facts.month(month).people)
-        mask = until if month == last else -1
-        found.update([key for key, each in zip(keys(people.ids), bits(people.core), strict=True) if each & mask])
+        core = bits(people.core)
+        found.update(compress(keys(people.ids), [each & until for each in core] if month == last else core))
     return frozenset(map(text_of, _united(found, same)))
 
 
@@ -75,7 +76,7 @@ def active_days(facts: Facts, month: Month) -> int:
 
 
 def active_people(month: MonthFacts) -> int:
-    """The ids of people with a core action in a month."""
+    """How many ids have a core action in a month."""
     core = bits(People.of(month.people).core)
     return len(core) - core.count(0)
 

@@ -2,13 +2,16 @@
 
 Of each day of the zone a field keeps its last entry, and its very first one for ever; so a field is exact at the end of
 every day and now, and does not grow by what is said twice a day. Fields that nothing is ever computed of keep the
-newest entry only. None of this depends on the order of arrival.
+newest entry only. None of this depends on the order of arrival. Entries are many and never lead back to themselves: the
+garbage collector need not look at them.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from scoring.domain.calendar import local_day
 
@@ -17,7 +20,7 @@ Value = str | int | float | bool | None  # times, days and money as their text o
 WITHOUT_HISTORY: Final = frozenset({"name", "country", "time_zone", "locale", "consent", "custom"})
 
 
-class Stamp(NamedTuple):
+class Stamp(Struct, frozen=True, array_like=True, order=True, gc=False):
     """When an event happened and which one it was; the order of writers."""
 
     time: datetime
@@ -25,7 +28,7 @@ class Stamp(NamedTuple):
     id: str
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, array_like=True, gc=False):
     """A field was set to value (None: cleared) by the event of this stamp."""
 
     stamp: Stamp

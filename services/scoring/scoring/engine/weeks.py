@@ -23,11 +23,14 @@ def weekly_counts(facts: Facts, day: date, weeks: int) -> list[int]:
     first = facts.slow.first_core
     if first is None:
         return []
-    return [
-        sum(sum(facts.month(month).core[start:end]) for month, start, end in parts)
-        for begin, parts in _weeks_before(day, weeks)
-        if first <= begin
-    ]
+    counts = []
+    for begin, parts in _weeks_before(day, weeks):
+        if first <= begin:
+            count = 0
+            for month, start, end in parts:
+                count += sum(facts.month(month).core[start:end])
+            counts.append(count)
+    return counts
 
 
 def usage_decline(

@@ -72,7 +72,10 @@ class Rebuilder:
             there = await rebuilds.open_one(tx)
         if there is None and self._shadow_left:
             self._shadow_left = False
-            await self.drop_shadow()
+            await self._drop_what_is_left()
+        if there is not None and there.state == rebuilds.READY:
+            self._shadow_left = True  # also of a worker before this one
+            await self._give_up_what_was_erased(there.id)
         if there is None or there.state not in rebuilds.AT_WORK:
             return
         async with self.database.write() as tx:
@@ -126,6 +129,22 @@ class Rebuilder:
             await database.close()
         await self._remove_shadow(job.id)
 
+    async def _give_up_what_was_erased(self, id_: str) -> None:
+        """A shadow waits for its answer as long as people like: it must not keep an account that was erased since."""
+        shadow = self.open_shadow()
+        try:
+            async with self.database.read() as live, shadow.read() as rebuilt:
+                if not await rebuilds.keeps_erased(live, rebuilt):
+                    return
+        finally:
+            await shadow.close()
+        async with self.database.write() as tx:
+            row = await rebuilds.one(tx, id_, lock=True)
+            if row is not None and row.state == rebuilds.READY:
+                message = "An account was erased after this was ready. Ask for another rebuild."
+                await rebuilds.say(tx, id_, self._now(), state=rebuilds.DISCARDED, message=message)
+        log.info("rebuild.given_up", rebuild=id_)
+
     async def _compared(self, shadow: Shadow) -> tuple[Difference, set[str], dict[int, int]]:
         """How the shadow differs from one consistent view of the live tables, who does, and at which offsets."""
         difference, suspects = Difference(), set()
@@ -173,6 +192,13 @@ class Rebuilder:
         async with self.database.write() as tx:
             await rebuilds.say(tx, id_, self._now(), state=rebuilds.FAILED, message=message, leased_until=None)
         await self._remove_shadow(id_)
+
+    async def _drop_what_is_left(self) -> None:
+        """One replica after the other, and not what another rebuild has begun to use."""
+        async with self.database.write() as tx:
+            await rebuilds.hold(tx)
+            if await rebuilds.open_one(tx) is None:
+                await self.drop_shadow()
 
     async def _remove_shadow(self, id_: str) -> None:
         """Unless another rebuild has begun to use it."""

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeVar
 
+import msgspec
 from pydantic import TypeAdapter
 from sqlalchemy import Row, delete, literal, select
 
-from cskit.db import Database, Tx
+from cskit.db import Database, JsonText, Tx
 from cskit.db.plumbing import Plumbing
 from cskit.seed import kept_value
 from scoring.account import Account, Causes, Cut, Evaluation, Standing, Taken
@@ -20,6 +21,7 @@ from scoring.domain.verdict import Verdict
 from scoring.engine.booking import changed_tickets, differs
 from scoring.engine.codec import decode_month, decode_slow, encode_month, encode_slow
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts
+from scoring.engine.people import active_people
 from scoring.planning import PartitionState
 from scoring.store import overrides as kept_overrides
 from scoring.store import portfolio
@@ -40,6 +42,7 @@ from scoring.tables import (
 T = TypeVar("T")
 
 AT_ONCE: Final = 500  # ids or rows in one statement
+_READ_AT_ONCE: Final = 100  # accounts, so that others get their turn while their facts are read
 
 _ZONE: Final = "time_zone"
 
@@ -47,7 +50,15 @@ _VERDICT: Final = TypeAdapter(Verdict)
 _CAUSES: Final = TypeAdapter(Causes)
 _CONTRIBUTIONS: Final = TypeAdapter(tuple[Contribution, ...])
 _ADJUSTMENTS: Final = TypeAdapter(tuple[Adjustment, ...])
+_JSON: Final = msgspec.json.Encoder()
 _STOPPED: Final[TypeAdapter[dict[Any, datetime]]] = TypeAdapter(dict[str, datetime])
+_STANDING: Final = tuple(
+    live.c[name]
+    for name in (
+        "account", "verdict", "version_base", "causes", "at", "score", "scorecard", "override", "occurred_at",
+        "received_at",
+    )
+)  # fmt: skip
 _URGENCY: Final = {"red": 0.0, "yellow": 1000.0, "grey": 2000.0, "green": 3000.0}
 
 Wanted = Mapping[str, Set[Month]]  # accounts and the months of theirs that are asked for
@@ -155,8 +166,8 @@ async def accounts_of(tx: Tx, partition: int, after: str, limit: int) -> Sequenc
 async def load(tx: Tx, wanted: Wanted) -> dict[str, Account]:
     """These accounts with these months; one that has no row is new, and goes on from the version of an erased one."""
     accounts: dict[str, Account] = {}
-    for ids in _lots(sorted(wanted)):
-        rows = {row.account: row for row in await tx.fetch(select(live).where(live.c.account.in_(ids)))}
+    for ids in _lots(sorted(wanted), _READ_AT_ONCE):
+        rows = {row.account: row for row in await tx.fetch(select(*_STANDING).where(live.c.account.in_(ids)))}
         slow = {
             row.account: row.body for row in await tx.fetch(select(account_slow).where(account_slow.c.account.in_(ids)))
         }
@@ -175,7 +186,7 @@ async def load_months(tx: Tx, wanted: Wanted) -> dict[str, dict[Month, MonthFact
         id_: {month: MonthFacts() for month in sorted(months)} for id_, months in wanted.items()
     }
     months = sorted({month for some in wanted.values() for month in some})
-    for ids in _lots(sorted(id_ for id_, some in wanted.items() if some)):
+    for ids in _lots(sorted(id_ for id_, some in wanted.items() if some), _READ_AT_ONCE):
         statement = select(account_months).where(account_months.c.account.in_(ids), account_months.c.month.in_(months))
         for row in await tx.fetch(statement):
             if row.month in wanted[row.account]:
@@ -194,7 +205,7 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
     for number, months in enumerate(_lots(list(changes.months.items()))):
         await _flush_before(tx, number)
         rows = [
-            {"account": id_, "month": month, "body": encode_month(m), "active": portfolio.active_people(m)}
+            {"account": id_, "month": month, "body": encode_month(m), "active": active_people(m)}
             for (id_, month), m in months
         ]
         tx.upsert(account_months, rows)
@@ -254,12 +265,12 @@ def _live_row(account: Account, last: Evaluation, scored_at: datetime) -> dict[s
         "version": account.version,
         "scorecard": score.scorecard,
         "reference": score.reference,
-        "contributions": _CONTRIBUTIONS.dump_python(score.contributions, mode="json"),
-        "adjustments": _ADJUSTMENTS.dump_python(score.adjustments, mode="json"),
+        "contributions": _text(_CONTRIBUTIONS.dump_json(score.contributions)),
+        "adjustments": _text(_ADJUSTMENTS.dump_json(score.adjustments)),
         "override": score.override,
-        "verdict": _VERDICT.dump_python(verdict, mode="json"),
+        "verdict": _text(_VERDICT.dump_json(verdict)),
         "version_base": account.base,
-        "causes": _CAUSES.dump_python(account.causes, mode="json"),
+        "causes": _text(_CAUSES.dump_json(account.causes)),
         "occurred_at": last.occurred_at,
         "received_at": last.received_at,
         "scored_at": scored_at,
@@ -278,6 +289,7 @@ def _live_row(account: Account, last: Evaluation, scored_at: datetime) -> dict[s
 
 def _history_row(evaluation: Evaluation, scored_at: datetime) -> dict[str, Any]:
     score, verdict, cut = evaluation.score, evaluation.verdict, evaluation.cut
+    parts = {one.measure: (one.contribution, one.points, one.weight) for one in score.contributions}
     return {
         "account": evaluation.account,
         "partition": cut.partition,
@@ -291,14 +303,18 @@ def _history_row(evaluation: Evaluation, scored_at: datetime) -> dict[str, Any]:
         "adoption_level": score.adoption_level,
         "coverage": score.coverage,
         "watch": list(verdict.watch),
-        "contributions": {one.measure: (one.contribution, one.points, one.weight) for one in score.contributions},
-        "adjustments": _ADJUSTMENTS.dump_python(score.adjustments, mode="json"),
+        "contributions": _text(_JSON.encode(parts)),
+        "adjustments": _text(_ADJUSTMENTS.dump_json(score.adjustments)),
         "scorecard": score.scorecard,
-        "cause": _CAUSES.dump_python(evaluation.causes, mode="json"),
+        "cause": _text(_CAUSES.dump_json(evaluation.causes)),
         "occurred_at": evaluation.occurred_at,
         "received_at": evaluation.received_at,
         "scored_at": scored_at,
     }
+
+
+def _text(json: bytes) -> JsonText:
+    return JsonText(json, "utf-8")
 
 
 async def _flush_before(tx: Tx, number: int) -> None:
@@ -307,5 +323,5 @@ async def _flush_before(tx: Tx, number: int) -> None:
         await tx.flush()
 
 
-def _lots(values: Sequence[T]) -> list[Sequence[T]]:
-    return [values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE)]
+def _lots(values: Sequence[T], size: int = AT_ONCE) -> list[Sequence[T]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]

@@ -91,11 +91,6 @@ async def drop_tickets(tx: Tx, partition: int, before: datetime) -> None:
     await tx.execute(delete(portfolio_tickets).where(old, portfolio_tickets.c.account.in_(mine)))
 
 
-def active_people(month: MonthFacts) -> int:
-    """The ids of people with a core action in a month, as the column `active` keeps it."""
-    return sum(1 for days in month.people.values() if days.core)
-
-
 # Made at the start
 
 

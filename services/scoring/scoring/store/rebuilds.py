@@ -7,6 +7,8 @@ from typing import Any, Final
 from sqlalchemy import Row, or_, select, update
 
 from cskit.db import Tx
+from scoring.tables import erased_accounts
+from scoring.tables import live as accounts_of
 from scoring.tables import rebuilds as table
 
 ASKED: Final = "asked"
@@ -20,6 +22,7 @@ OPEN: Final = (ASKED, FOLDING, READY, CONFIRMED)
 AT_WORK: Final = (ASKED, FOLDING, CONFIRMED)  # for a worker to take up
 
 LEASE: Final = timedelta(seconds=60)
+_AT_ONCE: Final = 500  # accounts in one statement
 
 
 async def open_one(tx: Tx, *, lock: bool = False) -> Row[Any] | None:
@@ -27,6 +30,24 @@ async def open_one(tx: Tx, *, lock: bool = False) -> Row[Any] | None:
     statement = select(table).where(table.c.state.in_(OPEN)).order_by(table.c.asked_at)
     rows = await tx.fetch(statement.with_for_update() if lock else statement)
     return rows[0] if rows else None
+
+
+async def hold(tx: Tx) -> None:
+    """Have other replicas wait until the end of the transaction before they hold it, too."""
+    await tx.fetch(select(table.c.id).order_by(table.c.asked_at, table.c.id).limit(1).with_for_update())
+
+
+async def keeps_erased(live: Tx, shadow: Tx) -> bool:
+    """Whether a shadow holds an account that is erased in the live tables."""
+    accounts = [row.account for row in await live.fetch(select(erased_accounts.c.account))]
+    for start in range(0, len(accounts), _AT_ONCE):
+        some = accounts[start : start + _AT_ONCE]
+        rows = await shadow.fetch(select(accounts_of.c.account).where(accounts_of.c.account.in_(some)))
+        kept = {row.account for row in rows}
+        back = await live.fetch(select(accounts_of.c.account).where(accounts_of.c.account.in_(sorted(kept))))
+        if kept - {row.account for row in back}:
+            return True
+    return False
 
 
 async def newest(tx: Tx, limit: int) -> Sequence[Row[Any]]:

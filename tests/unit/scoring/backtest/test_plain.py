@@ -14,7 +14,7 @@ from tests.unit.scoring.builders import CARD, TOKYO
 
 from csmodels.customer import Usage, UsageTracked
 from scoring.backtest.outcomes import Away, Outcome
-from scoring.backtest.plain import BadFile, Churn, EventLog, read_churn, read_events
+from scoring.backtest.plain import BadFile, Churn, EventLog, person_id, read_churn, read_events
 from scoring.engine.codec import canonical
 from scoring.engine.facts import Facts, MonthFacts
 from scoring.engine.fold import fold_all, months_touched
@@ -26,8 +26,9 @@ NOBODY = Churn({}, {})
 def events_of(path: Path, zone: Any = UTC) -> list[tuple[str, str, str | None, datetime, int]]:
     """account, name, person, time, count of all events of a file."""
     log = read_events(path, zone, NOW)
+    known = {person_id(number): person for number, person in enumerate(log.persons)}
     return [
-        (past.account, e.data.name, e.personid, e.time, e.data.count)  # type: ignore[union-attr]
+        (past.account, e.data.name, known[e.personid] if e.personid else None, e.time, e.data.count)  # type: ignore[union-attr]
         for past in log.pasts(NOBODY, zone)
         for e in past.events
     ]
@@ -257,7 +258,8 @@ def test_events_of_a_day_taken_together_give_the_facts_that_each_alone_gives(
         log.times.append((at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
     alone = [
         UsageTracked.model_construct(
-            id=str(n), source="events", subject="acme", time=at, receivedtime=at, personid=person,
+            id=str(n), source="events", subject="acme", time=at, receivedtime=at,
+            personid=None if person is None else person_id("pq".index(person)),
             data=Usage.model_construct(name=name, count=1),
         )
         for n, (at, name, person) in enumerate(made)

@@ -10,10 +10,9 @@ from datetime import datetime
 from scoring.domain.calendar import local_day, window_masks
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import Activation, FirstValue, Milestones, RenewalChecklist
-from scoring.engine.facts import SlowFacts
+from scoring.engine.milestones import connected, first_reached, last_reached
 from scoring.engine.moment import LONGEST_USAGE, Moment
 from scoring.engine.people import core_people
-from scoring.engine.register import last
 from scoring.engine.stages import midnight, onboarding_at, renewal_ahead
 
 
@@ -27,13 +26,13 @@ def milestones(now: Moment, id_: MeasureId, terms: Milestones) -> Measurement:
     began = onboarding_at(now.slow, now.at, now.zone, now.card.stages)
     if began is None or not onboarding.milestones:
         return Measurement(id_, "not_applicable")
-    if not _connected(now):
+    if not connected(now.slow, now.at, onboarding):
         return Measurement(id_, "not_connected")
     days = (local_day(now.at, now.zone) - began.began).days
     done = due = 0.0
     as_of: datetime | None = None
     for milestone in onboarding.milestones:
-        reached = _reached(now.slow, milestone.name, now.at)
+        reached = first_reached(now.slow, milestone.name, now.at)
         if reached is not None:
             done += milestone.weight
             as_of = reached if as_of is None else max(as_of, reached)
@@ -51,9 +50,9 @@ def first_value(now: Moment, id_: MeasureId, terms: FirstValue) -> Measurement:
     began = onboarding_at(now.slow, now.at, now.zone, now.card.stages)
     if began is None or onboarding.first_value is None:
         return Measurement(id_, "not_applicable")
-    if not _connected(now):
+    if not connected(now.slow, now.at, onboarding):
         return Measurement(id_, "not_connected")
-    reached = _reached(now.slow, onboarding.first_value, now.at)
+    reached = first_reached(now.slow, onboarding.first_value, now.at)
     days = max((local_day(reached or now.at, now.zone) - began.began).days, 0)
     value = days / onboarding.target_day
     points = terms.in_time_points if reached is not None and value <= 1 else None
@@ -85,27 +84,8 @@ def renewal_checklist(now: Moment, id_: MeasureId, terms: RenewalChecklist) -> M
     ahead = renewal_ahead(now.living, now.at, today, now.card.stages)
     if ahead is None or not terms.items:
         return Measurement(id_, "not_applicable")
-    latest = [time for item in terms.items if (time := _last_reached(now.slow, item, now.at)) is not None]
+    latest = [time for item in terms.items if (time := last_reached(now.slow, item, now.at)) is not None]
     if not latest:
         return Measurement(id_, "not_connected")
     begins = midnight(ahead.begins, now.zone)
     return Measurement(id_, "fresh", sum(time >= begins for time in latest) / len(terms.items), max(latest))
-
-
-def _connected(now: Moment) -> bool:
-    """Whether any milestone was reached, or none means that nothing is done."""
-    if now.card.stages.onboarding.without_milestones == "zero":
-        return True
-    return any(stamp.time <= now.at for stamp in now.slow.milestones.values())
-
-
-def _reached(slow: SlowFacts, name: str, at: datetime) -> datetime | None:
-    """When a milestone was first reached."""
-    stamp = slow.milestones.get(name)
-    return stamp.time if stamp is not None and stamp.time <= at else None
-
-
-def _last_reached(slow: SlowFacts, name: str, at: datetime) -> datetime | None:
-    """When a milestone was reached last."""
-    again = last(slow.again, name, at)
-    return again.stamp.time if again is not None else _reached(slow, name, at)

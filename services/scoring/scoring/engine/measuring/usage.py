@@ -9,6 +9,7 @@ from operator import sub
 from scoring.domain.calendar import Month, window_masks
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import ActiveShare, Breadth, Depth, Silence, UsageTrend
+from scoring.engine.facts import Feature
 from scoring.engine.moment import LONGEST_USAGE, Moment, in_mask
 
 
@@ -62,39 +63,40 @@ def breadth(now: Moment, id_: MeasureId, terms: Breadth) -> Measurement:
     actions = now.card.actions
     masks = window_masks(now.day, terms.window_days)
     estimate = not actions.key_features
-    names = _most_used(now, masks) if estimate else actions.entitled_to(now.text("plan"))
-    entitled = actions.key_feature_count if estimate else len(names)
+    used = _most_used(now, masks) if estimate else _uses(now, masks, actions.entitled_to(now.text("plan")))
+    entitled = actions.key_feature_count if estimate else len(used)
     if not entitled:
         return Measurement(id_, "not_applicable")
-    used = sum([_used_by(now, name, masks, terms.people) for name in names])
+    count = sum([_by_enough(uses, terms.people, now.same) for uses in used])
     frozen = now.usage_at < now.at
-    return Measurement(id_, "fresh", used / entitled, now.usage_as_of, estimate=estimate, frozen=frozen)
+    return Measurement(id_, "fresh", count / entitled, now.usage_as_of, estimate=estimate, frozen=frozen)
 
 
-def _most_used(now: Moment, masks: Mapping[Month, int]) -> Collection[str]:
-    """The names of core actions used most in the window, of those kept."""
-    actions = now.card.actions
+_Uses = list[tuple[Feature, int]]  # of a name: what each month of a window holds, and which of its days count
+
+
+def _uses(now: Moment, masks: Mapping[Month, int], names: Collection[str]) -> list[_Uses]:
+    """The uses of each name, of the newest month first."""
     parts = [(now.facts.month(month).names, mask) for month, mask in masks.items()]
-    names = {name for features, _ in parts for name in features if actions.is_core(name)}
-    if len(names) <= actions.key_feature_count:
-        return names  # who is not used in the window is used by nobody
-    used = dict.fromkeys(names, 0)
-    for features, mask in parts:
-        inside = in_mask(mask)
-        for name in names:
-            if (feature := features.get(name)) is not None:
-                used[name] += sum(compress(feature.counts, inside))
-    return sorted(names, key=lambda name: (-used[name], name))[: actions.key_feature_count]
+    return [[(part[name], mask) for part, mask in parts if name in part] for name in names]
 
 
-def _used_by(now: Moment, name: str, masks: Mapping[Month, int], people: int) -> bool:
-    """Whether at least so many people (1 or 2) used a feature on the days of the masks."""
+def _most_used(now: Moment, masks: Mapping[Month, int]) -> list[_Uses]:
+    """The uses of the names of core actions used most in the window, of those kept."""
+    actions = now.card.actions
+    found = sorted({name for month in masks for name in now.facts.month(month).names if actions.is_core(name)})
+    uses = _uses(now, masks, found)
+    if len(uses) <= actions.key_feature_count:
+        return uses  # what is not used in the window is used by nobody
+    counts = [sum([sum(compress(feature.counts, in_mask(mask))) for feature, mask in each]) for each in uses]
+    order = sorted(range(len(uses)), key=lambda n: -counts[n])  # the same counts by name
+    return [uses[n] for n in order[: actions.key_feature_count]]
+
+
+def _by_enough(uses: _Uses, people: int, same: Mapping[str, str]) -> bool:
+    """Whether at least so many people (1 or 2) used a feature on the days that count."""
     first: str | None = None
-    same = now.same
-    for month, mask in masks.items():
-        feature = now.facts.month(month).names.get(name)
-        if feature is None:
-            continue
+    for feature, mask in uses:
         for day, persons in feature.people.items():
             if mask >> (day - 1) & 1:
                 for person in persons:
