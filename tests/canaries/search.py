@@ -4,7 +4,7 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +24,9 @@ def in_sqlite(data: Path) -> dict[str, set[str]]:
     """
     found: dict[str, set[str]] = defaultdict(set)
     for path in sorted(data.rglob("*.db")):
-        if path.stem == "log":
+        if path.stem == "log" or not path.exists():
             continue
-        with closing(sqlite3.connect(path)) as connection:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:  # makes no file that is gone
             connection.text_factory = bytes
             names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for table in (name.decode() for name in names):
@@ -46,10 +46,11 @@ async def in_postgres(url: str) -> dict[str, set[str]]:
             "WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')"
         )
         for schema, table in tables:
-            for row in await connection.fetch(f'SELECT * FROM "{schema}"."{table}"'):
-                values = (value if isinstance(value, bytes) else str(value).encode() for value in row.values())
-                for word in words(b"\x00".join(values)):
-                    found[word].add(f"{schema}.{table}")
+            with suppress(asyncpg.UndefinedTableError):  # of a shadow that was dropped meanwhile
+                for row in await connection.fetch(f'SELECT * FROM "{schema}"."{table}"'):
+                    values = (value if isinstance(value, bytes) else str(value).encode() for value in row.values())
+                    for word in words(b"\x00".join(values)):
+                        found[word].add(f"{schema}.{table}")
     finally:
         await connection.close()
     return found
