@@ -10,12 +10,12 @@ from cskit.settings import Settings
 @dataclass(frozen=True, slots=True)
 class ScoringSettings:
     """zone: of the portfolio's days. currency: of the portfolio's money. in_memory: accounts whose facts stay in memory
-    between batches, tens of kilobytes each. fold_within: seconds that a write waits to be seen in the score.
+    between batches, about 30 kilobytes each. fold_within: seconds that a write waits to be seen in the score.
     """
 
     zone: str
     currency: str
-    in_memory: int = 2_000
+    in_memory: int = 5_000
     fold_within: float = 2.0
 
     @classmethod

@@ -23,7 +23,6 @@ from csmodels.topics import MAX_MESSAGE_BYTES
 log = structlog.get_logger(__name__)
 
 _RETRY: Final = 0.2  # seconds between attempts to connect
-_SURELY_TAKEN: Final = 64 * 1024  # bytes of a value, with any key and headers that this program writes
 _FULL: Final = 1024 * 1024  # bytes at which a batch takes no further record: compression holds the loop up for it
 
 
@@ -261,12 +260,19 @@ def _parts(records: Sequence[NewRecord], deadline: float) -> tuple[_Call, Mappin
 
 
 def _check_sizes(call: _Call) -> None:
-    if max(map(len, call.values)) < _SURELY_TAKEN:
+    """MessageTooLarge for the first record that is; by the largest parts of any where that tells of all."""
+    of_headers = {id(headers): _size_of(headers) for headers in call.headers}
+    most = max(map(len, call.values)) + max(len(key or b"") for key in call.keys) + max(of_headers.values())
+    if most <= MAX_MESSAGE_BYTES:
         return
     for index, (key, value, headers) in enumerate(zip(call.keys, call.values, call.headers, strict=True)):
-        size = len(value) + len(key or b"") + sum(len(name.encode()) + len(told) for name, told in headers)
+        size = len(value) + len(key or b"") + of_headers[id(headers)]
         if size > MAX_MESSAGE_BYTES:
             raise MessageTooLarge(index, size)
+
+
+def _size_of(headers: _Listed) -> int:
+    return sum(len(name.encode()) + len(told) for name, told in headers)
 
 
 def _fill(batch: Any, queue: deque[_Part], taken: list[_Taken]) -> None:

@@ -2,7 +2,9 @@
 
     register   a register whose fields are last-writer by (time, source, id), with the history of their values
     facts      Facts: one slow part and one part per month
-    fold       fold(facts, event, card, zone) -> Folded; months_touched(event, zone)
+    fold       fold(facts, event, card, zone) -> Folded, and fold_all, which is the same for many; months_touched
+    months     a batch's usage of a month, counted in one go
+    packed     people and names of a month as bytes, read where a measure asks
     features   features(facts, at, card, zone, stopped) -> Features; assess(...) -> Score; months_needed
     moment     Moment: what measures share of an account at a moment, read from people, tickets, contracts, sponsors
     measuring  what each kind of measure measures

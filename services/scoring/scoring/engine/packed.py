@@ -3,6 +3,7 @@
 A month has 16 bytes of each of its people, joined in the order of ids, so their numbers are in the order of ids, too.
 """
 
+from bisect import bisect_left
 from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from functools import lru_cache
 from struct import pack, unpack
@@ -14,8 +15,6 @@ from msgspec import Struct
 from scoring.engine.facts import NO_DAYS, Days, Feature, MonthFacts
 
 ID_BYTES: Final = 16
-
-Row = tuple[int, int]  # the numbers of the two smallest people of a day; twice the same if there is one
 
 
 class Part(Struct, frozen=True, array_like=True, gc=False):
@@ -146,27 +145,32 @@ class _People(Mapping[int, tuple[str, ...]]):
     def __init__(self, packed: bytes, ids: bytes) -> None:
         self._packed, self._ids = packed, ids
 
-    def _rows(self) -> dict[int, Row]:
-        flat = rows_of(self._packed, len(self._ids) // ID_BYTES)
-        return dict(zip(flat[::3], zip(flat[1::3], flat[2::3], strict=True), strict=True))
+    @property
+    def rows(self) -> list[int]:
+        """See rows_of."""
+        return rows_of(self._packed, len(self._ids) // ID_BYTES)
+
+    def persons(self, one: int, other: int) -> tuple[str, ...]:
+        """The persons of a row."""
+        first = text_of(self._ids[ID_BYTES * one : ID_BYTES * (one + 1)])
+        return (first,) if one == other else (first, text_of(self._ids[ID_BYTES * other : ID_BYTES * (other + 1)]))
 
     def __len__(self) -> int:
-        return len(self._rows())
+        return len(self.rows) // 3
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._rows())
+        return iter(self.rows[::3])
 
     def __getitem__(self, day: int) -> tuple[str, ...]:
-        return self._persons(self._rows()[day])
+        rows = self.rows
+        place = 3 * bisect_left(rows[::3], day)
+        if rows[place : place + 1] != [day]:
+            raise KeyError(day)
+        return self.persons(rows[place + 1], rows[place + 2])
 
     def items(self) -> ItemsView[int, tuple[str, ...]]:
         """One after another, so that who stops early has not read the others."""
         return _Lazily(self)
-
-    def _persons(self, row: Row) -> tuple[str, ...]:
-        one, other = row
-        first = text_of(self._ids[ID_BYTES * one :][:ID_BYTES])
-        return (first,) if one == other else (first, text_of(self._ids[ID_BYTES * other :][:ID_BYTES]))
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
@@ -178,8 +182,10 @@ class _Lazily(ItemsView[int, tuple[str, ...]]):
     _mapping: _People
 
     def __iter__(self) -> Iterator[tuple[int, tuple[str, ...]]]:
-        persons = self._mapping._persons
-        return ((day, persons(row)) for day, row in self._mapping._rows().items())
+        people = self._mapping
+        rows = iter(people.rows)
+        for day, one, other in zip(rows, rows, rows, strict=True):
+            yield day, people.persons(one, other)
 
 
 def packed(month: MonthFacts) -> tuple[People, Names]:

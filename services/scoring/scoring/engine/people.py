@@ -44,8 +44,15 @@ def core_days(facts: Facts, masks: Mapping[Month, int], same: Mapping[str, str])
         ((month, mask),) = masks.items()
         core = bits(People.of(facts.month(month).people).core)
         return [days for each in core if (days := (each & mask).bit_count())]
-    roots_of = {key_of(person): key_of(root) for person, root in same.items()}
     counts: dict[bytes, int] = {}
+    if not same:
+        for month, mask in masks.items():
+            people = People.of(facts.month(month).people)
+            for key, core_ in zip(keys(people.ids), bits(people.core), strict=True):
+                if days := (core_ & mask).bit_count():
+                    counts[key] = counts.get(key, 0) + days
+        return list(counts.values())
+    roots_of = {key_of(person): key_of(root) for person, root in same.items()}
     for month, mask in masks.items():
         people = People.of(facts.month(month).people)
         days_of = {key: each & mask for key, each in zip(keys(people.ids), bits(people.core), strict=True)}
