@@ -236,7 +236,8 @@ async def test_two_days_with_scoring_held_end_in_the_same_daily_closings(
     assert copied == expected
     bands = {account: [row["band"] for row in rows] for account, rows in expected.items()}
     assert bands["steady"] == bands["quiet"] == ["green", "green", "green"]
-    assert bands["alarmed"][1:] == ["red", "green"]  # a severity 1 ticket grows old, and is solved
+    # a severity 1 ticket grows old, and is solved: well above red, but green waits for a second closing
+    assert bands["alarmed"][1:] == ["red", "yellow"]
     assert bands["corrected"] == ["red", "green", "green"]  # an import shows that they were there all the time
     assert (bands["drifting"][0], bands["drifting"][-1]) == ("green", "yellow")  # a small crossing, twice in a row
     assert bands["newcomer"] == ["green"]
@@ -276,7 +277,7 @@ async def test_three_days_of_silence_move_a_score_by_time_alone(tmp_path: Path) 
             assert by_time
             for each in by_time:
                 assert each["cause"] == {"events": [], "more": 0, "time": True, "scorecard": None, "override": None}
-                assert each["score"] < each["previous"]["score"]
+                assert each["score"] <= each["previous"]["score"]  # equal: its level of adoption fell
                 assert adds_up(each["score"], each["contributions"].values(), each["adjustments"])
 
 

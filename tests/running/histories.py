@@ -6,6 +6,7 @@ from typing import Any
 
 DAY = timedelta(days=1)
 PEOPLE = [f"user-{n}" for n in range(4)]
+FEATURES = ("report.created", "report.shared", "order.created", "stock.counted")  # one a day, in turn
 
 
 def text(at: datetime) -> str:
@@ -19,7 +20,8 @@ def event(id_: str, type_: str, account: str, at: datetime, data: Mapping[str, A
 
 def used(account: str, at: datetime, user: str) -> dict[str, Any]:
     id_ = f"{account}-{user}-{at.timestamp()}"
-    return event(id_, "usage.tracked", account, at, {"name": "report.created"}, user=user)
+    name = FEATURES[at.toordinal() % len(FEATURES)]
+    return event(id_, "usage.tracked", account, at, {"name": name}, user=user)
 
 
 def history_of_use(account: str, now: datetime, until_days: Sequence[int] = (4, 4, 4, 4)) -> list[dict[str, Any]]:

@@ -181,7 +181,7 @@ async def test_an_override_goes_through_the_log_and_is_in_the_answer(scoring: Ru
     assert b"Champion" not in on_the_log[0]
     assert b'"author":"sam"' in on_the_log[0]
     assert answer["text_ref"].encode() in on_the_log[0]
-    assert list(scoring.texts.texts.values()) == ['{"text":"Champion is leaving."}']
+    assert list(scoring.texts.texts.values()) == ['{"text":"Champion is leaving.","account":"acme"}']
 
     health = await published(scoring, "acme")
     assert health[-1]["data"]["cause"]["override"] == answer["override"]
