@@ -261,7 +261,8 @@ def _parts(records: Sequence[NewRecord], deadline: float) -> tuple[_Call, Mappin
 
 def _check_sizes(call: _Call) -> None:
     """MessageTooLarge for the first record that is; by the largest parts of any where that tells of all."""
-    of_headers = {id(headers): _size_of(headers) for headers in call.headers}
+    shared = {id(headers): headers for headers in call.headers}  # mostly all records of a call have the same
+    of_headers = {key: _size_of(headers) for key, headers in shared.items()}
     most = max(map(len, call.values)) + max(len(key or b"") for key in call.keys) + max(of_headers.values())
     if most <= MAX_MESSAGE_BYTES:
         return
