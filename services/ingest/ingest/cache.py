@@ -1,10 +1,10 @@
 """Who users are, in memory, so that the hot path asks no database."""
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 from cskit.clock import Clock
 from csmodels.ids import PersonId
@@ -12,9 +12,12 @@ from ingest.domain.identity import Known
 from ingest.domain.wire import Home, home_of
 from ingest.settings import CacheSize
 
+_Entry = tuple[datetime, Known, Home | None]
+
+_NONE: Final[Mapping[str, _Entry]] = {}
 _UNKNOWN: Final = (datetime.min.replace(tzinfo=UTC), None, None)
-_WHEN: Final = itemgetter(0)
 _NOBODY: Final = (datetime.max.replace(tzinfo=UTC), None, None)
+_WHEN: Final = itemgetter(0)
 
 
 class Cache:
@@ -27,16 +30,17 @@ class Cache:
     def __init__(self, wall: Clock, size: CacheSize) -> None:
         self._wall = wall
         self._size = size
-        self._entries: OrderedDict[tuple[str, str], tuple[datetime, Known, Home | None]] = OrderedDict()
+        self._of: dict[str, dict[str, _Entry]] = {}  # by source and user; who was stored last is at the end
+        self._held = 0
         self.writes = 0
 
     def get(self, source: str, users: Iterable[str]) -> dict[str, Known]:
         """Those of the users that are known here."""
         oldest = self._wall.now() - self._size.trusted_for
-        entries = self._entries
+        entries = self._of.get(source, _NONE)
         found: dict[str, Known] = {}
         for user in users:
-            entry = entries.get((source, user))
+            entry = entries.get(user)
             if entry is not None and entry[0] > oldest:
                 found[user] = entry[1]
         return found
@@ -47,8 +51,10 @@ class Cache:
         None: nobody, or somebody whose events do not all go to one place.
         """
         oldest = self._wall.now() - self._size.trusted_for
-        entries = self._entries
-        found = [_NOBODY if user is None else entries.get((source, user), _UNKNOWN) for user in users]
+        entries: Mapping[Any, Any] = self._of.get(source, _NONE)
+        if None in users:
+            entries = {**entries, None: _NOBODY}
+        found: list[Any] = list(map(entries.get, users, repeat(_UNKNOWN)))
         missing: set[str] = set()
         if min(map(_WHEN, found)) <= oldest:
             missing = {user for user, entry in zip(users, found, strict=True) if user and entry[0] <= oldest}
@@ -57,23 +63,29 @@ class Cache:
     def store(self, source: str, known: Mapping[str, Known]) -> None:
         """Believe this from now on."""
         now = self._wall.now()
+        entries = self._of.setdefault(source, {})
         for user, one in known.items():
             home = None if (account := one.only_account) is None else home_of(account, one.person)
-            self._entries[(source, user)] = (now, one, home)
-            self._entries.move_to_end((source, user))
-        while len(self._entries) > self._size.users:
-            self._entries.popitem(last=False)
+            self._held -= entries.pop(user, None) is not None
+            entries[user] = (now, one, home)
+        self._held += len(known)
+        while self._held > self._size.users:
+            most = max(self._of.values(), key=len)
+            del most[next(iter(most))]
+            self._held -= 1
 
     def wrote(self, source: str, known: Mapping[str, Known], *, merged: bool) -> None:
         """The same, after a write of this process. A merge concerns users nobody can name here: all are forgotten."""
         self.writes += 1
         if merged:
-            self._entries.clear()
+            self._of.clear()
+            self._held = 0
         self.store(source, known)
 
     def forget(self, people: Collection[PersonId]) -> None:
         """These people were erased by this process: their users are asked for again."""
         self.writes += 1
-        gone = [key for key, (_, one, _) in self._entries.items() if one.person in people]
-        for key in gone:
-            del self._entries[key]
+        for entries in self._of.values():
+            for user in [user for user, (_, one, _) in entries.items() if one.person in people]:
+                del entries[user]
+                self._held -= 1

@@ -263,7 +263,7 @@ def _check_sizes(call: _Call) -> None:
     """MessageTooLarge for the first record that is; by the largest parts of any where that tells of all."""
     shared = {id(headers): headers for headers in call.headers}  # mostly all records of a call have the same
     of_headers = {key: _size_of(headers) for key, headers in shared.items()}
-    most = max(map(len, call.values)) + max(len(key or b"") for key in call.keys) + max(of_headers.values())
+    most = max(map(len, call.values)) + max(map(len, filter(None, call.keys)), default=0) + max(of_headers.values())
     if most <= MAX_MESSAGE_BYTES:
         return
     for index, (key, value, headers) in enumerate(zip(call.keys, call.values, call.headers, strict=True)):
