@@ -1,14 +1,13 @@
 """From rows to the models of the API. Pure."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Row
 
-from csmodels.api import AccountSummary, Adjustment, Contribution, Health, HistoryRow
+from csmodels.api import Adjustment, Contribution, Health, HistoryRow
 from scoring.account import Rules
 from scoring.domain.calendar import Month, local_day
 from scoring.domain.verdict import Verdict, judge
@@ -17,33 +16,6 @@ from scoring.engine.features import assess, months_needed
 
 _CONTRIBUTIONS = TypeAdapter(list[Contribution])
 _ADJUSTMENTS = TypeAdapter(list[Adjustment])
-
-
-def summary(row: Row[Any], before: float | None) -> AccountSummary:
-    """A live row in a list; `before` is the score of seven days ago, if there was one."""
-    return AccountSummary(
-        account=row.account,
-        name=row.name,
-        score=row.score,
-        band=row.band,
-        stage=row.stage,
-        adoption_level=row.adoption_level,
-        coverage=row.coverage,
-        watch=row.watch,
-        version=row.version,
-        plan=row.plan,
-        segment=row.segment,
-        owner=row.owner,
-        mrr=Decimal(row.mrr) if row.mrr is not None else None,
-        seats=row.seats,
-        country=row.country,
-        renewal_on=date.fromisoformat(row.renewal_on) if row.renewal_on else None,
-        last_contact_at=row.last_contact_at,
-        change=row.score - before if before is not None else None,
-        scored_at=row.scored_at,
-        contributions=_CONTRIBUTIONS.validate_python(row.contributions),
-        adjustments=_ADJUSTMENTS.validate_python(row.adjustments),
-    )
 
 
 def health(row: Row[Any]) -> Health:

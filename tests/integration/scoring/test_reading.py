@@ -4,8 +4,8 @@ from sqlalchemy import update
 from tests.integration.scoring.world import NOON, Scoring, Stream, neighbours, usage
 
 from cskit.db import Database
-from scoring.store import reading
-from scoring.store.reading import Filter
+from scoring.store import listing
+from scoring.store.listing import Filter
 from scoring.tables import live
 
 
@@ -18,10 +18,7 @@ async def test_accounts_are_found_by_what_they_are_watched_for(database: Databas
 
     async with database.read() as tx:
         found = {
-            watch: [
-                row.account
-                for row in await reading.accounts(tx, Filter(watch=watch), sort="account", after=None, limit=9)
-            ]
+            watch: [row.account for row in await listing.page(tx, Filter(watch=(watch,)), columns=["account"], limit=9)]
             for watch in ("declining", "divergent")
         }
 

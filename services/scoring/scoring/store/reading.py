@@ -1,61 +1,13 @@
-"""What the API shows: live rows, history, scorecards, and how far the fold has come."""
+"""What the API shows of one account: its live row, its history; and how far the fold has come."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Text, and_, cast, func, or_, select
+from sqlalchemy import Row, and_, func, or_, select
 
 from cskit.db import Tx
-from scoring.tables import PLUMBING, history, live, scorecards
-
-Sort = Literal["urgency", "account"]
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which accounts to list; None is any. text is looked for in the id and the name, upper or lower case."""
-
-    band: str | None = None
-    stage: str | None = None
-    segment: str | None = None
-    owner: str | None = None
-    watch: str | None = None
-    text: str | None = None
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """As conditions on the live table."""
-        equal = {
-            live.c.band: self.band,
-            live.c.stage: self.stage,
-            live.c.segment: self.segment,
-            live.c.owner: self.owner,
-        }
-        found: list[ColumnElement[bool]] = [column == value for column, value in equal.items() if value is not None]
-        if self.watch is not None:
-            found.append(cast(live.c.watch, Text).contains(f'"{self.watch}"', autoescape=True))
-        if self.text:
-            name = func.lower(live.c.name).contains(self.text.lower(), autoescape=True)
-            found.append(or_(func.lower(live.c.account).contains(self.text.lower(), autoescape=True), name))
-        return found
-
-
-async def accounts(
-    tx: Tx, wanted: Filter, *, sort: Sort, after: tuple[float, str] | None, limit: int
-) -> Sequence[Row[Any]]:
-    """Live rows in order, after a place (urgency, account). Urgency: red, yellow, grey, green, the low scores first."""
-    statement = select(live).where(*wanted.conditions()).limit(limit)
-    if sort == "account":
-        statement = statement.order_by(live.c.account)
-        if after is not None:
-            statement = statement.where(live.c.account > after[1])
-    else:
-        statement = statement.order_by(live.c.urgency, live.c.account)
-        if after is not None:
-            same = and_(live.c.urgency == after[0], live.c.account > after[1])
-            statement = statement.where(or_(live.c.urgency > after[0], same))
-    return await tx.fetch(statement)
+from scoring.tables import PLUMBING, history, live
 
 
 async def account(tx: Tx, id_: str) -> Row[Any] | None:
@@ -134,11 +86,6 @@ async def published(tx: Tx, id_: str, *, before: tuple[datetime, int | None] | N
             same = and_(same, history.c.version < version)
         statement = statement.where(or_(history.c.at < at, same))
     return await tx.fetch(statement.order_by(history.c.at.desc(), history.c.version.desc()).limit(limit))
-
-
-async def scorecard_versions(tx: Tx) -> Sequence[Row[Any]]:
-    """All versions of scorecards that are known."""
-    return await tx.fetch(select(scorecards).order_by(scorecards.c.scorecard, scorecards.c.version))
 
 
 async def next_offset(tx: Tx, group: str, topic: str, partition: int) -> int:
