@@ -6,7 +6,6 @@ from scoring.domain.calendar import local_day
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import MrrChange, Overdue
 from scoring.engine.contracts import day, known, living, moment, prices
-from scoring.engine.facts import SlowFacts
 from scoring.engine.moment import Moment
 from scoring.engine.register import Register, read
 from scoring.engine.tickets import changed_at
@@ -29,16 +28,6 @@ def overdue(now: Moment, id_: MeasureId, terms: Overdue) -> Measurement:
     if as_of is None:
         return Measurement(id_, "not_connected")
     return Measurement(id_, "fresh", float(late), as_of, frozen=at < now.at)
-
-
-def overdue_invoices(slow: SlowFacts, at: datetime, now: Moment) -> int:
-    """How many invoices are overdue."""
-    today = local_day(at, now.zone)
-    found = 0
-    for invoice in slow.invoices.values():
-        due = day(read(invoice, "due_on", at))
-        found += due is not None and due < today and not _settled(invoice, at)
-    return found
 
 
 def mrr_change(now: Moment, id_: MeasureId, terms: MrrChange) -> Measurement:
