@@ -325,7 +325,7 @@ async def test_what_we_do_not_need_is_taken_with_no_items(ingest: Ingest) -> Non
 
     answer = await send(ingest, "stripe", {"id": "evt_1", "type": "charge.succeeded", "created": CREATED, "data": {}})
 
-    assert answer.json() == {"accepted": 0, "waiting": 0, "refused": 0, "items": []}
+    assert answer.json() == {"accepted": 0, "waiting": 0, "refused": 0, "dropped": 0, "items": []}
 
 
 async def test_a_source_of_ones_own_gets_a_secret_once_and_a_mapping(ingest: Ingest) -> None:

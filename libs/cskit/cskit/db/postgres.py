@@ -17,6 +17,7 @@ from cskit.db.bulk import Pending
 
 T = TypeVar("T")
 _ZOMBIE_MS = 5_000  # a worker that was stopped inside a transaction loses its locks after this
+_PATIENT = "60s"  # of a migration, between two of its statements
 _MIGRATION_LOCK = 0x6B697A61736869  # "kizashi"
 _STATEMENT_SECONDS = 60.0  # a server that went silent is given up after this
 _BREAKS_OFF = (
@@ -157,6 +158,8 @@ class PostgresDatabase:
 
     async def migrate(self, work: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
+            # a migration is read from files between its statements; it holds no lock that a batch waits for
+            await connection.execute(select(func.set_config("idle_in_transaction_session_timeout", _PATIENT, True)))
             await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             await connection.execute(CreateSchema(self._schema, if_not_exists=True))
             return await connection.run_sync(work)
