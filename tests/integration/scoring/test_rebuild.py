@@ -244,6 +244,21 @@ async def test_a_rebuild_that_waits_for_its_answer_is_given_up_when_an_account_o
     assert "erased" in done.message
 
 
+async def test_a_rebuild_is_given_up_also_if_the_erased_account_is_back_at_once(world: Past, shadow: Database) -> None:
+    await world.append(*life(9, days=1))
+    await world.fold()
+    await world.ask("r1")
+    async with world.running(world.rebuilder(shadow, None)):
+        await world.comes_to("r1", rebuilds.READY)
+
+        moment = NOON + 3 * DAY
+        await world.append(event("account.erased", "a3", moment, {"account": "a3"}), usage("a3", moment + SECOND, 1))
+        await world.fold(owner="two")
+
+        done = await world.comes_to("r1", rebuilds.DISCARDED)
+    assert "erased" in done.message
+
+
 async def test_a_rebuild_needs_nothing_but_an_empty_shadow(world: Past, fresh: Fresh) -> None:
     await world.append(*life(10, days=1))
     await world.fold()

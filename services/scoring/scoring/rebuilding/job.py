@@ -50,7 +50,7 @@ class Rebuilder:
     open_shadow: Callable[[], Database]
     drop_shadow: Callable[[], Awaitable[None]]
     name: str = field(default="rebuild", init=False)
-    _shadow_left: bool = field(default=False, init=False)  # one that waited for an answer and is not needed any more
+    _shadow_left: bool = field(default=True, init=False)  # perhaps: of a rebuild that is over, or a worker before this
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; what is half done goes on at the next start."""
@@ -74,7 +74,7 @@ class Rebuilder:
             self._shadow_left = False
             await self._drop_what_is_left()
         if there is not None and there.state == rebuilds.READY:
-            self._shadow_left = True  # also of a worker before this one
+            self._shadow_left = True
             await self._give_up_what_was_erased(there.id)
         if there is None or there.state not in rebuilds.AT_WORK:
             return
@@ -130,7 +130,10 @@ class Rebuilder:
         await self._remove_shadow(job.id)
 
     async def _give_up_what_was_erased(self, id_: str) -> None:
-        """A shadow waits for its answer as long as people like: it must not keep an account that was erased since."""
+        """A shadow waits for its answer as long as people like: it must not keep an account that was erased since.
+
+        The fold gives it up with each erasure; this is for one that came while the shadow was made.
+        """
         shadow = self.open_shadow()
         try:
             async with self.database.read() as live, shadow.read() as rebuilt:
@@ -141,8 +144,7 @@ class Rebuilder:
         async with self.database.write() as tx:
             row = await rebuilds.one(tx, id_, lock=True)
             if row is not None and row.state == rebuilds.READY:
-                message = "An account was erased after this was ready. Ask for another rebuild."
-                await rebuilds.say(tx, id_, self._now(), state=rebuilds.DISCARDED, message=message)
+                await rebuilds.say(tx, id_, self._now(), state=rebuilds.DISCARDED, message=rebuilds.ERASED_SINCE)
         log.info("rebuild.given_up", rebuild=id_)
 
     async def _compared(self, shadow: Shadow) -> tuple[Difference, set[str], dict[int, int]]:
@@ -197,7 +199,7 @@ class Rebuilder:
         """One replica after the other, and not what another rebuild has begun to use."""
         async with self.database.write() as tx:
             await rebuilds.hold(tx)
-            if await rebuilds.open_one(tx) is None:
+            if await rebuilds.open_one(tx) is None and await rebuilds.newest(tx, 1):
                 await self.drop_shadow()
 
     async def _remove_shadow(self, id_: str) -> None:

@@ -24,7 +24,7 @@ from scoring.engine.facts import Facts, MonthFacts, SlowFacts
 from scoring.engine.people import active_people
 from scoring.planning import PartitionState
 from scoring.store import overrides as kept_overrides
-from scoring.store import portfolio
+from scoring.store import portfolio, rebuilds
 from scoring.store.portfolio import Booked
 from scoring.store.scorecards import applied_of
 from scoring.tables import (
@@ -200,6 +200,8 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
         for table in (account_months, account_slow, account_activity, live, history, overrides, timeline_events):
             await tx.execute(delete(table).where(table.c.account.in_(ids)))
         await portfolio.erase_tickets(tx, ids)
+    if changes.erased:
+        await rebuilds.give_up_ready(tx, scored_at)
     reached = [{"account": id_, "version": version} for id_, version in changes.erased.items() if version]
     tx.upsert(erased_accounts, reached)
     for number, months in enumerate(_lots(list(changes.months.items()))):

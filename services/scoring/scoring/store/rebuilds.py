@@ -21,6 +21,8 @@ FAILED: Final = "failed"
 OPEN: Final = (ASKED, FOLDING, READY, CONFIRMED)
 AT_WORK: Final = (ASKED, FOLDING, CONFIRMED)  # for a worker to take up
 
+ERASED_SINCE: Final = "An account was erased after this was ready. Ask for another rebuild."
+
 LEASE: Final = timedelta(seconds=60)
 _AT_ONCE: Final = 500  # accounts in one statement
 
@@ -35,6 +37,12 @@ async def open_one(tx: Tx, *, lock: bool = False) -> Row[Any] | None:
 async def hold(tx: Tx) -> None:
     """Have other replicas wait until the end of the transaction before they hold it, too."""
     await tx.fetch(select(table.c.id).order_by(table.c.asked_at, table.c.id).limit(1).with_for_update())
+
+
+async def give_up_ready(tx: Tx, at: datetime) -> None:
+    """An account is erased in this transaction: a shadow that waits for its answer still holds it, and is to go."""
+    waiting = update(table).where(table.c.state == READY)
+    await tx.execute(waiting.values(state=DISCARDED, message=ERASED_SINCE, changed_at=at))
 
 
 async def keeps_erased(live: Tx, shadow: Tx) -> bool:
