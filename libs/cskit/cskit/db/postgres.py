@@ -158,7 +158,7 @@ class PostgresDatabase:
 
     async def migrate(self, work: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
-            # a migration is read from files between its statements; it holds no lock that a batch waits for
+            # a migration is read from files between its statements; one that was stopped holds others up for so long
             await connection.execute(select(func.set_config("idle_in_transaction_session_timeout", _PATIENT, True)))
             await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             await connection.execute(CreateSchema(self._schema, if_not_exists=True))

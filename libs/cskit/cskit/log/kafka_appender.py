@@ -253,7 +253,8 @@ def _parts(records: Sequence[NewRecord], deadline: float) -> tuple[_Call, Mappin
     else:
         for index, record in enumerate(records):
             indexes.setdefault(Partition(record.topic, record.partition), []).append(index)
-        headers = [list(record.headers) for record in records]
+        listed = {record.headers: list(record.headers) for record in records}  # mostly all have the same
+        headers = [listed[record.headers] for record in records]
         call = _Call([record.key for record in records], [record.value for record in records], headers, deadline)
     _check_sizes(call)
     return call, {partition: _Part(call, of_it) for partition, of_it in indexes.items()}
@@ -261,7 +262,7 @@ def _parts(records: Sequence[NewRecord], deadline: float) -> tuple[_Call, Mappin
 
 def _check_sizes(call: _Call) -> None:
     """MessageTooLarge for the first record that is; by the largest parts of any where that tells of all."""
-    shared = {id(headers): headers for headers in call.headers}  # mostly all records of a call have the same
+    shared = {id(headers): headers for headers in call.headers}
     of_headers = {key: _size_of(headers) for key, headers in shared.items()}
     most = max(map(len, call.values)) + max(map(len, filter(None, call.keys)), default=0) + max(of_headers.values())
     if most <= MAX_MESSAGE_BYTES:

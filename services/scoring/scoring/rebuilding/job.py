@@ -51,6 +51,7 @@ class Rebuilder:
     drop_shadow: Callable[[], Awaitable[None]]
     name: str = field(default="rebuild", init=False)
     _shadow_left: bool = field(default=True, init=False)  # perhaps: of a rebuild that is over, or a worker before this
+    _waiting: str = field(default="", init=False)  # the rebuild that was looked at when it began to wait for an answer
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; what is half done goes on at the next start."""
@@ -75,7 +76,9 @@ class Rebuilder:
             await self._drop_what_is_left()
         if there is not None and there.state == rebuilds.READY:
             self._shadow_left = True
-            await self._give_up_what_was_erased(there.id)
+            if there.id != self._waiting:
+                await self._give_up_what_was_erased(there.id)
+                self._waiting = there.id
         if there is None or there.state not in rebuilds.AT_WORK:
             return
         async with self.database.write() as tx:
