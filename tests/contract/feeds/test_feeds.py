@@ -1,114 +1,40 @@
 """What a client of a stream may rely on, on both engines of the log."""
 
 import asyncio
-import os
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
-from httpx_sse import ServerSentEvent, aconnect_sse
-from pydantic import SecretStr
+from fastapi import APIRouter
+from httpx_sse import ServerSentEvent
+from tests.running.streams import ENGINES, KEY, Streamed, streamed, take
 
-from allinone.server import bound_socket, serving
-from cskit.auth import KeyFile, Keys, new_key
-from cskit.clock import Clocks, RealClock
-from cskit.http import feeds, make_app
+from cskit.auth import new_key
+from cskit.http import feeds
 from cskit.http.feeds import Feed, feed_routes
-from cskit.log import Log, NewRecord
-from cskit.log.kafka import KafkaLog
-from cskit.log.sqlite import SqliteLog
-from cskit.testing.engines import KAFKA
+from cskit.log import NewRecord
 
-KEY = "kz_operator_for_this_test_only"
 PARTITIONS = 4
 
 
-@dataclass
-class Served:
-    """Two replicas of a feed, each with its own log client, over real HTTP."""
-
-    log: Log
-    topic: str
-    urls: list[str]
-    keys: Keys
-    closing: list[asyncio.Event] = field(default_factory=list)
+class Served(Streamed):
+    """Two replicas of a feed."""
 
     async def say(self, *names: str, partition: int = 0) -> None:
         await self.log.append(
             [NewRecord(self.topic, partition, b"k", b'{"type":"a.%s","n":1}' % name.encode()) for name in names]
         )
 
-    @asynccontextmanager
-    async def following(
-        self, replica: int = 0, since: str | None = None, key: str = KEY
-    ) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
-        headers = {"authorization": f"Bearer {key}"} | ({"last-event-id": since} if since is not None else {})
-        async with (
-            httpx.AsyncClient(trust_env=False, timeout=60) as client,
-            aconnect_sse(client, "GET", f"{self.urls[replica]}/stream", headers=headers) as source,
-        ):
-            yield source.aiter_sse()
 
-
-async def take(events: AsyncIterator[ServerSentEvent], count: int) -> list[ServerSentEvent]:
-    async with asyncio.timeout(60):
-        return [await anext(events) for _ in range(count)]
-
-
-@asynccontextmanager
-async def replica(log: Log, topic: str, served: Served) -> AsyncIterator[None]:
-    closing, stop = asyncio.Event(), asyncio.Event()
-    feed = Feed(log, topic, name="feed:test", closing=closing)
-
-    async def ready() -> dict[str, str]:
-        return {}
-
-    app = make_app(
-        "test",
-        [feed_routes("/stream", feed, tag="t", description="d")],
-        keys=served.keys,
-        clocks=Clocks.real(),
-        ready=ready,
-    )
-    listener = bound_socket("127.0.0.1", 0)
-    worker = asyncio.create_task(feed.run(stop))
-    async with serving(app, listener):
-        served.urls.append(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        served.closing.append(closing)
-        try:
-            yield
-        finally:
-            closing.set()
-    stop.set()
-    await worker
-
-
-@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.timeout(300)])])
+@pytest.fixture(params=ENGINES)
 async def served(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Served]:
-    logs: list[Log]
-    if request.param == "sqlite":
-        logs = [SqliteLog(tmp_path / "log.db", now_ms=lambda: time.time_ns() // 1_000_000)]  # one process, one log
-    elif bootstrap := os.environ.get(KAFKA):
-        logs = [KafkaLog(bootstrap, client_id="test"), KafkaLog(bootstrap, client_id="test-2")]
-    else:
-        pytest.skip(f"{KAFKA} is not set")
-    topic = f"test-{uuid4().hex}"
-    for log in logs:
-        await log.start()
-    first, second = logs[0], logs[-1]
-    await first.ensure_topics([topic], PARTITIONS)
-    keys = Keys(KeyFile(tmp_path / "keys.json", RealClock()), None, SecretStr(KEY))
-    made = Served(first, topic, [], keys)
-    async with replica(first, topic, made), replica(second, topic, made):
+    def routes(feed: Feed) -> APIRouter:
+        return feed_routes("/stream", feed, tag="t", description="d")
+
+    async with streamed(Served, request.param, tmp_path, "/stream", PARTITIONS, routes) as made:
         yield made
-    for log in logs:
-        await log.close()
 
 
 async def test_a_client_is_told_where_it_stands_and_then_what_comes(served: Served) -> None:

@@ -2,35 +2,26 @@
 
 import asyncio
 import json
-import os
-import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
-from httpx_sse import ServerSentEvent, aconnect_sse
-from pydantic import SecretStr
+from fastapi import APIRouter
+from httpx_sse import ServerSentEvent
+from tests.running.streams import ENGINES, KEY, Streamed, streamed, take
 
-from allinone.server import bound_socket, serving
-from cskit.auth import Keys
-from cskit.clock import Clocks
-from cskit.http import feeds, make_app
+from cskit.http import feeds
 from cskit.http.feeds import Feed, feed_routes
 from cskit.http.queries import query_of
-from cskit.log import Log, NewRecord
-from cskit.log.kafka import KafkaLog
-from cskit.log.sqlite import SqliteLog
-from cskit.testing.engines import KAFKA
+from cskit.log import NewRecord
 from csmodels.partitioning import partition_of
 from csmodels.topics import PARTITIONS
 from scoring.streaming import StreamQuery, parameters
 
-KEY = "kz_operator_for_this_test_only"
+PATH = "/v1/health/stream"
 
 
 def change(account: str, version: int, band: str = "green", before: str = "green", **account_state: Any) -> bytes:
@@ -48,88 +39,31 @@ def change(account: str, version: int, band: str = "green", before: str = "green
     ).encode()
 
 
-@dataclass
-class Served:
-    """Two replicas over real HTTP."""
-
-    log: Log
-    topic: str
-    urls: list[str] = field(default_factory=list)
+class Served(Streamed):
+    """Two replicas of scoring's stream."""
 
     async def publish(self, account: str, *values: bytes) -> None:
         await self.log.append([NewRecord(self.topic, partition_of(account), account.encode(), one) for one in values])
-
-    @asynccontextmanager
-    async def following(
-        self, replica: int = 0, since: str | None = None, **query: Any
-    ) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
-        headers = {"authorization": f"Bearer {KEY}"} | ({"last-event-id": since} if since is not None else {})
-        url = f"{self.urls[replica]}/v1/health/stream"
-        async with (
-            httpx.AsyncClient(trust_env=False, timeout=60) as client,
-            aconnect_sse(client, "GET", url, headers=headers, params=query) as source,
-        ):
-            yield source.aiter_sse()
-
-
-async def take(events: AsyncIterator[ServerSentEvent], count: int) -> list[ServerSentEvent]:
-    async with asyncio.timeout(60):
-        return [await anext(events) for _ in range(count)]
 
 
 def ids(events: list[ServerSentEvent]) -> list[str]:
     return [json.loads(event.data)["id"] for event in events if event.event == "health.changed"]
 
 
-@asynccontextmanager
-async def replica(log: Log, served: Served) -> AsyncIterator[None]:
-    closing, stop = asyncio.Event(), asyncio.Event()
-    feed = Feed(log, served.topic, name="feed:test", closing=closing)
-    routes = feed_routes(
-        "/v1/health/stream",
-        feed,
-        tag="t",
-        description="d",
-        selecting=lambda request: query_of(StreamQuery, request).selection(),
-        parameters=parameters(),
-    )
-
-    async def ready() -> dict[str, str]:
-        return {}
-
-    keys = Keys(None, None, SecretStr(KEY))
-    app = make_app("test", [routes], keys=keys, clocks=Clocks.real(), ready=ready)
-    listener = bound_socket("127.0.0.1", 0)
-    worker = asyncio.create_task(feed.run(stop))
-    async with serving(app, listener):
-        served.urls.append(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        try:
-            yield
-        finally:
-            closing.set()
-    stop.set()
-    await worker
-
-
-@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.timeout(300)])])
+@pytest.fixture(params=ENGINES)
 async def served(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Served]:
-    logs: list[Log]
-    if request.param == "sqlite":
-        logs = [SqliteLog(tmp_path / "log.db", now_ms=lambda: time.time_ns() // 1_000_000)]  # one process, one log
-    elif bootstrap := os.environ.get(KAFKA):
-        logs = [KafkaLog(bootstrap, client_id="test"), KafkaLog(bootstrap, client_id="test-2")]
-    else:
-        pytest.skip(f"{KAFKA} is not set")
-    for log in logs:
-        await log.start()
-    made = Served(logs[0], f"test-{uuid4().hex}")
-    await made.log.ensure_topics([made.topic], PARTITIONS)
-    async with AsyncExitStack() as stack:
-        for log in (logs[0], logs[-1]):
-            await stack.enter_async_context(replica(log, made))
+    def routes(feed: Feed) -> APIRouter:
+        return feed_routes(
+            PATH,
+            feed,
+            tag="t",
+            description="d",
+            selecting=lambda request: query_of(StreamQuery, request).selection(),
+            parameters=parameters(),
+        )
+
+    async with streamed(Served, request.param, tmp_path, PATH, PARTITIONS, routes) as made:
         yield made
-    for log in logs:
-        await log.close()
 
 
 async def test_a_client_that_goes_from_replica_to_replica_misses_nothing_and_sees_nothing_twice(
