@@ -9,7 +9,7 @@ set until there is enough of it to be sorted in.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import xxhash
@@ -36,14 +36,6 @@ class Limits:
     rows: int = 256  # small rows of an hour: a claim reads few
     small: int = 4_096  # a row of as many ids is not small and stays as it is: no batch writes a long hour anew
     fresh: int = 4_096  # ids of a day in the set; a sixteenth of the array if that is more
-
-
-class Arrival(NamedTuple):
-    """An event on its partition: its identity, and the append clock when it came."""
-
-    append_clock_ms: int
-    source: str
-    event_id: str
 
 
 def fingerprint(source: str, event_id: str, seed: int) -> int:
@@ -126,28 +118,41 @@ class Dedup:
         for partition in partitions:
             self._seen.pop(partition, None)
 
-    def are_new(self, partition: Partition, arrivals: Sequence[Arrival], taken: Taken) -> list[bool]:
+    def fingerprints(self, sources: Sequence[str], ids: Sequence[str]) -> Ids:
+        """The fingerprints of events of this deployment."""
+        seed = self._seed
+        return np.array(
+            [fingerprint(source, id_, seed) for source, id_ in zip(sources, ids, strict=True)], dtype=np.uint64
+        )
+
+    def are_new(self, partition: Partition, clocks: NDArray[np.int64], values: Ids, taken: Taken) -> NDArray[np.bool_]:
         """Whether each of these events was not seen within the horizon of its clock; those are noted in `taken`.
 
-        arrivals are all that a batch has of the partition, in the order of the log: of equal ones the first is new.
+        clocks are the append clocks in milliseconds, values the fingerprints of all that a batch has of the partition,
+        in the order of the log: of equal ones the first is new.
         """
-        if not arrivals:
-            return []
-        values = [fingerprint(source, event_id, self._seed) for _, source, event_id in arrivals]
-        last = self._last_days(partition, first_day(arrivals[0].append_clock_ms), values)
+        if not len(values):
+            return np.zeros(0, dtype=np.bool_)
         added = taken.new.setdefault(partition, {})
-        for hour, ids in added.items():
-            for value in ids:
-                last[value] = max(hour // DAY_HOURS, last.get(value, 0))
+        listed = values.tolist()
+        last = self._last_days(partition, first_day(int(clocks[0])), listed, values)
+        for hour, ids in sorted(added.items()):
+            last.update(dict.fromkeys(ids.intersection(listed), hour // DAY_HOURS))
+        hours = clocks // HOUR_MS
+        if not last and len(set(listed)) == len(listed):
+            for hour in np.unique(hours).tolist():
+                first, end = np.searchsorted(hours, (hour, hour + 1))
+                added.setdefault(hour, set()).update(listed[first:end])
+            return np.ones(len(listed), dtype=np.bool_)
         new = []
-        for value, (clock_ms, _, _) in zip(values, arrivals, strict=True):
+        for value, hour in zip(listed, hours.tolist(), strict=True):
             day = last.get(value)
-            is_new = day is None or day < first_day(clock_ms)
+            is_new = day is None or day < hour // DAY_HOURS - _DAYS_BEFORE
             new.append(is_new)
             if is_new:
-                last[value] = clock_ms // _DAY_MS
-                added.setdefault(clock_ms // HOUR_MS, set()).add(value)
-        return new
+                last[value] = hour // DAY_HOURS
+                added.setdefault(hour, set()).add(value)
+        return np.array(new)
 
     async def write(self, tx: Tx, taken: Taken, claims: Mapping[Partition, Claim]) -> None:
         """Write what a batch took, one row per partition and hour; too many small rows of an hour become one row.
@@ -192,9 +197,9 @@ class Dedup:
                 if day < newest:
                     ids_of_day.settle()  # nothing comes to it any more
 
-    def _last_days(self, partition: Partition, oldest: int, values: Sequence[int]) -> dict[int, int]:
+    def _last_days(self, partition: Partition, oldest: int, values: Sequence[int], array: Ids) -> dict[int, int]:
         """The last day on which each of the values was taken, of those days that count."""
-        ordered = np.sort(np.array(values, dtype=np.uint64))
+        ordered = np.sort(array)
         last: dict[int, int] = {}
         for day, ids in sorted(self._seen[partition].days.items()):
             if day >= oldest:

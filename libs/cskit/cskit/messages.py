@@ -1,19 +1,23 @@
 """What a message handler is given, and how it answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Executable, Row, Table
 
+from cskit.columns import Ints, UsageColumns
 from cskit.db import Tx, Values
 from cskit.db.plumbing import Plumbing
 from cskit.headers import packed
-from cskit.log import NewRecord, Partition
+from cskit.log import NewRecord, Partition, Records
 from cskit.log.base import Headers
 from cskit.observability import is_traceparent
+from csmodels.catalogue import parse
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from csmodels.topics import CONTROL_KEY
@@ -35,8 +39,48 @@ class Message(Generic[E_co]):
     @property
     def traceparent(self) -> str | None:
         """The W3C traceparent the record carried, if it is one."""
-        carried = (value.decode("ascii", "replace") for name, value in self.headers if name == "traceparent")
-        return next((text for text in carried if is_traceparent(text)), None)
+        return traceparent_of(self.headers)
+
+
+class Usage:
+    """Usage events that were read from one partition, by columns: see cskit.columns. offsets and appended_ms (append
+    times, milliseconds since 1970) are columns like those.
+    """
+
+    __slots__ = ("appended_ms", "columns", "offsets", "records")
+
+    def __init__(self, records: Records, columns: UsageColumns) -> None:
+        self.records = records
+        self.columns = columns
+        self.offsets: Ints = np.array(records.offsets, dtype=np.int64)[columns.places]
+        self.appended_ms: Ints = np.array(records.timestamps, dtype=np.int64)[columns.places]
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def accounts(self) -> list[str]:
+        """The accounts, each once."""
+        accounts = self.columns.accounts
+        return [accounts.texts[number] for number in np.unique(accounts.numbers).tolist()]
+
+    def until(self, offset: int | None, start: int = 0) -> "Usage":
+        """From one place of the columns on those before an offset; None: all the rest."""
+        end = len(self) if offset is None else int(np.searchsorted(self.offsets, offset))
+        return Usage(self.records, self.columns.between(start, end))
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Usage":
+        """Those that are chosen."""
+        return Usage(self.records, self.columns.where(chosen))
+
+    def message(self, number: int) -> Message[Event]:
+        """One of them as a message."""
+        place = int(self.columns.places[number])
+        return message_of(self.records, place, parse(self.records.topic, self.records.values[place] or b""))
+
+    def traceparent(self, number: int) -> str | None:
+        """The W3C traceparent of one of them."""
+        headers = self.records.headers[int(self.columns.places[number])]
+        return traceparent_of(headers) if headers else None
 
 
 class InvalidMessage(Exception):
@@ -149,6 +193,32 @@ class Handler(Protocol):
 
     def forget(self) -> None:
         """Throw away all that was kept in memory: it may be ahead of the database, or someone else's now."""
+
+
+@runtime_checkable
+class ColumnHandler(Protocol):
+    """A handler that takes usage by columns where there is much of it."""
+
+    async def on_columns(self, messages: Sequence[Message[Event]], usage: Mapping[int, Usage], uow: UnitOfWork) -> None:
+        """As Handler.on_batch, with the usage that was read by columns, by partition; messages are all else."""
+
+
+def message_of(records: Records, place: int, event: Event) -> Message[Event]:
+    """An event that was read from one of these records."""
+    return Message(
+        event,
+        records.topic,
+        records.partition,
+        records.offsets[place],
+        append_time(records.timestamps[place]),
+        records.headers[place],
+    )
+
+
+def traceparent_of(headers: Headers) -> str | None:
+    """The W3C traceparent that a record carried, if it is one."""
+    carried = (value.decode("ascii", "replace") for name, value in headers if name == "traceparent")
+    return next((text for text in carried if is_traceparent(text)), None)
 
 
 def event_record(topic: str, event: Event, *, traceparent: str | None = None) -> NewRecord:

@@ -7,21 +7,22 @@ that fails.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 
 from sqlalchemy import select
 
 from cskit import failpoints
-from cskit.claims import Claim, Claims, Fenced, moved
+from cskit.batches import FEWEST, BatchSize
+from cskit.claims import Claim, Claims, Fenced
 from cskit.clock import Clocks
 from cskit.cuts import until_cut
 from cskit.db import Database, DatabaseUnavailable, Tx
 from cskit.db.plumbing import Plumbing
-from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter, forget_people, put_aside
-from cskit.dedup import Arrival, Dedup, Taken
-from cskit.log import Consumer, Log, LogError, Partition, Record
-from cskit.messages import Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted, append_time
+from cskit.dead_letters import forget_people, put_aside
+from cskit.dedup import Dedup
+from cskit.log import Consumer, Log, LogError, Partition, Record, Records
+from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted
 from cskit.observability import (
     DEAD_LETTERS,
     RUNNER_BATCH_SECONDS,
@@ -33,13 +34,11 @@ from cskit.observability import (
     RUNNER_RETRIES,
     get_logger,
 )
-from cskit.peek import type_of
 from cskit.progress import BeatingTx, Progress
+from cskit.reading import BatchReader, Reading, Refused
 from cskit.seed import deployment_seed
 from cskit.settings import TestHooks
-from csmodels.catalogue import TYPES, parse
 from csmodels.envelope import Event
-from csmodels.errors import InvalidEvent
 from csmodels.ids import PersonId
 from csmodels.internal import PersonErased
 from csmodels.topics import CUSTOMER_EVENTS
@@ -63,17 +62,6 @@ class Stuck(Exception):
     """There are records to read and none was handled for 30 s: the consumer is to be made anew."""
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What reading a batch gave, before anything is written."""
-
-    messages: list[Message[Event]] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
-    taken: Taken = field(default_factory=Taken)
-    claims: list[Claim] = field(default_factory=list)
-    duplicates: int = 0
-
-
 class Runner:
     """One member of a consumer group, with the handler that folds its batches."""
 
@@ -90,7 +78,7 @@ class Runner:
         owner: str,
         wake_relay: asyncio.Event | None = None,
         hooks: TestHooks | None = None,
-        max_records: int = 2_000,
+        max_records: int = FEWEST,
     ) -> None:
         self.name = f"runner:{group}"
         self._group = group
@@ -102,9 +90,10 @@ class Runner:
         self._clocks = clocks
         self._wake_relay = wake_relay or asyncio.Event()
         self._hooks = hooks or TestHooks()
-        self._max_records = max_records
+        self._size = BatchSize(max_records)
         self._claims = Claims(plumbing.consumer_offsets, group, owner, fenced=not self._hooks.unfenced)
         self._dedup: Dedup | None = None
+        self._reader: BatchReader | None = None
         self._owned: dict[Partition, Claim] = {}
         self._stop = asyncio.Event()
         self._broken_off = 0  # transactions in a row that the database broke off at one place
@@ -127,6 +116,8 @@ class Runner:
         if self._dedup is None:
             seed = await deployment_seed(self._database, self._plumbing)
             self._dedup = Dedup(self._plumbing.fingerprints, self._group, seed)
+            by_columns = isinstance(self._handler, ColumnHandler)
+            self._reader = BatchReader(self._group, self._dedup, by_columns=by_columns)
         consumer = self._log.consumer(self._group, self._topics)
         self._progress.beat()
         loop = asyncio.create_task(self._consume(consumer, stop), name=self.name)
@@ -148,9 +139,10 @@ class Runner:
     async def _consume(self, consumer: Consumer, stop: asyncio.Event) -> None:
         await consumer.start(self)
         while not stop.is_set():
-            polled = await consumer.poll(max_records=self._max_records, timeout=_POLL_SECONDS)
+            polled = await consumer.poll(max_records=self._size.records, timeout=_POLL_SECONDS)
             if not polled:
                 continue
+            count, began = sum(map(len, polled.values())), monotonic()
             self._progress.beat()
             failpoints.hit(failpoints.RUNNER_AFTER_POLL)
             async with self._in_hand:
@@ -159,6 +151,7 @@ class Runner:
                     await self._handle(consumer, batch)
                 elif self._hooks.cut is not None:
                     await asyncio.sleep(0.01)  # the rest of the piece is not there yet
+            self._size.took(count, monotonic() - began)
             await self._tell(consumer)
 
     # What the log tells of this member's partitions
@@ -208,11 +201,11 @@ class Runner:
 
     # One batch
 
-    def _cut(self, consumer: Consumer, polled: Batch) -> dict[Partition, Sequence[Record]]:
+    def _cut(self, consumer: Consumer, polled: Batch) -> Batch:
         batch = {}
         for partition, records in polled.items():
             claim = self._owned.get(partition)
-            if claim is None:
+            if claim is None or not records:
                 continue
             every = self._hooks.cut if partition.topic == CUSTOMER_EVENTS else None
             taken, again = until_cut(records, claim.next_offset, every)
@@ -252,15 +245,18 @@ class Runner:
                 RUNNER_FENCED.labels(self._group).inc()
                 raise
 
-    async def _attempt(self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]]) -> None:
+    async def _attempt(self, batch: Batch, refused: Refused) -> None:
         assert self._dedup is not None
-        reading = self._read(batch, refused, await self._handler.wanted())
+        reading = await self._read(batch, refused, await self._handler.wanted())
         async with self._database.write() as transaction:
             tx = BeatingTx(transaction, self._progress)
             await self._claims.hold(tx, [self._owned[partition] for partition in sorted(batch)])
             uow = UnitOfWork(tx, self._plumbing)
-            if reading.messages:
-                await self._handler.on_batch(reading.messages, uow)
+            if reading:
+                if isinstance(self._handler, ColumnHandler):
+                    await self._handler.on_columns(reading.messages, reading.usage, uow)
+                else:
+                    await self._handler.on_batch(reading.messages, uow)
             put_aside(uow, self._plumbing, reading.letters)
             if erased := _erased(reading.messages):
                 await forget_people(tx, self._plumbing, erased)  # the letters of this batch among them
@@ -278,53 +274,17 @@ class Runner:
         self._progress.beat()
         self._count(batch, reading)
 
-    def _read(
-        self, batch: Batch, refused: Mapping[tuple[Partition, int], tuple[str, str]], wanted: Wanted | None
-    ) -> _Reading:
-        """Parse the records in the order of each partition; poison and duplicates are told apart, and what is not
-        wanted is passed over. Pure but for `now`.
-        """
-        assert self._dedup is not None
+    async def _read(self, batch: Batch, refused: Refused, wanted: Wanted | None) -> Reading:
+        """Read the records of each partition; others get their turn in between."""
+        assert self._reader is not None
         now = self._clocks.world.now()
-        reading = _Reading()
+        reading = Reading()
         for partition in sorted(batch):
-            claim = self._owned[partition]
-            clock_ms = claim.append_clock_ms
-            read: list[tuple[Record, Event]] = []
-            arrivals: list[Arrival] = []
-            for record in batch[partition]:
-                clock_ms = max(clock_ms, record.timestamp_ms)
-                if wanted is not None and _passed_over(record, wanted):
-                    continue
-                poison = refused.get((partition, record.offset))
-                event = None
-                if poison is None:
-                    event, poison = _parsed(record)
-                if poison is not None:
-                    reading.letters.append(DeadLetter(self._group, record, *poison, at=now))
-                    continue
-                assert event is not None
-                read.append((record, event))
-                arrivals.append(Arrival(clock_ms, event.source, event.id))
-            are_new = self._dedup.are_new(partition, arrivals, reading.taken)
-            for (record, event), is_new in zip(read, are_new, strict=True):
-                if not is_new:
-                    reading.duplicates += 1
-                    continue
-                reading.messages.append(
-                    Message(
-                        event,
-                        record.topic,
-                        record.partition,
-                        record.offset,
-                        append_time(record.timestamp_ms),
-                        record.headers,
-                    )
-                )
-            reading.claims.append(moved(claim, batch[partition][-1].offset + 1, clock_ms))
+            self._reader.read(Records.of(batch[partition]), self._owned[partition], refused, wanted, now, reading)
+            await asyncio.sleep(0)
         return reading
 
-    def _count(self, batch: Batch, reading: _Reading) -> None:
+    def _count(self, batch: Batch, reading: Reading) -> None:
         for partition, records in batch.items():
             RUNNER_EVENTS.labels(self._group, partition.topic).inc(len(records))
         if reading.duplicates:
@@ -386,27 +346,9 @@ class Runner:
         self._let_go(frozenset(self._owned))
 
 
-def _passed_over(record: Record, wanted: Wanted) -> bool:
-    """Whether the record is of a type that is known and not wanted. What cannot be told is parsed, to be put aside."""
-    kind = type_of(record.value)
-    return kind in TYPES and not wanted(str(kind))
-
-
 def _erased(messages: Sequence[Message[Event]]) -> set[PersonId]:
     """The people whom the batch erases."""
     return {message.event.data.person for message in messages if isinstance(message.event, PersonErased)}
-
-
-def _parsed(record: Record) -> tuple[Event | None, tuple[str, str] | None]:
-    """The event of a record, or why it is poison (code, reason)."""
-    if record.key is None:
-        return None, (NULL_KEY, "The record has no key: it belongs to no account.")
-    if record.value is None:
-        return None, (EMPTY, "The record has no value.")
-    try:
-        return parse(record.topic, record.value, record.key), None
-    except InvalidEvent as error:
-        return None, (error.code, error.message)
 
 
 async def read_offsets(database: Database, plumbing: Plumbing, group: str) -> Mapping[Partition, int]:

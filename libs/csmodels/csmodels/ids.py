@@ -41,7 +41,7 @@ def derived_id(*parts: str) -> str:
 
 def is_account_id(text: str) -> bool:
     """Whether text may name an account: 1 to 128 characters, no "@", no control character, not starting with "!"."""
-    return _matches(ACCOUNT_ID_PATTERN, text)
+    return matches(ACCOUNT_ID_PATTERN, text)
 
 
 def account_id(text: str) -> AccountId:
@@ -53,12 +53,12 @@ def account_id(text: str) -> AccountId:
 
 def is_code(text: str) -> bool:
     """Whether text is a code (a reason, an outcome, a topic, a milestone): `[a-z0-9_.-]{1,64}`."""
-    return _matches(CODE_PATTERN, text)
+    return matches(CODE_PATTERN, text)
 
 
 def is_wire_id(text: str) -> bool:
     """Whether an id may travel as it is: 1 to 128 characters without "@" and without control characters."""
-    return _matches(WIRE_ID_PATTERN, text)
+    return matches(WIRE_ID_PATTERN, text)
 
 
 def wire_event_id(client_id: str, key: bytes) -> EventId:
@@ -77,7 +77,8 @@ def wire_event_id(client_id: str, key: bytes) -> EventId:
     return EventId(f"h-{digest}")
 
 
-def _matches(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
+    """Whether the whole text matches a pattern."""
     # fullmatch, since Python's $ also matches in front of a last line break
     return re.fullmatch(pattern, text) is not None and not text.endswith("\n")
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
-from itertools import dropwhile
+from itertools import takewhile
 from typing import Literal, cast
 
+from cskit.messages import Message
 from csmodels.catalogue import CustomerEvent
 from csmodels.envelope import Event
 from csmodels.health import MAX_CAUSE_EVENTS
@@ -22,6 +23,7 @@ from scoring.engine.feeds import Stopped
 from scoring.engine.fold import fold_all
 from scoring.engine.profile import Profile, profile
 from scoring.engine.retention import forgotten
+from scoring.engine.usage import AccountUsage
 from scoring.engine.weeks import usage_decline
 
 Kind = Literal["ageing", "backfill", "change", "closing"]  # of a row of history; so they sort within one moment
@@ -75,16 +77,49 @@ class Causes:
     scorecard: str | None = None
     override: str | None = None
 
-    def with_events(self, events: Sequence[Event]) -> "Causes":
+    def with_events(self, told: "Told") -> "Causes":
         """These causes and some newer events."""
-        ids = (*self.events, *(event.id for event in events))
-        overrides = [e.data.override for e in events if isinstance(e, OverrideSet | OverrideEnded)]
+        ids = (*self.events, *told.ids)
         return replace(
             self,
             events=ids[-MAX_CAUSE_EVENTS:],
-            more=self.more + max(0, len(ids) - MAX_CAUSE_EVENTS),
-            override=overrides[-1] if overrides else self.override,
+            more=self.more + max(0, len(self.events) + told.count - MAX_CAUSE_EVENTS),
+            override=told.override or self.override,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an account's causes keep of some events: the newest ids of all `count`, when the newest happened and was
+    received, the last override that was set or ended.
+    """
+
+    ids: Sequence[str]
+    count: int
+    occurred_at: datetime
+    received_at: datetime
+    override: str | None = None
+
+    @classmethod
+    def by(cls, messages: Sequence[Message[Event]], usage: AccountUsage | None = None) -> "Told":
+        """What these messages (offsets ascend) and this usage tell; there is one at least."""
+        events = [message.event for message in messages[-MAX_CAUSE_EVENTS:]]
+        overrides = [m.event.data.override for m in messages if isinstance(m.event, OverrideSet | OverrideEnded)]
+        override = overrides[-1] if overrides else None
+        if usage is None:
+            ids: Sequence[str] = [event.id for event in events]
+            return cls(ids, len(messages), events[-1].time, events[-1].receivedtime, override)
+        if not events:
+            return cls(usage.ids, usage.count, usage.time, usage.received)
+        placed: list[tuple[int, str]] = [(message.offset, message.event.id) for message in messages[-MAX_CAUSE_EVENTS:]]
+        placed += zip(usage.offsets, usage.ids, strict=True)
+        ids = [id_ for _, id_ in sorted(placed)][-MAX_CAUSE_EVENTS:]
+        last = messages[-1]
+        if last.offset > usage.offsets[-1]:
+            moments = last.event.time, last.event.receivedtime
+        else:
+            moments = usage.time, usage.received
+        return cls(ids, len(messages) + usage.count, *moments, override)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,46 +194,57 @@ class Taken:
     erased: bool = False
 
 
-def taken(account: Account, events: Sequence[Event], cut: Cut, rules: Rules) -> Taken:
+def taken(
+    account: Account, messages: Sequence[Message[Event]], cut: Cut, rules: Rules, usage: AccountUsage | None = None
+) -> Taken:
     """Fold an account's events (in offset order) and score it: backfill first and on its own, then what is live.
 
     Before backfill comes what is due without it, such as a cap that time has brought since the last hour: published
     with the backfill it would count as old, and the next hour would find nothing left to tell.
     The months that the events touch and the cut needs are loaded. An erasure forgets all that came before it. Of an
     account that nothing is known of nobody can be erased: that alone does not make it one.
+    usage: what of the live events was counted already; none of the others erases the account then.
     """
-    erased = max((n for n, event in enumerate(events) if isinstance(event, AccountErased)), default=None)
+    erased = max((n for n, message in enumerate(messages) if isinstance(message.event, AccountErased)), default=None)
     if erased is not None:
-        gone = fold_all(account.facts, [cast("AccountErased", events[erased])], rules.folding, rules.zone)
-        account, events = Account(gone.facts, base=account.version), events[erased + 1 :]
+        assert usage is None
+        gone = fold_all(account.facts, [cast("AccountErased", messages[erased].event)], rules.folding, rules.zone)
+        account, messages = Account(gone.facts, base=account.version), messages[erased + 1 :]
     if account.standing is None:
-        events = list(dropwhile(lambda event: isinstance(event, PersonErased), events))
+        messages = _of_somebody(messages, usage)
     months: frozenset[Month] = frozenset()
     slow = False
     evaluations: list[Evaluation] = []
     for backfill in (True, False):
-        some = [event for event in events if event.backfill is backfill]
-        if some:
+        some = [message for message in messages if message.event.backfill is backfill]
+        counted = None if backfill else usage
+        if some or counted is not None:
             if backfill and account.standing is not None:
                 account, due = _evaluated(
                     account, cut, rules, "ageing", occurred_at=cut.at, received_at=cut.at, by_time=True
                 )
                 evaluations += [due] if due.change else []
-            folded = fold_all(account.facts, cast("Sequence[CustomerEvent]", some), rules.folding, rules.zone)
+            events = cast("Sequence[CustomerEvent]", [message.event for message in some])
+            folded = fold_all(account.facts, events, rules.folding, rules.zone, counted)
             months, slow = months | folded.months, slow or folded.slow
-            account, evaluation = scored(replace(account, facts=folded.facts), cut, rules, some, backfill=backfill)
+            told = Told.by(some, counted)
+            account, evaluation = _told(replace(account, facts=folded.facts), cut, rules, told, backfill=backfill)
             evaluations.append(evaluation)
     return Taken(account, tuple(evaluations), months, slow, erased is not None)
 
 
-def scored(
-    account: Account, cut: Cut, rules: Rules, events: Sequence[Event], *, backfill: bool
-) -> tuple[Account, Evaluation]:
-    """The account, whose facts hold these events already, scored at a cut. `events` ascend by offset; there is one."""
-    newest = events[-1]
-    caused = replace(account, causes=account.causes.with_events(events))
+def _of_somebody(messages: Sequence[Message[Event]], usage: AccountUsage | None) -> Sequence[Message[Event]]:
+    """Without erasures of people that come before anything else of an account that nothing is known of."""
+    first = usage.first_offset if usage is not None else None
+    before = takewhile(lambda m: isinstance(m.event, PersonErased) and (first is None or m.offset < first), messages)
+    return messages[len(list(before)) :]
+
+
+def _told(account: Account, cut: Cut, rules: Rules, told: Told, *, backfill: bool) -> tuple[Account, Evaluation]:
+    """The account, whose facts hold the events already that tell this, scored at a cut."""
+    caused = replace(account, causes=account.causes.with_events(told))
     kind: Kind = "backfill" if backfill else "change"
-    return _evaluated(caused, cut, rules, kind, occurred_at=newest.time, received_at=newest.receivedtime)
+    return _evaluated(caused, cut, rules, kind, occurred_at=told.occurred_at, received_at=told.received_at)
 
 
 def passed(

@@ -1,33 +1,34 @@
 """The message edge: cs.customer-events becomes scores, history and cs.health-events."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from itertools import groupby
-from time import monotonic
 from typing import Final, Protocol
+
+import numpy as np
 
 from cskit.clock import Clocks
 from cskit.db import Database
-from cskit.log import NewRecord, Partition
-from cskit.messages import Message, Retry, UnitOfWork, event_record
+from cskit.log import Partition
+from cskit.messages import Message, Retry, UnitOfWork, Usage
 from cskit.observability import get_logger
 from cskit.settings import SettingsError
 from csmodels.catalogue import CustomerEvent
 from csmodels.envelope import Event
 from csmodels.internal import ScorecardApplied
-from csmodels.topics import HEALTH_EVENTS
-from scoring.account import Account, Evaluation, Rules, Taken, passed, rescored, taken
+from scoring.account import Account, Rules
+from scoring.batch import BatchFold
 from scoring.catalogue import Catalogue, UnknownScorecard, names_of
+from scoring.counting import UsageCounter, local_ordinals
 from scoring.domain.calendar import Month, closing_moment, local_day, month_of
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import KEPT_DAYS, Facts
 from scoring.engine.features import months_needed
 from scoring.engine.fold import months_touched
 from scoring.memory import Memory
-from scoring.planning import Application, PartitionState, Plan, Segment, Tick, plan
-from scoring.publishing import health_changed
+from scoring.planning import Application, PartitionState, Plan, Tick, plan
 from scoring.settings import ScoringSettings
 from scoring.store import folding as store
 from scoring.store.scorecards import first_in_force
@@ -37,7 +38,6 @@ log = get_logger()
 
 _EVALUATIONS_AT_ONCE: Final = 1_000  # of accounts nobody touched: then they are written
 _RETRY_UNKNOWN: Final = 5.0  # seconds until a scorecard that is in force is looked for again
-_SILENCE: Final = 0.03  # seconds of work without a statement; then others get their turn, too
 
 
 class ScoringHandler:
@@ -57,6 +57,7 @@ class ScoringHandler:
         self._clocks = clocks
         self._memory = Memory(settings.in_memory)
         self._states: dict[int, PartitionState] = {}
+        self._counter = UsageCounter()
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         """Make sure that days are counted in the zone they always were. SettingsError if not."""
@@ -71,24 +72,32 @@ class ScoringHandler:
         """See Handler.forget."""
         self._memory.clear()
         self._states.clear()
+        self._counter.forget()
 
     async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
+        """See on_columns."""
+        await self.on_columns(messages, {}, uow)
+
+    async def on_columns(self, messages: Sequence[Message[Event]], usage: Mapping[int, Usage], uow: UnitOfWork) -> None:
         """Score what the batch touches at each of its cuts, and everything at each hour that passes in it.
 
         What is written, but for scored_at, is a function of the log and of where the batch was cut.
         """
-        batches = {
-            number: list(part) for number, part in groupby(sorted(messages, key=_place), key=lambda m: m.partition)
-        }
+        batches: dict[int, list[Message[Event]]] = {number: [] for number in sorted(usage)}
+        for number, part in groupby(sorted(messages, key=_place), key=lambda m: m.partition):
+            batches[number] = list(part)
         if new := batches.keys() - self._states.keys():
             first = await first_in_force(uow.tx) or self._catalogue.first
             self._states.update(await store.load_states(uow.tx, new, first))
         states = self._states
         await self._know_scorecards(uow, [states[number] for number in batches], messages)
-        plans = {number: plan(states[number], part, self._catalogue.cards) for number, part in batches.items()}
+        cards = self._catalogue.cards
+        plans = {number: plan(states[number], part, cards, usage.get(number)) for number, part in batches.items()}
         work = await self._load(uow, self._wanted(plans.values()))
         partition_of: dict[str, int] = {message.event.subject: message.partition for message in messages}
-        fold = _Fold(uow, work, partition_of, self._clocks.world.now())
+        for number, some in usage.items():
+            partition_of.update(dict.fromkeys(some.accounts(), number))
+        fold = BatchFold(uow, work, partition_of, self._clocks.world.now(), self._counter)
         for planned in plans.values():
             for segment in planned.segments:
                 rules = self._rules(segment.state)
@@ -132,10 +141,10 @@ class ScoringHandler:
             except UnknownScorecard as error:
                 raise Retry(_RETRY_UNKNOWN, f"partition {state.partition}: {error}") from error
 
-    async def _tick(self, fold: "_Fold", state: PartitionState, tick: Tick, rules: Rules) -> None:
+    async def _tick(self, fold: BatchFold, state: PartitionState, tick: Tick, rules: Rules) -> None:
         """Let the hours pass for all accounts of a partition."""
 
-        async def passes(some: "_Fold", ids: Sequence[str]) -> None:
+        async def passes(some: BatchFold, ids: Sequence[str]) -> None:
             await some.passes(ids, tick, rules)
 
         lot = max(1, _EVALUATIONS_AT_ONCE // len(tick.hours))
@@ -144,16 +153,19 @@ class ScoringHandler:
             oldest = local_day(tick.hours[-1], self._zone) - timedelta(days=KEPT_DAYS)
             await store.drop_months(fold.uow.tx, state.partition, month_of(oldest))
 
-    async def _apply(self, fold: "_Fold", state: PartitionState, application: Application, rules: Rules) -> None:
+    async def _apply(self, fold: BatchFold, state: PartitionState, application: Application, rules: Rules) -> None:
         """Score all accounts of a partition by the scorecards that were applied."""
+        self._counter.forget()  # of another scorecard's key features more may be kept
 
-        async def rescores(some: "_Fold", ids: Sequence[str]) -> None:
+        async def rescores(some: BatchFold, ids: Sequence[str]) -> None:
             await some.rescores(ids, application, rules)
 
         months = self._months_at(state, application.cut.at)
         await self._for_all(fold, state.partition, months, _EVALUATIONS_AT_ONCE, rescores)
 
-    async def _for_all(self, fold: "_Fold", partition: int, months: frozenset[Month], lot: int, step: "_Step") -> None:
+    async def _for_all(
+        self, fold: BatchFold, partition: int, months: frozenset[Month], lot: int, step: "_Step"
+    ) -> None:
         """Take a step for all accounts of a partition: those at hand, then the others in lots."""
         await step(fold, [id_ for id_ in fold.work if fold.partition_of[id_] == partition])
         after: str | None = ""
@@ -161,7 +173,7 @@ class ScoringHandler:
             ids = await store.accounts_of(fold.uow.tx, partition, after, lot)
             after = ids[-1] if len(ids) == lot else None
             others = await self._load(fold.uow, {id_: months for id_ in ids if id_ not in fold.work})
-            apart = _Fold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at)
+            apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at, self._counter)
             await step(apart, list(others))
             await apart.write()
             self._memory.refresh(self._trimmed(account) for account in apart.work.values())
@@ -196,6 +208,10 @@ class ScoringHandler:
                 for message in segment.events:
                     wanted[message.event.subject] |= months_touched(_customer(message.event), self._zone)
                     touched.add(message.event.subject)
+                if segment.usage is not None:
+                    touched.update(segment.usage.accounts())
+                    for account, month in _old_months(segment.usage, self._zone, needed):
+                        wanted[account].add(month)
             for id_ in touched:
                 wanted[id_] |= needed
         return dict(wanted)
@@ -226,96 +242,7 @@ class ScoringHandler:
 class _Step(Protocol):
     """What is done for some accounts at hand."""
 
-    async def __call__(self, fold: "_Fold", ids: Sequence[str], /) -> None: ...
-
-
-class _Fold:
-    """Accounts at hand during a batch, what has become of them, and what is to be written."""
-
-    def __init__(
-        self, uow: UnitOfWork, work: dict[str, Account], partition_of: Mapping[str, int], scored_at: datetime
-    ) -> None:
-        self.uow = uow
-        self.work = work
-        self.partition_of = partition_of
-        self.scored_at = scored_at
-        self._changes = store.Changes()
-        self._records: list[NewRecord] = []
-        self._spoke = monotonic()
-
-    async def take(self, segment: Segment, rules: Rules) -> None:
-        """Fold the events of a segment and score the accounts they touch."""
-        if segment.cut is None:
-            return
-        touched: dict[str, list[Message[Event]]] = defaultdict(list)
-        for message in segment.events:
-            touched[message.event.subject].append(message)
-        for id_, messages in touched.items():
-            before = self.work[id_].facts.slow
-            done = taken(self.work[id_], [message.event for message in messages], segment.cut, rules)
-            self._fold(id_, done)
-            self._changes.book(before, done, segment.cut, rules.zone)
-            self._judged(done.account, done.evaluations, messages[-1].traceparent)
-            await self._speak()
-
-    async def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
-        """Let the hours of a tick pass for these accounts."""
-        for id_ in ids:
-            slow = self.work[id_].facts.slow
-            for hour in tick.hours:
-                account, evaluations = passed(
-                    self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules
-                )
-                self._judged(account, evaluations, None)
-                await self._speak()
-            if self.work[id_].facts.slow is not slow:
-                self._changes.slow[id_] = self.work[id_].facts.slow
-
-    async def rescores(self, ids: Sequence[str], application: Application, rules: Rules) -> None:
-        """Score these accounts by other scorecards than before."""
-        for id_ in ids:
-            account, evaluation = rescored(self.work[id_], application.cut, application.received_at, rules)
-            if evaluation is not None:
-                self._judged(account, [evaluation], None)
-            await self._speak()
-
-    async def write(self) -> None:
-        """Write everything, and put what is published into the outbox."""
-        await store.write(self.uow.tx, self._changes, self.scored_at)
-        self.uow.send(self._records)
-        self._changes, self._records = store.Changes(), []
-
-    async def _speak(self) -> None:
-        """Send the database a statement if there was none for a while; it changes nothing of what is written.
-
-        The row of the offset is locked all the time that accounts are scored. PostgreSQL ends a transaction that is
-        idle for five seconds (so that a stopped zombie cannot hold that lock), and the runner's watchdog takes one
-        without statements for stuck: a backlog of hours may take minutes. While it waits, the process answers others.
-        """
-        if monotonic() - self._spoke >= _SILENCE:
-            await store.speak(self.uow.tx)
-            self._spoke = monotonic()
-
-    def _fold(self, id_: str, done: Taken) -> None:
-        facts = done.account.facts
-        if done.erased:
-            self._changes.erase(id_, done.account.base)
-        for month in done.months:
-            self._changes.months[id_, month] = facts.month(month)
-        if done.slow:
-            self._changes.slow[id_] = facts.slow
-        self.work[id_] = done.account
-
-    def _judged(self, account: Account, evaluations: Sequence[Evaluation], traceparent: str | None) -> None:
-        self.work[account.id] = account
-        for evaluation in evaluations:
-            if evaluation.kind != "closing":
-                self._changes.live[account.id] = account, evaluation
-            if evaluation.change is not None or evaluation.kind == "closing":
-                self._changes.history.append(evaluation)
-            if evaluation.change is not None:
-                event = health_changed(evaluation, self.scored_at)
-                self._records.append(event_record(HEALTH_EVENTS, event, traceparent=traceparent))
+    async def __call__(self, fold: BatchFold, ids: Sequence[str], /) -> None: ...
 
 
 async def check_zone(database: Database, settings: ScoringSettings) -> None:
@@ -333,6 +260,16 @@ def other_zone(first: str, settings: ScoringSettings) -> str | None:
         f"KIZASHI_TIME_ZONE is {settings.zone}, but the days of this installation have been counted in {first} "
         f"since its first start. Set it to {first}, or rebuild."
     )
+
+
+def _old_months(usage: Usage, zone: tzinfo, at_hand: Set[Month]) -> Iterator[tuple[str, Month]]:
+    """The accounts with usage of months that are not at hand, and these months."""
+    ordinals = local_ordinals(usage.columns.times, zone)
+    for ordinal in np.unique(ordinals).tolist():
+        month = month_of(date.fromordinal(ordinal))
+        if month not in at_hand:
+            for row in np.flatnonzero(ordinals == ordinal).tolist():
+                yield usage.columns.accounts.text(row), month
 
 
 def _place(message: Message[Event]) -> tuple[int, int]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from cskit.messages import Message
+from cskit.columns import moment
+from cskit.messages import Message, Usage, append_time
 from csmodels.envelope import Event
 from csmodels.internal import ClockTicked, FeedResumed, FeedStopped, ScorecardApplied
 from scoring.account import Cut
@@ -50,7 +51,7 @@ class Application:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Events of accounts up to a cut, in offset order, then what concerns all accounts: hours that pass, or scorecards
-    that were applied. Cut is None without events.
+    that were applied. Cut is None without events. usage are those that were read by columns.
     """
 
     events: tuple[Message[Event], ...]
@@ -58,6 +59,7 @@ class Segment:
     tick: Tick | None
     state: PartitionState  # in force when the events are scored and everybody is evaluated
     application: Application | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,14 @@ class Plan:
     unknown: tuple[ScorecardApplied, ...] = ()
 
 
-def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mapping[str, Scorecard]) -> Plan:
-    """Cut a partition's messages (offsets ascend) at each clock.ticked, where scorecards change, and at the end.
+def plan(
+    state: PartitionState,
+    messages: Sequence[Message[Event]],
+    cards: Mapping[str, Scorecard],
+    usage: Usage | None = None,
+) -> Plan:
+    """Cut a partition's messages (offsets ascend) at each clock.ticked, where scorecards change, and at the end. usage
+    is what of the batch was read by columns.
 
     An hour that was evaluated already is ignored; the hours between it and a new one are all evaluated; before the
     first tick of a partition there is nothing to catch up. cards are the known scorecards by name ("id@version"), those
@@ -81,24 +89,37 @@ def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mappi
     segments: list[Segment] = []
     unknown: list[ScorecardApplied] = []
     waiting: list[Message[Event]] = []
+    counted = 0  # usage that has its place in a segment
 
-    def cut(tick: Tick | None) -> None:
-        nonlocal state
+    def cut(before: int | None, tick: Tick | None) -> None:
+        """End a segment before an offset, or with all that there is."""
+        nonlocal state, counted
+        some = usage.until(before, counted) if usage is not None else None
+        some = some or None
         place = None
-        if waiting:
-            at = max(_moment(message) for message in waiting)
+        if waiting or some is not None:
+            moments = [_moment(message) for message in waiting]
+            offsets = [message.offset for message in waiting[-1:]]
+            if some is not None:
+                counted += len(some)
+                moments.append(_moment_of(some))
+                offsets.append(int(some.offsets[-1]))
+            at = max(moments)
             state = replace(state, at=at if state.at is None else max(at, state.at))
             assert state.at is not None
-            place = Cut(state.partition, waiting[-1].offset, state.at)
-        segments.append(Segment(tuple(waiting), place, tick, state))
+            place = Cut(state.partition, max(offsets), state.at)
+        segments.append(Segment(tuple(waiting), place, tick, state, usage=some))
         waiting.clear()
+
+    def more_before(offset: int | None) -> bool:
+        return usage is not None and bool(usage.until(offset, counted))
 
     for message in messages:
         match message.event:
             case ClockTicked() as event:
                 hours = _hours(state.hour, event.data.hour)
                 if hours:
-                    cut(Tick(hours, message.offset, event.receivedtime))
+                    cut(message.offset, Tick(hours, message.offset, event.receivedtime))
                     state = replace(state, hour=event.data.hour)
             case FeedStopped() | FeedResumed() as event:
                 state = replace(state, stopped=fold_feed(state.stopped, event))
@@ -107,8 +128,8 @@ def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mappi
                 if applied is None:
                     unknown.append(event)
                 elif applied != state.applied:
-                    if waiting:
-                        cut(None)  # what came before is folded under the scorecards before
+                    if waiting or more_before(message.offset):
+                        cut(message.offset, None)  # what came before is folded under the scorecards before
                     at = _moment(message)
                     state = replace(state, applied=applied, at=at if state.at is None else max(at, state.at))
                     assert state.at is not None
@@ -116,8 +137,8 @@ def plan(state: PartitionState, messages: Sequence[Message[Event]], cards: Mappi
                     segments.append(Segment((), None, None, state, Application(place, event.receivedtime)))
             case _:
                 waiting.append(message)
-    if waiting:
-        cut(None)
+    if waiting or more_before(None):
+        cut(None, None)
     return Plan(tuple(segments), state, tuple(unknown))
 
 
@@ -135,6 +156,12 @@ def _applying(applied: Applied, event: ScorecardApplied, cards: Mapping[str, Sco
 def _moment(message: Message[Event]) -> datetime:
     """As of when an event is surely known: append times are cut to milliseconds, and clocks of machines differ."""
     return max(message.appended_at, message.event.receivedtime, message.event.time)
+
+
+def _moment_of(usage: Usage) -> datetime:
+    """The latest of such moments of usage."""
+    columns = usage.columns
+    return max(append_time(int(usage.appended_ms.max())), moment(int(max(columns.received.max(), columns.times.max()))))
 
 
 def _hours(last: datetime | None, hour: datetime) -> tuple[datetime, ...]:

@@ -27,7 +27,7 @@ from tests.integration.scoring.world import (
 
 from cskit.db import Database
 from cskit.messages import UnitOfWork
-from scoring import handlers
+from scoring import batch
 from scoring.account import passed, taken
 from scoring.store import folding
 from scoring.tables import PLUMBING
@@ -49,9 +49,9 @@ async def test_long_work_on_accounts_at_hand_is_never_without_a_statement_and_gi
         return working
 
     whole = await Scoring(calm).take(stream.messages)
-    monkeypatch.setattr(handlers, "monotonic", lambda: clock)
-    monkeypatch.setattr(handlers, "passed", slowly(passed, 0.1))
-    monkeypatch.setattr(handlers, "taken", slowly(taken, 0.1))
+    monkeypatch.setattr(batch, "monotonic", lambda: clock)
+    monkeypatch.setattr(batch, "passed", slowly(passed, 0.1))
+    monkeypatch.setattr(batch, "taken", slowly(taken, 0.1))
     scoring = Scoring(await fresh())
     async with scoring.database.write() as tx:
         spoke = clock

@@ -7,6 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from cskit.claims import Claim
 from cskit.db import Database
 from cskit.db.plumbing import plumbing
 from cskit.db.sqlite import SqliteDatabase
-from cskit.dedup import HOUR_MS, Arrival, Dedup, Limits, Taken, fingerprint
+from cskit.dedup import HOUR_MS, Dedup, Limits, Taken, fingerprint
 from cskit.log import Partition
 
 HERE = Partition("cs.customer-events", 3)
@@ -42,9 +43,16 @@ async def loaded(database: Database, clock_ms: int = 0, limits: Limits = AS_IT_R
     return dedup
 
 
+def told(dedup: Dedup, arrivals: Sequence[tuple[int, str]], taken: Taken, of: Partition = HERE) -> list[bool]:
+    """Which of these are new, given the append clock and the id of each."""
+    clocks = np.array([clock for clock, _ in arrivals], dtype=np.int64)
+    values = dedup.fingerprints(["app"] * len(arrivals), [id_ for _, id_ in arrivals])
+    return dedup.are_new(of, clocks, values, taken).tolist()
+
+
 async def take(dedup: Dedup, database: Database, clock_ms: int, ids: list[str], offset: int) -> list[bool]:
     taken = Taken()
-    new = dedup.are_new(HERE, [Arrival(clock_ms, "app", each) for each in ids], taken)
+    new = told(dedup, [(clock_ms, each) for each in ids], taken)
     async with database.write() as tx:
         await dedup.write(tx, taken, {HERE: Claim(HERE, UUID(int=0), 1, offset, clock_ms)})
     dedup.applied(taken)
@@ -92,7 +100,7 @@ async def test_an_id_is_known_for_its_day_and_the_three_after(database: Database
 
 async def test_what_a_rolled_back_batch_took_is_still_new(database: Database) -> None:
     dedup = await loaded(database)
-    assert dedup.are_new(HERE, [Arrival(0, "app", "a")], Taken()) == [True]
+    assert told(dedup, [(0, "a")], Taken()) == [True]
 
     assert await take(dedup, database, 0, ["a"], 1) == [True]
 
@@ -143,7 +151,7 @@ async def test_what_counts_as_a_repeat_does_not_depend_on_where_a_batch_was_cut(
     fresh = Dedup(TABLE, "another", seed=7)
     async with database.write() as tx:
         await fresh.load(tx, [(HERE, 0)])
-    at_once = fresh.are_new(HERE, [Arrival(day * DAY_MS, "app", name) for name, day in days], taken)
+    at_once = told(fresh, [(day * DAY_MS, name) for name, day in days], taken)
 
     assert single == at_once == [True, True, True]
 
@@ -153,7 +161,7 @@ async def test_reading_again_after_an_operator_set_the_offset_back_is_no_conflic
     await take(await loaded(database), database, day, ["a"], 5)
     again = await loaded(database, day)
     taken = Taken()
-    assert again.are_new(HERE, [Arrival(day, "app", "b")], taken) == [True]
+    assert told(again, [(day, "b")], taken) == [True]
 
     async with database.write() as tx:
         await again.write(tx, taken, {HERE: Claim(HERE, UUID(int=0), 2, 5, day)})
@@ -164,9 +172,9 @@ async def test_reading_again_after_an_operator_set_the_offset_back_is_no_conflic
 async def test_parts_of_a_batch_know_of_each_other(database: Database) -> None:
     dedup, taken = await loaded(database), Taken()
 
-    assert dedup.are_new(HERE, [Arrival(0, "app", "a")], taken) == [True]
-    assert dedup.are_new(HERE, [Arrival(HOUR_MS, "app", each) for each in "ab"], taken) == [False, True]
-    assert dedup.are_new(HERE, [], taken) == []
+    assert told(dedup, [(0, "a")], taken) == [True]
+    assert told(dedup, [(HOUR_MS, each) for each in "ab"], taken) == [False, True]
+    assert told(dedup, [], taken) == []
 
 
 async def test_of_a_partition_that_is_lost_nothing_is_remembered(database: Database) -> None:
@@ -176,7 +184,7 @@ async def test_of_a_partition_that_is_lost_nothing_is_remembered(database: Datab
     dedup.drop([HERE])
 
     with pytest.raises(KeyError):
-        dedup.are_new(HERE, [Arrival(0, "app", "a")], Taken())
+        told(dedup, [(0, "a")], Taken())
 
 
 # The law: whatever the batches, repeats, clocks, crashes and claims, it answers as sets by day do.
@@ -247,8 +255,7 @@ async def told_as_by_the_model(database: Database, group: str, limits: Limits, s
             clocks = accumulate((hours * HOUR_MS for hours, _ in events), initial=models[partition].clock_ms)
             arrivals = list(zip(list(clocks)[1:], (id_ for _, id_ in events), strict=True))
             after[partition], expected = models[partition].after(arrivals)
-            told = dedup.are_new(partition, [Arrival(clock, "app", str(id_)) for clock, id_ in arrivals], taken)
-            assert told == expected
+            assert told(dedup, [(clock, str(id_)) for clock, id_ in arrivals], taken, partition) == expected
             claims[partition] = Claim(partition, UUID(int=0), 1, offset, after[partition].clock_ms)
         try:
             async with database.write() as tx:
@@ -261,7 +268,7 @@ async def told_as_by_the_model(database: Database, group: str, limits: Limits, s
         models = after
     for worker in (dedup, await claimed()):
         for partition, model in models.items():
-            again = worker.are_new(partition, [Arrival(model.clock_ms, "app", str(id_)) for id_ in IDS], Taken())
+            again = told(worker, [(model.clock_ms, str(id_)) for id_ in IDS], Taken(), partition)
             assert again == model.after([(model.clock_ms, id_) for id_ in IDS])[1]
 
 

@@ -1,5 +1,6 @@
 """An account between two cuts: its causes, its evaluations, and the event that leaves."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -20,7 +21,10 @@ from tests.unit.scoring.builders import (
     usage,
 )
 
-from scoring.account import Account, Causes, Cut, Rules, Taken, passed, taken
+from cskit.messages import Message
+from csmodels.envelope import Event
+from csmodels.topics import CUSTOMER_EVENTS
+from scoring.account import Account, Causes, Cut, Rules, Taken, Told, passed, taken
 from scoring.domain.calendar import Month
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts
 from scoring.engine.features import months_needed
@@ -40,14 +44,22 @@ def at(moment: datetime, offset: int = 0) -> Cut:
     return Cut(4, offset, moment)
 
 
-def seen(*events: object) -> Taken:
-    return taken(unknown(NOON, NOON + 40 * DAY), events, at(NOON), RULES)  # type: ignore[arg-type]
+def messages(*events: Event) -> list[Message[Event]]:
+    return [Message(event, CUSTOMER_EVENTS, 4, offset, event.receivedtime, ()) for offset, event in enumerate(events)]
+
+
+def take(account: Account, events: Sequence[Event], cut: Cut, rules: Rules) -> Taken:
+    return taken(account, messages(*events), cut, rules)
+
+
+def seen(*events: Event) -> Taken:
+    return take(unknown(NOON, NOON + 40 * DAY), events, at(NOON), RULES)
 
 
 def test_causes_keep_the_newest_twenty_events_and_count_the_others() -> None:
     events = [usage(NOON, id_=f"e{n}") for n in range(50)]
 
-    causes = Causes().with_events(events[:30]).with_events(events[30:])
+    causes = Causes().with_events(Told.by(messages(*events[:30]))).with_events(Told.by(messages(*events[30:])))
 
     assert causes.events == tuple(f"e{n}" for n in range(30, 50))
     assert causes.more == 30
@@ -55,10 +67,10 @@ def test_causes_keep_the_newest_twenty_events_and_count_the_others() -> None:
 
 def test_what_moved_the_score_too_little_to_be_published_is_a_cause_of_what_is() -> None:
     first = seen(described(NOON, seats=400), usage(NOON, id_="u1"))
-    quiet = taken(first.account, [usage(NOON, id_="u2")], at(NOON), RULES)
+    quiet = take(first.account, [usage(NOON, id_="u2")], at(NOON), RULES)
     assert quiet.evaluations[0].change is None
 
-    loud = taken(quiet.account, [ticket(NOON, severity=1, status="open", opened_at=NOON - DAY)], at(NOON), RULES)
+    loud = take(quiet.account, [ticket(NOON, severity=1, status="open", opened_at=NOON - DAY)], at(NOON), RULES)
 
     (evaluation,) = loud.evaluations
     assert evaluation.change is not None
@@ -117,7 +129,7 @@ def test_the_hour_after_midnight_closes_the_day_in_the_portfolios_zone() -> None
 
 def test_an_evaluation_that_is_not_published_is_no_event() -> None:
     first = seen(described(NOON, seats=400), usage(NOON))
-    quiet = taken(first.account, [usage(NOON)], at(NOON), RULES)
+    quiet = take(first.account, [usage(NOON)], at(NOON), RULES)
 
     with pytest.raises(ValueError, match="not published"):
         health_changed(quiet.evaluations[0], NOON)
@@ -126,7 +138,7 @@ def test_an_evaluation_that_is_not_published_is_no_event() -> None:
 def test_an_erasure_forgets_what_came_before_it_and_keeps_counting() -> None:
     before = seen(usage(NOON)).account
 
-    done = taken(before, [event("account.erased", NOON, {"account": ACCOUNT}), usage(NOON)], at(NOON), RULES)
+    done = take(before, [event("account.erased", NOON, {"account": ACCOUNT}), usage(NOON)], at(NOON), RULES)
 
     assert done.erased
     assert done.account.version == before.version + 1
@@ -168,7 +180,7 @@ def test_what_time_alone_changed_is_told_before_what_comes_late() -> None:
     account = seen(*(usage(NOON - n * DAY, n % 3) for n in range(20)), open_).account
     late = usage(NOON - 5 * DAY, received=NOON + DAY, backfill=True)
 
-    by_time, backfill = taken(account, [late], at(NOON + DAY, 7), RULES).evaluations
+    by_time, backfill = take(account, [late], at(NOON + DAY, 7), RULES).evaluations
 
     assert (by_time.kind, backfill.kind) == ("ageing", "backfill")
     assert by_time.kind < backfill.kind  # so their rows stand in order
@@ -183,7 +195,7 @@ def test_late_events_before_anything_else_has_happened_are_told_alone() -> None:
     account = seen(usage(NOON)).account
     late = usage(NOON - 5 * DAY, received=NOON, backfill=True)
 
-    assert [one.kind for one in taken(account, [late], at(NOON), RULES).evaluations] == ["backfill"]
+    assert [one.kind for one in take(account, [late], at(NOON), RULES).evaluations] == ["backfill"]
     assert [one.kind for one in seen(late).evaluations] == ["backfill"]
 
 
@@ -197,8 +209,8 @@ def test_late_events_skip_dwell_only_if_they_moved_the_score() -> None:
     yellow = replace(account, verdict=replace(account.verdict, band="yellow"))
     rules = replace(RULES, card=card)
 
-    idle = taken(yellow, [event("note.recorded", NOON, NOTE, backfill=True)], at(NOON), rules).evaluations[-1]
-    moving = taken(yellow, [touch(NOON, backfill=True)], at(NOON), rules).evaluations[-1]
+    idle = take(yellow, [event("note.recorded", NOON, NOTE, backfill=True)], at(NOON), rules).evaluations[-1]
+    moving = take(yellow, [touch(NOON, backfill=True)], at(NOON), rules).evaluations[-1]
 
     assert (idle.score.value, idle.verdict.band) == (score.value, "yellow")
     assert score.value < moving.score.value < card.green + card.dwell.margin

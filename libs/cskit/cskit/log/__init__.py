@@ -12,6 +12,7 @@ from cskit.log.base import (
     Partition,
     Reader,
     Record,
+    Records,
     TopicMismatch,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "Partition",
     "Reader",
     "Record",
+    "Records",
     "TopicMismatch",
 ]

@@ -28,6 +28,91 @@ class Record(NamedTuple):
     headers: Headers
 
 
+class Records(Sequence[Record]):
+    """Records of one partition in the order of their offsets, by columns: who reads them so makes no Record."""
+
+    __slots__ = ("headers", "keys", "offsets", "partition", "timestamps", "topic", "values")
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offsets: Sequence[int],
+        timestamps: Sequence[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        headers: Sequence[Headers],
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.offsets = offsets
+        self.timestamps = timestamps
+        self.keys = keys
+        self.values = values
+        self.headers = headers
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "Records":
+        """The same records by columns; there is at least one."""
+        if isinstance(records, cls):
+            return records
+        topics, partitions, *columns = zip(*records, strict=True)
+        return cls(topics[0], partitions[0], *columns)
+
+    def of_topic(self, topic: str) -> "Records":
+        """The same records under another name of their topic."""
+        return Records(topic, self.partition, self.offsets, self.timestamps, self.keys, self.values, self.headers)
+
+    def between(self, first: int, end: int) -> "Records":
+        """Those from one place up to another."""
+        if first == 0 and end == len(self):
+            return self
+        return Records(
+            self.topic,
+            self.partition,
+            self.offsets[first:end],
+            self.timestamps[first:end],
+            self.keys[first:end],
+            self.values[first:end],
+            self.headers[first:end],
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def __iter__(self) -> Iterator[Record]:
+        for place in zip(self.offsets, self.timestamps, self.keys, self.values, self.headers, strict=True):
+            yield Record(self.topic, self.partition, *place)
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Records": ...
+    def __getitem__(self, at: int | slice) -> "Record | Records":
+        if isinstance(at, slice):
+            first, end, step = at.indices(len(self))
+            if step != 1:
+                raise ValueError("records are cut in one piece")
+            return self.between(first, max(first, end))
+        return Record(
+            self.topic,
+            self.partition,
+            self.offsets[at],
+            self.timestamps[at],
+            self.keys[at],
+            self.values[at],
+            self.headers[at],
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Records({list(self)})"
+
+
 class NewRecord(NamedTuple):
     """A record to append. The partition is explicit: csmodels.partitioning decides it, never the engine."""
 

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
-from cskit.log.base import Listener, LogError, OffsetOutOfRange, Partition, Record
+from cskit.log.base import Headers, Listener, LogError, OffsetOutOfRange, Partition, Record, Records
 from cskit.log.kafka_connection import PATIENCE, TOPIC_BYTES
 
 log = structlog.get_logger(__name__)
@@ -187,7 +187,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
         self._kafka.resume(*map(_kafka, assigned))
         self._readable = assigned
 
-    async def _fetch(self, max_records: int, timeout: float) -> dict[Partition, list[Record]]:
+    async def _fetch(self, max_records: int, timeout: float) -> dict[Partition, Records]:
         """One getmany, cut short when there is something to tell. It waits for rebalances without an end by itself."""
         try:
             async with asyncio.timeout(timeout + 0.05) as waiting:
@@ -212,11 +212,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
             if records[0].timestamp_type != _APPEND_TIME:
                 text = f"topic {partition.topic} carries its writers' time: set message.timestamp.type=LogAppendTime"
                 raise self._fail(LogError(f"group {self._group}: {text}"))
-        return {
-            Partition(*p): [record_of(each) for each in records]
-            for p, records in fetched.items()
-            if p in self._readable
-        }
+        return {Partition(*p): records_of(p, records) for p, records in fetched.items() if p in self._readable}
 
     async def _watch(self, first: Mapping[str, UUID]) -> None:
         """Fail the consumer when a topic has been made anew or deleted: Kafka would go on with the old offsets."""
@@ -284,6 +280,23 @@ def _kafka(partition: Partition) -> TopicPartition:
 
 
 def record_of(r: Any) -> Record:
-    """aiokafka's record as ours. Kafka allows a header without a value; here it is an empty one."""
-    headers = tuple((name, value or b"") for name, value in r.headers)
-    return Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, headers)
+    """aiokafka's record as ours."""
+    return Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, _headers(r.headers))
+
+
+def records_of(partition: TopicPartition, records: Sequence[Any]) -> Records:
+    """aiokafka's records of a partition as ours."""
+    return Records(
+        partition.topic,
+        partition.partition,
+        [r.offset for r in records],
+        [r.timestamp for r in records],
+        [r.key for r in records],
+        [r.value for r in records],
+        [_headers(r.headers) if r.headers else () for r in records],
+    )
+
+
+def _headers(headers: Iterable[tuple[str, bytes | None]]) -> Headers:
+    """Kafka allows a header without a value; here it is an empty one."""
+    return tuple([(name, value or b"") for name, value in headers])

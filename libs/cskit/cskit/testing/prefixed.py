@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from cskit.log import Consumer, Listener, Log, NewRecord, Partition, Reader, Record
+from cskit.log import Consumer, Listener, Log, NewRecord, Partition, Reader, Record, Records
 
 
 class PrefixedLog:
@@ -67,9 +67,7 @@ class _PrefixedConsumer:
         polled = await self._consumer.poll(max_records=max_records, timeout=timeout)
         cut = len(self._prefix)
         return {
-            Partition(partition.topic[cut:], partition.number): [
-                record._replace(topic=record.topic[cut:]) for record in records
-            ]
+            Partition(partition.topic[cut:], partition.number): Records.of(records).of_topic(partition.topic[cut:])
             for partition, records in polled.items()
         }
 

@@ -45,18 +45,30 @@ class MonthDraft:
 
     def add(self, day: int, name: str, count: int, person: str | None, *, core: bool) -> None:
         """Note an event of a day (1 to 31)."""
+        self.count(day, name, count, core=core)
+        if person:
+            self.see(day, name, person, core=core)
+
+    def count(self, day: int, name: str, count: int, *, core: bool) -> None:
+        """Note how often something was done on a day."""
         self._events[day] = self._events.get(day, 0) + count
         if core:
             self._core[day] = self._core.get(day, 0) + count
+        counts = self._draft(name).counts
+        counts[day] = counts.get(day, 0) + count
+
+    def see(self, day: int, name: str, person: str, *, core: bool) -> None:
+        """Note who did something on a day."""
+        bit = 1 << (day - 1)
+        any_, core_ = self._people.get(person, (0, 0))
+        self._people[person] = any_ | bit, core_ | bit if core else core_
+        self._draft(name).people.add((day, person))
+
+    def _draft(self, name: str) -> _NameDraft:
         draft = self._names.get(name)
         if draft is None:
             draft = self._names[name] = _NameDraft()
-        draft.counts[day] = draft.counts.get(day, 0) + count
-        if person:
-            bit = 1 << (day - 1)
-            any_, core_ = self._people.get(person, (0, 0))
-            self._people[person] = any_ | bit, core_ | bit if core else core_
-            draft.people.add((day, person))
+        return draft
 
     def on(self, month: MonthFacts, bounded: Callable[[dict[str, Part]], dict[str, Part]]) -> MonthFacts:
         """The month with this usage, its names bounded."""

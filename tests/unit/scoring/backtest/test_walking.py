@@ -23,7 +23,9 @@ from tests.unit.scoring.builders import (
     usage,
 )
 
+from cskit.messages import Message
 from csmodels.catalogue import CustomerEvent
+from csmodels.topics import CUSTOMER_EVENTS
 from scoring.account import Account, Cut, Rules, passed, taken
 from scoring.backtest.grid import closing_of
 from scoring.backtest.walking import Look, Moment, View, living, looks, recency, volume
@@ -125,7 +127,8 @@ def test_a_moment_has_the_score_of_the_live_daily_closing(zone: object) -> None:
         end = closing_of(day, rules.zone) + timedelta(microseconds=1)
         while waiting and waiting[0].receivedtime < end:
             one = waiting.pop(0)
-            account = taken(account, [one], Cut(0, 0, one.receivedtime), rules).account
+            message = Message(one, CUSTOMER_EVENTS, 0, 0, one.receivedtime, ())
+            account = taken(account, [message], Cut(0, 0, one.receivedtime), rules).account
         account, evaluations = passed(account, end, 0, 0, end, rules)
         for found in evaluations:
             if found.kind == "closing":

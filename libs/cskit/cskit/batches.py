@@ -1,0 +1,24 @@
+"""How many records a batch may have: more where many wait and a batch is done in no time, since what is done once a
+batch and account then costs less an event. What waits is not scored sooner by smaller ones.
+"""
+
+from typing import Final
+
+FEWEST: Final = 2_000
+_MOST: Final = 64_000
+_WANTED: Final = 0.25  # seconds a batch should not take longer than
+
+
+class BatchSize:
+    """The records to ask for. It never goes below `fewest`."""
+
+    def __init__(self, fewest: int = FEWEST) -> None:
+        self._fewest = fewest
+        self.records = fewest
+
+    def took(self, count: int, seconds: float) -> None:
+        """A batch of so many records took so long."""
+        if seconds > 2 * _WANTED:
+            self.records = max(self._fewest, self.records // 2)
+        elif count >= self.records and seconds < _WANTED:
+            self.records = min(max(_MOST, self._fewest), 2 * self.records)

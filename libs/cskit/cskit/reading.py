@@ -1,0 +1,119 @@
+"""From a batch of records to what a handler is given: poison and duplicates are told apart, nothing is written yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import compress
+from typing import Final
+
+import numpy as np
+
+from cskit.claims import Claim, moved
+from cskit.columns import UsageColumns, UsageReader
+from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter
+from cskit.dedup import Dedup, Taken
+from cskit.log import Partition, Records
+from cskit.messages import Message, Usage, Wanted, message_of
+from cskit.peek import type_of
+from csmodels.catalogue import TYPES, parse
+from csmodels.envelope import Event
+from csmodels.errors import InvalidEvent
+from csmodels.topics import CUSTOMER_EVENTS
+
+Refused = Mapping[tuple[Partition, int], tuple[str, str]]  # partition and offset -> code and reason
+
+_FEWEST: Final = 64  # records of a partition from which on columns pay
+
+
+@dataclass(slots=True)
+class Reading:
+    """What reading a batch gave, before anything is written."""
+
+    messages: list[Message[Event]] = field(default_factory=list)
+    usage: dict[int, Usage] = field(default_factory=dict)
+    letters: list[DeadLetter] = field(default_factory=list)
+    taken: Taken = field(default_factory=Taken)
+    claims: list[Claim] = field(default_factory=list)
+    duplicates: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to handle."""
+        return bool(self.messages or self.usage)
+
+
+class BatchReader:
+    """Reads the batches of one worker. by_columns: its handler takes usage so; `fewest` records of a partition make
+    it worth while.
+    """
+
+    def __init__(self, group: str, dedup: Dedup, *, by_columns: bool, fewest: int = _FEWEST) -> None:
+        self._group = group
+        self._dedup = dedup
+        self._usage = UsageReader() if by_columns else None
+        self._fewest = fewest
+
+    def read(
+        self, records: Records, claim: Claim, refused: Refused, wanted: Wanted | None, now: datetime, reading: Reading
+    ) -> None:
+        """Read what a batch has of one partition, in the order of the log. What is not wanted is passed over."""
+        partition = claim.partition
+        clocks = np.maximum.accumulate(np.maximum(np.array(records.timestamps, dtype=np.int64), claim.append_clock_ms))
+        usage: UsageColumns | None = None
+        others: Sequence[int] = range(len(records))
+        many = len(records) >= self._fewest and partition.topic == CUSTOMER_EVENTS
+        if self._usage and many and wanted is None and not refused:
+            usage, others = self._usage.read(records.values, records.keys)
+        places: list[int] = []
+        events: list[Event] = []
+        for place in others:
+            if wanted is not None and _passed_over(records.values[place], wanted):
+                continue
+            poison = refused.get((partition, records.offsets[place])) if refused else None
+            event = None
+            if poison is None:
+                event, poison = _parsed(records, place)
+            if poison is not None:
+                reading.letters.append(DeadLetter(self._group, records[place], *poison, at=now))
+                continue
+            assert event is not None
+            places.append(place)
+            events.append(event)
+        plain = np.array(places, dtype=np.int64)
+        fingerprints = self._dedup.fingerprints([event.source for event in events], [event.id for event in events])
+        if usage is None:
+            new = self._dedup.are_new(partition, clocks[plain], fingerprints, reading.taken)
+        else:
+            both = np.concatenate([plain, usage.places])
+            more = self._dedup.fingerprints(usage.sources, usage.ids)
+            order = np.argsort(both)
+            new = np.empty(len(both), dtype=np.bool_)
+            new[order] = self._dedup.are_new(
+                partition, clocks[both[order]], np.concatenate([fingerprints, more])[order], reading.taken
+            )
+            usage = usage.where(new[len(plain) :])
+            if len(usage):
+                reading.usage[partition.number] = Usage(records, usage)
+        reading.duplicates += int(len(new) - np.count_nonzero(new))
+        kept = new[: len(plain)]
+        for place, event in compress(zip(places, events, strict=True), kept):
+            reading.messages.append(message_of(records, place, event))
+        reading.claims.append(moved(claim, records.offsets[-1] + 1, int(clocks[-1])))
+
+
+def _passed_over(value: bytes | None, wanted: Wanted) -> bool:
+    """Whether a record is of a type that is known and not wanted. What cannot be told is parsed, to be put aside."""
+    kind = type_of(value)
+    return kind in TYPES and not wanted(str(kind))
+
+
+def _parsed(records: Records, place: int) -> tuple[Event | None, tuple[str, str] | None]:
+    """The event of a record, or why it is poison (code, reason)."""
+    key, value = records.keys[place], records.values[place]
+    if key is None:
+        return None, (NULL_KEY, "The record has no key: it belongs to no account.")
+    if value is None:
+        return None, (EMPTY, "The record has no value.")
+    try:
+        return parse(records.topic, value, key), None
+    except InvalidEvent as error:
+        return None, (error.code, error.message)

@@ -1,0 +1,141 @@
+"""Accounts at hand during a batch: what becomes of them, and what is to be written of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Final
+
+import numpy as np
+
+from cskit.log import NewRecord
+from cskit.messages import Message, UnitOfWork, Usage, event_record
+from csmodels.envelope import Event
+from csmodels.internal import AccountErased
+from csmodels.topics import HEALTH_EVENTS
+from scoring.account import Account, Evaluation, Rules, Taken, passed, rescored, taken
+from scoring.counting import UsageCounter
+from scoring.engine.usage import AccountUsage
+from scoring.planning import Application, Segment, Tick
+from scoring.publishing import health_changed
+from scoring.store import folding as store
+
+_SILENCE: Final = 0.03  # seconds of work without a statement; then others get their turn, too
+
+
+class BatchFold:
+    """Accounts at hand during a batch, what has become of them, and what is to be written."""
+
+    def __init__(
+        self,
+        uow: UnitOfWork,
+        work: dict[str, Account],
+        partition_of: Mapping[str, int],
+        scored_at: datetime,
+        counter: UsageCounter,
+    ) -> None:
+        self.uow = uow
+        self.work = work
+        self.partition_of = partition_of
+        self.scored_at = scored_at
+        self._counter = counter
+        self._changes = store.Changes()
+        self._records: list[NewRecord] = []
+        self._spoke = monotonic()
+
+    async def take(self, segment: Segment, rules: Rules) -> None:
+        """Fold the events of a segment and score the accounts they touch."""
+        if segment.cut is None:
+            return
+        touched: dict[str, list[Message[Event]]] = {}
+        for message in segment.events:
+            touched.setdefault(message.event.subject, []).append(message)
+        counted: dict[str, AccountUsage] = {}
+        if segment.usage is not None:
+            usage = self._of_living(segment.usage, touched)
+            counted = dict(self._counter.counted(usage, rules.zone)) if usage else {}
+        for id_ in {**touched, **counted}:
+            messages, of_usage = touched.get(id_, []), counted.get(id_)
+            before = self.work[id_].facts.slow
+            done = taken(self.work[id_], messages, segment.cut, rules, of_usage)
+            self._fold(id_, done)
+            self._changes.book(before, done, segment.cut, rules.zone)
+            if of_usage is None or (messages and messages[-1].offset > of_usage.offsets[-1]):
+                traceparent = messages[-1].traceparent
+            else:
+                traceparent = usage.traceparent(of_usage.last)
+            self._judged(done.account, done.evaluations, traceparent)
+            await self._speak()
+
+    def _of_living(self, usage: Usage, touched: dict[str, list[Message[Event]]]) -> Usage:
+        """The usage without that of accounts that are erased in the same piece: it joins their other messages."""
+        erased = {id_ for id_, some in touched.items() if any(isinstance(m.event, AccountErased) for m in some)}
+        if not erased:
+            return usage
+        self._counter.forget()
+        accounts = usage.columns.accounts
+        theirs = np.array([accounts.texts[number] in erased for number in accounts.numbers.tolist()], dtype=np.bool_)
+        for number in np.flatnonzero(theirs).tolist():
+            message = usage.message(number)
+            touched[message.event.subject].append(message)
+        for id_ in erased:
+            touched[id_].sort(key=lambda message: message.offset)
+        return usage.where(~theirs)
+
+    async def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
+        """Let the hours of a tick pass for these accounts."""
+        for id_ in ids:
+            slow = self.work[id_].facts.slow
+            for hour in tick.hours:
+                account, evaluations = passed(
+                    self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules
+                )
+                self._judged(account, evaluations, None)
+                await self._speak()
+            if self.work[id_].facts.slow is not slow:
+                self._changes.slow[id_] = self.work[id_].facts.slow
+
+    async def rescores(self, ids: Sequence[str], application: Application, rules: Rules) -> None:
+        """Score these accounts by other scorecards than before."""
+        for id_ in ids:
+            account, evaluation = rescored(self.work[id_], application.cut, application.received_at, rules)
+            if evaluation is not None:
+                self._judged(account, [evaluation], None)
+            await self._speak()
+
+    async def write(self) -> None:
+        """Write everything, and put what is published into the outbox."""
+        await store.write(self.uow.tx, self._changes, self.scored_at)
+        self.uow.send(self._records)
+        self._changes, self._records = store.Changes(), []
+
+    async def _speak(self) -> None:
+        """Send the database a statement if there was none for a while; it changes nothing of what is written.
+
+        The row of the offset is locked all the time that accounts are scored. PostgreSQL ends a transaction that is
+        idle for five seconds (so that a stopped zombie cannot hold that lock), and the runner's watchdog takes one
+        without statements for stuck: a backlog of hours may take minutes. While it waits, the process answers others.
+        """
+        if monotonic() - self._spoke >= _SILENCE:
+            await store.speak(self.uow.tx)
+            self._spoke = monotonic()
+
+    def _fold(self, id_: str, done: Taken) -> None:
+        facts = done.account.facts
+        if done.erased:
+            self._changes.erase(id_, done.account.base)
+        for month in done.months:
+            self._changes.months[id_, month] = facts.month(month)
+        if done.slow:
+            self._changes.slow[id_] = facts.slow
+        self.work[id_] = done.account
+
+    def _judged(self, account: Account, evaluations: Sequence[Evaluation], traceparent: str | None) -> None:
+        self.work[account.id] = account
+        for evaluation in evaluations:
+            if evaluation.kind != "closing":
+                self._changes.live[account.id] = account, evaluation
+            if evaluation.change is not None or evaluation.kind == "closing":
+                self._changes.history.append(evaluation)
+            if evaluation.change is not None:
+                event = health_changed(evaluation, self.scored_at)
+                self._records.append(event_record(HEALTH_EVENTS, event, traceparent=traceparent))
