@@ -33,7 +33,8 @@ class Data(BaseModel):
 
     def patch(self) -> dict[str, object]:
         """The fields that were set, by their Python names. In a register event absent means unchanged, None cleared."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+        told = self.__pydantic_fields_set__
+        return {name: value for name, value in self.__dict__.items() if name in told}
 
 
 class Event(BaseModel):

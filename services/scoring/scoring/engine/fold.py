@@ -92,7 +92,7 @@ def fold(facts: Facts, event: CustomerEvent, card: Scorecard, zone: tzinfo) -> F
     slow = _slow(facts.slow, event, zone)
     if slow == facts.slow:
         return Folded(facts)
-    return Folded(replace(facts, slow=slow), slow=True)
+    return Folded(Facts(facts.account, slow, facts.months), slow=True)
 
 
 def fold_all(
@@ -310,7 +310,12 @@ def _patch(data: Data) -> dict[str, Value]:
     return patch
 
 
+_AS_THEY_ARE: Final = frozenset({type(None), bool, int, float, str})
+
+
 def _plain(value: object) -> Value:
+    if type(value) in _AS_THEY_ARE:
+        return value  # type: ignore[return-value]
     match value:
         case None | bool() | int() | float() | str():
             return value
