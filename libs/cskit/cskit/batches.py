@@ -6,7 +6,7 @@ from typing import Final
 
 FEWEST: Final = 2_000
 _MOST: Final = 64_000
-_WANTED: Final = 0.25  # seconds a batch should not take longer than
+_WANTED: Final = 1.0  # seconds that a batch may take; of more than twice that it becomes smaller
 
 
 class BatchSize:

@@ -193,6 +193,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
             async with asyncio.timeout(timeout + 0.05) as waiting:
                 self._waiting = waiting
                 try:
+                    _as_they_are(self._kafka)
                     fetched = await self._kafka.getmany(timeout_ms=int(timeout * 1000), max_records=max_records)
                 finally:
                     self._waiting = None
@@ -275,6 +276,21 @@ async def leave(kafka: Any, group: str) -> None:
     await kafka._client.close()
 
 
+def _as_they_are(kafka: Any) -> None:
+    """Have what was fetched handed out without a ConsumerRecord made of each record: it has the same attributes.
+
+    That is a third of what reading costs. Where aiokafka is built otherwise, or records come later, they are made.
+    """
+    for fetched in getattr(kafka._fetcher, "_records", {}).values():
+        records = getattr(fetched, "_partition_records", None)
+        if records is not None:
+            records._consumer_record = _as_it_is
+
+
+def _as_it_is(_: TopicPartition, record: Any) -> Any:
+    return record
+
+
 def _kafka(partition: Partition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.number)
 
@@ -293,7 +309,7 @@ def records_of(partition: TopicPartition, records: Sequence[Any]) -> Records:
         [r.timestamp for r in records],
         [r.key for r in records],
         [r.value for r in records],
-        [_headers(r.headers) if r.headers else () for r in records],
+        [_headers(headers) if (headers := r.headers) else () for r in records],
     )
 
 
