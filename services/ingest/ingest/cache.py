@@ -1,10 +1,8 @@
 """Who users are, in memory, so that the hot path asks no database."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import repeat
-from operator import itemgetter
-from typing import Any, Final
 
 from cskit.clock import Clock
 from csmodels.ids import PersonId
@@ -12,17 +10,34 @@ from ingest.domain.identity import Known
 from ingest.domain.wire import Home, home_of
 from ingest.settings import CacheSize
 
-_Entry = tuple[datetime, Known, Home | None]
 
-_NONE: Final[Mapping[str, _Entry]] = {}
-_UNKNOWN: Final = (datetime.min.replace(tzinfo=UTC), None, None)
-_NOBODY: Final = (datetime.max.replace(tzinfo=UTC), None, None)
-_WHEN: Final = itemgetter(0)
+class _Source:
+    """The users of a source, with when they were stored, the last one at the end; and the homes of those that have one,
+    beside them, since the hot path asks for nothing else.
+    """
+
+    __slots__ = ("homes", "known")
+
+    def __init__(self) -> None:
+        self.known: OrderedDict[str, tuple[datetime, Known]] = OrderedDict()
+        self.homes: dict[str | None, Home] = {}
+
+    def drop(self, user: str) -> int:
+        """Forget a user; how many were forgotten."""
+        self.homes.pop(user, None)
+        return self.known.pop(user, None) is not None
+
+    def drop_until(self, oldest: datetime) -> int:
+        """Forget who was stored at that moment or before; how many were forgotten."""
+        count = 0
+        while self.known and self.known[user := next(iter(self.known))][0] <= oldest:
+            count += self.drop(user)
+        return count
 
 
 class Cache:
     """The users that were asked for last. An entry is believed for `size.trusted_for`: another replica may have moved
-    the user. So whoever is met is asked for anew soon, and is held for longer than who is not.
+    the user. So whoever is met is asked for anew soon.
 
     `writes` counts what this process has written: a reader that finds it changed must not store what it read before.
     """
@@ -30,62 +45,67 @@ class Cache:
     def __init__(self, wall: Clock, size: CacheSize) -> None:
         self._wall = wall
         self._size = size
-        self._of: dict[str, dict[str, _Entry]] = {}  # by source and user; who was stored last is at the end
+        self._of: dict[str, _Source] = {}
         self._held = 0
+        self._stored_at = datetime.min.replace(tzinfo=UTC)
         self.writes = 0
 
     def get(self, source: str, users: Iterable[str]) -> dict[str, Known]:
         """Those of the users that are known here."""
-        oldest = self._wall.now() - self._size.trusted_for
-        entries = self._of.get(source, _NONE)
-        found: dict[str, Known] = {}
-        for user in users:
-            entry = entries.get(user)
-            if entry is not None and entry[0] > oldest:
-                found[user] = entry[1]
-        return found
+        known = self._believed(source).known
+        return {user: known[user][1] for user in users if user in known}
 
     def homes(self, source: str, users: Sequence[str | None]) -> tuple[list[Home | None], set[str]]:
         """Where the events of each of these users go, and who has to be asked for first.
 
         None: nobody, or somebody whose events do not all go to one place.
         """
-        oldest = self._wall.now() - self._size.trusted_for
-        entries: Mapping[Any, Any] = self._of.get(source, _NONE)
-        if None in users:
-            entries = {**entries, None: _NOBODY}
-        found: list[Any] = list(map(entries.get, users, repeat(_UNKNOWN)))
+        believed = self._believed(source)
+        found = list(map(believed.homes.get, users))
         missing: set[str] = set()
-        if min(map(_WHEN, found)) <= oldest:
-            missing = {user for user, entry in zip(users, found, strict=True) if user and entry[0] <= oldest}
-        return [entry[2] for entry in found], missing
+        if None in found:
+            missing = {user for user in users if user is not None and user not in believed.known}
+        return found, missing
 
     def store(self, source: str, known: Mapping[str, Known]) -> None:
         """Believe this from now on."""
         now = self._wall.now()
-        entries = self._of.setdefault(source, {})
+        if now < self._stored_at:  # the clock was put back: nobody knows how old an entry is
+            self._forget_all()
+        self._stored_at = now
+        of_it = self._of.setdefault(source, _Source())
         for user, one in known.items():
-            home = None if (account := one.only_account) is None else home_of(account, one.person)
-            self._held -= entries.pop(user, None) is not None
-            entries[user] = (now, one, home)
+            self._held -= of_it.drop(user)
+            of_it.known[user] = (now, one)
+            if (account := one.only_account) is not None:
+                of_it.homes[user] = home_of(account, one.person)
         self._held += len(known)
         while self._held > self._size.users:
-            most = max(self._of.values(), key=len)
-            del most[next(iter(most))]
-            self._held -= 1
+            most = max(self._of.values(), key=lambda each: len(each.known))
+            self._held -= most.drop(next(iter(most.known)))
 
     def wrote(self, source: str, known: Mapping[str, Known], *, merged: bool) -> None:
         """The same, after a write of this process. A merge concerns users nobody can name here: all are forgotten."""
         self.writes += 1
         if merged:
-            self._of.clear()
-            self._held = 0
+            self._forget_all()
         self.store(source, known)
 
     def forget(self, people: Collection[PersonId]) -> None:
         """These people were erased by this process: their users are asked for again."""
         self.writes += 1
-        for entries in self._of.values():
-            for user in [user for user, (_, one, _) in entries.items() if one.person in people]:
-                del entries[user]
-                self._held -= 1
+        for of_it in self._of.values():
+            for user in [user for user, (_, one) in of_it.known.items() if one.person in people]:
+                self._held -= of_it.drop(user)
+
+    def _believed(self, source: str) -> _Source:
+        """The users of a source, without those that were stored too long ago."""
+        found = self._of.get(source)
+        if found is None:
+            return _Source()
+        self._held -= found.drop_until(self._wall.now() - self._size.trusted_for)
+        return found
+
+    def _forget_all(self) -> None:
+        self._of.clear()
+        self._held = 0

@@ -135,8 +135,9 @@ class _Native:
         self._door = door
 
     async def take(self, sent: _Sent) -> Response:
-        caller = sent.caller_by()
-        taken = await self._door.native(caller, bodies.native(sent.body))
+        caller, items = sent.caller_by(), bodies.native(sent.body)
+        del sent  # its body is held by the items, as long as they are needed
+        taken = await self._door.native(caller, items)
         return _answered(taken.answer, taken.headers)
 
 

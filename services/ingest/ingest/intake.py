@@ -1,7 +1,8 @@
 """One request of events: map its items, tie them to people and accounts, append them to the log, answer for each."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
@@ -32,7 +33,7 @@ from ingest.lookups import Lookups
 from ingest.settings import MAX_EVENT_BYTES
 from ingest.sources import Sources
 from ingest.store import clock, identity
-from ingest.tails import Tails
+from ingest.tails import LENGTH, Tails
 from ingest.ticks import Ticks
 
 RETRY_AFTER: Final = 1.0  # seconds
@@ -41,6 +42,7 @@ _AGAIN: Final = "Events cannot be taken now. Send them again in a moment."
 log = get_logger()
 
 Answer = dict[str, Any]
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class _Accepted(msgspec.Struct, gc=False):
@@ -136,13 +138,17 @@ class Intake:
             key = await self._event_id_key()
             arrival = Arrival(source, self._clocks.world.now(), key, client_time(sent_at), keep, backfill)
             said = None if usage is None else columns.usual(usage, arrival)
-            if said is not None and (homes := await self._homes(source, said)) is not None:
-                return await self._straight(source, said, homes, arrival)
+            if usage is not None and said is not None and (homes := await self._homes(source, said)) is not None:
+                straight = self._straight(source, said, homes, arrival)
+                usage.let_go()  # now: the next request takes the same memory, and finds it in the CPU's cache
+                del said, homes
+                return await straight
             drafts = (said and said.drafts(arrival)) or drafts_of(arrival)
             mapped = sorted_out(browser.usage_only(drafts) if usage_only else drafts)
             plan = await self._place(source, mapped.drafts)
             records = _records(source, plan.placed)
-            await self._append(records, sum(len(record.value) for record in records))
+            if records:
+                await self._append(records, sum(len(record.value) for record in records))
             await self._resume_feeds(_fresh(plan.placed))
         except DatabaseUnavailable as error:
             log.warning("intake.unavailable", source=source, reason=str(error))
@@ -184,21 +190,31 @@ class Intake:
         )
         return cast("list[Home]", named) if all(agree) else None
 
-    async def _straight(self, source: str, said: Columns, homes: Sequence[Home], arrival: Arrival) -> Answer:
-        """Append usage of people who are known, and answer that all is taken."""
+    def _straight(
+        self, source: str, said: Columns, homes: Sequence[Home], arrival: Arrival
+    ) -> Coroutine[Any, Any, Answer]:
+        """Write usage of people who are known. What is returned appends it and answers that all is taken, and holds
+        nothing of what was read.
+        """
         values = values_of(said, source, arrival.received, homes)
-        partitions, keys = [home.partition for home in homes], [home.key for home in homes]
-        await self._append(NewRecords(CUSTOMER_EVENTS, partitions, keys, values, _headers()), sum(map(len, values)))
+        records = NewRecords(
+            CUSTOMER_EVENTS, [home.partition for home in homes], [home.key for home in homes], values, _headers()
+        )
+        append = self._append(records, sum(map(len, values)))
         fresh = len(values) - sum(said.backfills)
+        items = _ENCODER.encode(list(map(_Accepted, range(len(values)), said.ids)))
+        took = partial(
+            self._tails.took_usage, source, len(values), said.ids[-LENGTH:], homes[-LENGTH:], fresh, arrival.received
+        )
+        dropped = sum(said.dropped or ())
+        answer = {"accepted": len(values), "waiting": 0, "refused": 0, "dropped": dropped, "items": msgspec.Raw(items)}
+        return self._taken(append, fresh, took, answer)
+
+    async def _taken(self, append: Awaitable[None], fresh: int, took: Callable[[], None], answer: Answer) -> Answer:
+        await append
         await self._resume_feeds([USAGE] if fresh else [])
-        self._tails.took_usage(source, said.ids, homes, fresh, arrival.received)
-        return {
-            "accepted": len(values),
-            "waiting": 0,
-            "refused": 0,
-            "dropped": sum(said.dropped or ()),
-            "items": list(map(_Accepted, range(len(values)), said.ids)),
-        }
+        took()
+        return answer
 
     async def _place(self, source: str, drafts: Sequence[Draft]) -> Plan:
         """Where each draft goes, with everything committed that its event relies on."""
@@ -239,9 +255,8 @@ class Intake:
             log.info("intake.released", source=source, events=len(released))
         return plan
 
-    async def _append(self, records: Sequence[NewRecord], size: int) -> None:
-        if records:
-            await self._flow.appended(self._log.append(records), size)
+    def _append(self, records: Sequence[NewRecord], size: int) -> Coroutine[Any, Any, None]:
+        return self._flow.appended(self._log.append(records), size)
 
     async def _resume_feeds(self, fresh: Iterable[str]) -> None:
         """The first fresh event of a family that stood still tells every partition that it flows again."""

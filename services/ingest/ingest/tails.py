@@ -42,15 +42,24 @@ log = get_logger()
 
 Item = Mapping[str, Any]
 _Seen = tuple[Item, str | None, str | None, datetime]
+_Usage = tuple[int, Sequence[str], Sequence[Home], datetime]  # the index of the first, ids, homes, when
 
 
 @dataclass(slots=True)
 class _Tail:
     items: deque[_Seen] = field(default_factory=lambda: deque(maxlen=LENGTH))
+    usage: deque[_Usage] = field(default_factory=lambda: deque(maxlen=LENGTH))  # of later requests, not yet items
     count: int = 0  # of all items so far: the newest one's number
     last_at: datetime | None = None  # the newest item's
     accepted_at: datetime | None = None  # the newest accepted one's
     statuses: Counter[str] = field(default_factory=Counter)  # since the last write
+
+    def settle(self) -> None:
+        """Make items of the usage."""
+        for first, ids, homes, at in self.usage:
+            for index, (id_, home) in enumerate(zip(ids, homes, strict=True), first):
+                self.items.append(({"index": index, "id": id_, "status": "accepted"}, USAGE, home.account, at))
+        self.usage.clear()
 
 
 class Tails:
@@ -87,27 +96,30 @@ class Tails:
         if not items:
             return
         last = {one.draft.index: (one.draft.type, one.account) for one in placed[-LENGTH:]}
-        seen = [(item, *last.get(item["index"], _UNPLACED), at) for item in items[-LENGTH:]]
         fresh = Counter(one.draft.type for one in placed if one.account is not None and not one.draft.backfill)
-        self._took(source, seen, Counter(map(_STATUS, items)), fresh, at)
+        tail = self._took(source, Counter(map(_STATUS, items)), fresh, at)
+        tail.settle()
+        tail.items.extend([(item, *last.get(item["index"], _UNPLACED), at) for item in items[-LENGTH:]])
 
-    def took_usage(self, source: str, ids: Sequence[str], homes: Sequence[Home], fresh: int, at: datetime) -> None:
-        """The same of a request of usage with these ids that was accepted as a whole; `fresh` are not of the past."""
-        first = max(0, len(ids) - LENGTH)
-        seen: list[_Seen] = [
-            ({"index": index, "id": id_, "status": "accepted"}, USAGE, home.account, at)
-            for index, (id_, home) in enumerate(zip(ids[first:], homes[first:], strict=True), first)
-        ]
-        self._took(source, seen, {"accepted": len(ids)}, {USAGE: fresh}, at)
+    def took_usage(
+        self, source: str, count: int, ids: Sequence[str], homes: Sequence[Home], fresh: int, at: datetime
+    ) -> None:
+        """The same of a request of `count` events of usage that was accepted as a whole; `fresh` are not of the past.
+
+        ids and homes are those of its last LENGTH events.
+        """
+        tail = self._took(source, {"accepted": count}, {USAGE: fresh}, at)
+        if len(ids) >= LENGTH:
+            tail.usage.clear()
+        tail.usage.append((count - len(ids), ids, homes, at))
 
     def _took(
         self,
         source: str,
-        last: Sequence[_Seen],
         statuses: Mapping[str, int],
         fresh: Mapping[str | None, int],
         at: datetime,
-    ) -> None:
+    ) -> _Tail:
         tail = self._tails.get(source)
         if tail is None:
             tail = self._tails[source] = _Tail()
@@ -115,15 +127,16 @@ class Tails:
                 self._changed.pop(self._tails.popitem(last=False)[0], None)
         else:
             self._tails.move_to_end(source)
-        tail.items.extend(last)
-        tail.count += sum(statuses.values())
-        tail.statuses.update(statuses)
+        for status, number in statuses.items():  # Counter.update costs more than all else here
+            tail.count += number
+            tail.statuses[status] += number
         tail.last_at = at
         if "accepted" in statuses:
             tail.accepted_at = at
         self._came(fresh, full_hour(at))
         self._changed[source] = None
         self._woken.set()
+        return tail
 
     def _came(self, types: Mapping[str | None, int], hour: datetime) -> None:
         for kind, number in types.items():
@@ -176,6 +189,7 @@ class Tails:
             self._woken.set()
 
     def _row(self, source: str, tail: _Tail, key: bytes) -> Mapping[str, Any]:
+        tail.settle()
         first = tail.count - len(tail.items) + 1
         items = [_told(seen, number, key) for number, seen in enumerate(tail.items, first)]
         text = msgspec.json.encode(items[::-1]).decode()

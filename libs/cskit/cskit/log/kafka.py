@@ -1,6 +1,7 @@
 """The log on Apache Kafka (2.8 or newer), by aiokafka."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from cskit.log.base import Consumer, NewRecord, Reader
@@ -39,8 +40,8 @@ class KafkaLog:
     async def topic_id(self, topic: str) -> UUID:
         return await self._topics.topic_id(topic)
 
-    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
-        return await self._appender.append(records)
+    def append(self, records: Sequence[NewRecord]) -> Coroutine[Any, Any, Sequence[int]]:
+        return self._appender.append(records)  # not awaited here, which would hold the records until it has ended
 
     async def begin_offsets(self, topic: str) -> Mapping[int, int]:
         return await self._topics.begin_offsets(topic)

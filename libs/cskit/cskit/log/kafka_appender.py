@@ -6,18 +6,19 @@ closes (aiokafka #1017): that producer is thrown away with all it has in flight,
 """
 
 import asyncio
+import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from cskit.log.base import LogError, MessageTooLarge, NewRecord, NewRecords, Partition
-from cskit.log.kafka_connection import BATCH_BYTES, PATIENCE
+from cskit.log.kafka_connection import PATIENCE
 from csmodels.topics import MAX_MESSAGE_BYTES
 
 log = structlog.get_logger(__name__)
@@ -29,21 +30,60 @@ _FULL: Final = 1024 * 1024  # bytes at which a batch takes no further record: co
 _Listed = list[tuple[str, bytes]]  # headers, as aiokafka wants them
 
 
+class _Columns:
+    """The records of one append, field by field."""
+
+    __slots__ = ("headers", "keys", "partitions", "values")
+
+    def __init__(self, records: Sequence[NewRecord]) -> None:
+        """MessageTooLarge names the first that is."""
+        self.keys: Sequence[bytes | None]
+        self.values: Sequence[bytes]
+        self.headers: Sequence[_Listed]
+        self.partitions: Mapping[Partition, Sequence[int]]  # where its records stand in the append
+        if isinstance(records, NewRecords):
+            self.keys, self.values = records.keys, records.values
+            self.headers = [list(records.headers)] * len(records)
+            of_number: defaultdict[int, list[int]] = defaultdict(list)
+            for index, number in enumerate(records.partitions):
+                of_number[number].append(index)
+            self.partitions = {Partition(records.topic, number): indexes for number, indexes in of_number.items()}
+            listed = self.headers[:1]
+        else:
+            self.keys, self.values = [record.key for record in records], [record.value for record in records]
+            of_headers = {record.headers: list(record.headers) for record in records}  # mostly all have the same
+            self.headers = [of_headers[record.headers] for record in records]
+            partitions: defaultdict[Partition, list[int]] = defaultdict(list)
+            for index, record in enumerate(records):
+                partitions[Partition(record.topic, record.partition)].append(index)
+            self.partitions = partitions
+            listed = list(of_headers.values())
+        self._check_sizes(listed)
+
+    def _check_sizes(self, listed: Collection[_Listed]) -> None:
+        """By the largest parts of any where that tells of all."""
+        sizes = {id(headers): _size_of(headers) for headers in listed}
+        keys = [key for key in self.keys if key is not None]
+        most = max(map(len, self.values)) + max(map(len, keys), default=0) + max(sizes.values())
+        if most <= MAX_MESSAGE_BYTES:
+            return
+        for index, (key, value, headers) in enumerate(zip(self.keys, self.values, self.headers, strict=True)):
+            size = len(value) + len(key or b"") + sizes[id(headers)]
+            if size > MAX_MESSAGE_BYTES:
+                raise MessageTooLarge(index, size)
+
+
 class _Call:
-    """One append: its records by columns, their offsets as they become known, and who waits for them."""
+    """One append: the offsets of its records as they become known, and who waits for them."""
 
-    __slots__ = ("deadline", "done", "headers", "keys", "left", "offsets", "values")
+    __slots__ = ("deadline", "done", "left", "offsets")
 
-    def __init__(
-        self, keys: Sequence[bytes | None], values: Sequence[bytes], headers: Sequence[_Listed], deadline: float
-    ) -> None:
-        self.keys = keys
-        self.values = values
-        self.headers = headers
-        self.offsets = [-1] * len(values)
-        self.left = len(values)
-        self.deadline = deadline
-        self.done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+    def __init__(self, size: int) -> None:
+        loop = asyncio.get_running_loop()
+        self.offsets = [-1] * size
+        self.left = size
+        self.deadline = loop.time() + PATIENCE
+        self.done: asyncio.Future[list[int]] = loop.create_future()
 
     def stored(self, indexes: Sequence[int], first: int) -> None:
         """These of its records have the offsets from `first` on."""
@@ -58,24 +98,46 @@ class _Call:
             self.done.set_exception(error)
 
 
-class _Part:
-    """The records of one call for one partition by where they stand in the call, and how many were taken so far."""
+class _Batch:
+    """Records of one partition as they are sent, encoded when they come, and which ones of which calls they are."""
 
-    __slots__ = ("call", "indexes", "taken")
+    __slots__ = ("builder", "parts")
 
-    def __init__(self, call: _Call, indexes: Sequence[int]) -> None:
-        self.call = call
-        self.indexes = indexes
-        self.taken = 0
+    def __init__(self) -> None:
+        self.builder: Any = BatchBuilder(_FULL, DefaultRecordBatch.CODEC_ZSTD)  # type: ignore[no-untyped-call]
+        self.parts: list[tuple[_Call, Sequence[int]]] = []
 
+    def add(self, call: _Call, records: _Columns, indexes: Sequence[int], now_ms: int) -> Sequence[int]:
+        """Take these of a call's records until it is full, the first one in any case; returns the others."""
+        append = self.builder._builder.append  # what builder.append calls, at half of its cost
+        keys, values, headers = records.keys, records.values, records.headers
+        first = offset = self.builder._relative_offset
+        try:
+            for index in indexes:
+                if append(offset, now_ms, keys[index], values[index], headers[index]) is None:
+                    break
+                offset += 1
+        finally:  # whatever cannot be encoded fails its own call only
+            self.builder._relative_offset = offset
+            if offset > first:
+                self.parts.append((call, indexes[: offset - first]))
+        return indexes[offset - first :]
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """What of a part is in a batch."""
+    @property
+    def is_open(self) -> bool:
+        """Whether it may take more: not once its first call has failed, so that it ends with those that came soon."""
+        return all(not call.done.done() for call, _ in self.parts[:1])
 
-    part: _Part
-    start: int
-    end: int
+    @property
+    def waiting(self) -> list[_Call]:
+        """The calls that still wait for it: those beside it may have failed, or their callers be gone."""
+        return [call for call, _ in self.parts if not call.done.done()]
+
+    def stored(self, first: int) -> None:
+        """It is in the log; its first record has this offset."""
+        for call, indexes in self.parts:
+            call.stored(indexes, first)
+            first += len(indexes)
 
 
 class _Connection:
@@ -87,12 +149,12 @@ class _Connection:
 
 
 class Appender:
-    """See Log.append. Bounded by its callers: it holds only what calls are waiting for."""
+    """See Log.append. Bounded by its callers: it holds what calls are waiting for, and what is in one batch with it."""
 
     def __init__(self, bootstrap: str, options: Mapping[str, Any]) -> None:
         self._bootstrap = bootstrap
         self._options = options
-        self._queues: dict[Partition, deque[_Part]] = {}
+        self._queues: dict[Partition, deque[_Batch]] = {}  # the last one is open
         self._pumps: dict[Partition, asyncio.Task[None]] = {}
         self._connection: _Connection | None = None
         self._connecting = asyncio.Lock()
@@ -110,13 +172,19 @@ class Appender:
             raise LogError("the log takes no records: it is not started, or closed")
         if not records:
             return []
-        call, parts = _parts(records, asyncio.get_running_loop().time() + PATIENCE)
-        for partition, part in parts.items():
+        columns = _Columns(records)
+        call, now_ms = _Call(len(records)), time.time_ns() // 1_000_000
+        for partition, indexes in columns.partitions.items():
             queue = self._queues.get(partition)
             if queue is None:
                 queue = self._queues[partition] = deque()
                 self._pumps[partition] = asyncio.create_task(self._pump(partition, queue))
-            queue.append(part)
+            if queue and queue[-1].is_open:
+                indexes = queue[-1].add(call, columns, indexes, now_ms)
+            while indexes:
+                queue.append(_Batch())
+                indexes = queue[-1].add(call, columns, indexes, now_ms)
+        del records, columns  # they are encoded
         return await call.done
 
     async def close(self) -> None:
@@ -130,37 +198,35 @@ class Appender:
         if self._ending:
             await asyncio.wait(self._ending)
 
-    async def _pump(self, partition: Partition, queue: deque[_Part]) -> None:
+    async def _pump(self, partition: Partition, queue: deque[_Batch]) -> None:
         """Send the queue batch by batch until it is empty; an error fails the calls of its batch."""
         try:
             while queue:
-                deadline = queue[0].call.deadline
-                taken: list[_Taken] = []
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        first = await self._send(partition, queue, taken)
-                except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for these records
-                    self._fail(partition, queue, taken, error)
+                batch = queue[0]
+                if not (waiting := batch.waiting):
+                    queue.popleft()
                     continue
-                for one in taken:
-                    one.part.call.stored(one.part.indexes[one.start : one.end], first)
-                    first += one.end - one.start
+                try:
+                    async with asyncio.timeout_at(min(call.deadline for call in waiting)):
+                        first = await self._send(partition, queue)
+                except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for these records
+                    is_sent = not queue or queue[0] is not batch
+                    self._fail(partition, batch, error, is_sent=is_sent)
+                else:
+                    batch.stored(first)
         finally:
             del self._pumps[partition], self._queues[partition]
 
-    async def _send(self, partition: Partition, queue: deque[_Part], taken: list[_Taken]) -> int:
-        """Send one batch from the head of the queue, moved to `taken`; returns the offset of its first record."""
+    async def _send(self, partition: Partition, queue: deque[_Batch]) -> int:
+        """Send the batch at the head of the queue, which it leaves then; returns the offset of its first record."""
         connection = await self._connect(insist=True)
         producer = connection.producer
         if partition.number not in await producer.partitions_for(partition.topic):
             raise LogError(f"topic {partition.topic} has no partition {partition.number}")
-        batch = producer.create_batch()
-        _fill(batch, queue, taken)
-        if not taken:
-            return 0
+        builder = queue.popleft().builder
         sent: asyncio.Future[Any] | None = None
         try:
-            sent = await producer.send_batch(batch, partition.topic, partition=partition.number)
+            sent = await producer.send_batch(builder, partition.topic, partition=partition.number)
             await asyncio.wait((sent, connection.broken), return_when=asyncio.FIRST_COMPLETED)
             if not sent.done():
                 raise LogError("the connection was given up while the records were on their way")
@@ -174,25 +240,20 @@ class Appender:
             raise LogError("Kafka has the records but does not tell their offsets")
         return first
 
-    def _fail(
-        self,
-        partition: Partition,
-        queue: deque[_Part],
-        taken: list[_Taken],
-        cause: Exception,
-    ) -> None:
-        """Fail the calls of a batch; when none was taken, the first call of the queue."""
-        calls = {one.part.call for one in taken} or {queue[0].call}
+    def _fail(self, partition: Partition, batch: _Batch, cause: Exception, *, is_sent: bool) -> None:
+        """Fail the calls of a batch. One that could not be sent in time may be later, for those who came later."""
+        calls = batch.waiting
         text = cause if isinstance(cause, LogError) else repr(cause)
         if isinstance(cause, TimeoutError):
             text = f"Kafka did not acknowledge it within {PATIENCE:.0f} s"
+            if not is_sent:
+                now = asyncio.get_running_loop().time()
+                calls = [call for call in calls if call.deadline <= now]
         log.warning("log.append_failed", topic=partition.topic, partition=partition.number, error=str(text))
         for call in calls:
             error = LogError(f"append to {partition.topic}:{partition.number} at {self._bootstrap} failed: {text}")
             error.__cause__ = cause
             call.fail(error)
-        while queue and queue[0].call.done.done():
-            queue.popleft()
 
     async def _connect(self, *, insist: bool) -> _Connection:
         """The producer in use, or a new one; `insist` tries for ever to make it, so bound it in time."""
@@ -204,7 +265,7 @@ class Appender:
                     enable_idempotence=True,
                     compression_type="zstd",
                     linger_ms=0,
-                    max_batch_size=BATCH_BYTES,
+                    max_batch_size=_FULL,
                 )
                 try:
                     async with asyncio.timeout(PATIENCE):
@@ -241,67 +302,5 @@ async def _end(producer: Any) -> None:
         await asyncio.wait((sender,), timeout=0.1)
 
 
-def _parts(records: Sequence[NewRecord], deadline: float) -> tuple[_Call, Mapping[Partition, _Part]]:
-    """The call, and its records by partition, each in its order. MessageTooLarge names the first that is."""
-    indexes: dict[Partition, list[int]] = {}
-    if isinstance(records, NewRecords):
-        call = _Call(records.keys, records.values, [list(records.headers)] * len(records), deadline)
-        of_number: defaultdict[int, list[int]] = defaultdict(list)
-        for index, number in enumerate(records.partitions):
-            of_number[number].append(index)
-        indexes = {Partition(records.topic, number): of_it for number, of_it in of_number.items()}
-    else:
-        for index, record in enumerate(records):
-            indexes.setdefault(Partition(record.topic, record.partition), []).append(index)
-        listed = {record.headers: list(record.headers) for record in records}  # mostly all have the same
-        headers = [listed[record.headers] for record in records]
-        call = _Call([record.key for record in records], [record.value for record in records], headers, deadline)
-    _check_sizes(call)
-    return call, {partition: _Part(call, of_it) for partition, of_it in indexes.items()}
-
-
-def _check_sizes(call: _Call) -> None:
-    """MessageTooLarge for the first record that is; by the largest parts of any where that tells of all."""
-    shared = {id(headers): headers for headers in call.headers}
-    of_headers = {key: _size_of(headers) for key, headers in shared.items()}
-    most = max(map(len, call.values)) + max(map(len, filter(None, call.keys)), default=0) + max(of_headers.values())
-    if most <= MAX_MESSAGE_BYTES:
-        return
-    for index, (key, value, headers) in enumerate(zip(call.keys, call.values, call.headers, strict=True)):
-        size = len(value) + len(key or b"") + of_headers[id(headers)]
-        if size > MAX_MESSAGE_BYTES:
-            raise MessageTooLarge(index, size)
-
-
 def _size_of(headers: _Listed) -> int:
     return sum(len(name.encode()) + len(told) for name, told in headers)
-
-
-def _fill(batch: Any, queue: deque[_Part], taken: list[_Taken]) -> None:
-    """Move records from the head of the queue to the batch until it is full."""
-    append, offset = batch._builder.append, 0  # what batch.append calls, at half of its cost
-    size = 0
-    while queue and size < _FULL:
-        part = queue[0]
-        call = part.call
-        if call.done.done():  # failed with an earlier batch, or nobody waits any more
-            queue.popleft()
-            continue
-        keys, values, headers = call.keys, call.values, call.headers
-        start = at = part.taken
-        for index in islice(part.indexes, start, None):
-            value = values[index]
-            if append(offset, None, keys[index], value, headers[index]) is None:
-                size = _FULL
-                break
-            offset += 1
-            at += 1
-            size += len(value)
-            if size >= _FULL:
-                break
-        part.taken = at
-        if at > start:
-            taken.append(_Taken(part, start, at))
-        if at == len(part.indexes):
-            queue.popleft()
-    batch._relative_offset = offset

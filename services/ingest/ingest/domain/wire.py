@@ -44,7 +44,6 @@ class Home(NamedTuple):
     """Where the events of an account, or of somebody of it, go; and how both are written in an event."""
 
     account: AccountId
-    person: PersonId | None
     partition: int
     key: bytes
     subject: bytes
@@ -100,7 +99,7 @@ def _lines(values: Sequence[object]) -> list[bytes]:
 def home_of(account: AccountId, person: PersonId | None) -> Home:
     """See Home."""
     who = b"" if person is None else b',"personid":%b' % _ENCODER.encode(person)
-    return Home(account, person, *place_of(account), _ENCODER.encode(account), who)
+    return Home(account, *place_of(account), _ENCODER.encode(account), who)
 
 
 def text_of(data: Data) -> bytes:
