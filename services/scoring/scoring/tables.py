@@ -1,10 +1,13 @@
-"""The tables of scoring. Facts are bytes that only the engine reads; everything that is asked for has a column."""
+"""The tables of scoring. Facts are bytes that only the engine reads; everything that is asked for has a column.
+
+How PostgreSQL is to store them (fillfactor, compression) is said in the migrations.
+"""
 
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-from cskit.db import Instant, Json
+from cskit.db import Instant, Json, JsonDocument
 from cskit.db.plumbing import plumbing
 
 metadata = MetaData()
@@ -39,16 +42,16 @@ live = Table(
     Column("stage", String(16), nullable=False),
     Column("adoption_level", String(8), nullable=False),
     Column("coverage", Double, nullable=False),
-    Column("watch", Json(), nullable=False),
+    Column("watch", JsonDocument(), nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("scorecard", String(80), nullable=False),
     Column("reference", Double, nullable=False),
-    Column("contributions", Json(), nullable=False),  # every measure with value, points, weight, status and as_of
-    Column("adjustments", Json(), nullable=False),
+    Column("contributions", JsonDocument(), nullable=False),  # every measure: value, points, weight, status, as_of
+    Column("adjustments", JsonDocument(), nullable=False),
     Column("override", String(128)),  # the one in force
-    Column("verdict", Json(), nullable=False),  # band, dwell and what was published last
+    Column("verdict", JsonDocument(), nullable=False),  # band, dwell and what was published last
     Column("version_base", BigInteger, nullable=False),  # what an erased account of this id had reached
-    Column("causes", Json(), nullable=False),  # since the last published change
+    Column("causes", JsonDocument(), nullable=False),  # since the last published change
     Column("occurred_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("scored_at", Instant, nullable=False),
@@ -81,11 +84,11 @@ history = Table(
     Column("stage", String(16), nullable=False),
     Column("adoption_level", String(8), nullable=False),
     Column("coverage", Double, nullable=False),
-    Column("watch", Json(), nullable=False),
-    Column("contributions", Json(), nullable=False),  # measure -> contribution, points (null: not fresh), weight
-    Column("adjustments", Json(), nullable=False),
+    Column("watch", JsonDocument(), nullable=False),
+    Column("contributions", JsonDocument(), nullable=False),  # measure -> contribution, points or null, weight
+    Column("adjustments", JsonDocument(), nullable=False),
     Column("scorecard", String(80), nullable=False),
-    Column("cause", Json(), nullable=False),
+    Column("cause", JsonDocument(), nullable=False),
     Column("occurred_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("scored_at", Instant, nullable=False),

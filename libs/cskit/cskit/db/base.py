@@ -23,7 +23,7 @@ class Tx(Protocol):
     """One transaction. Bulk writes are collected and sent in order before the next statement and at the commit."""
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
-        """All rows of a SELECT, or of a DML statement with RETURNING."""
+        """All rows of a SELECT, or of a DML statement with RETURNING; of a LookUp, as it says."""
 
     async def execute(self, statement: Executable, values: Values | None = None) -> int:
         """Run DML without RETURNING; the number of rows it matched."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, Dialect, String, Table
 
 from cskit.db.base import Values
-from cskit.db.types import JsonText
+from cskit.db.reading import quoted
+from cskit.db.types import Instant, JsonText
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,11 @@ class BulkWrite:
     def of(table: Table, rows: Sequence[Values], on_conflict: str) -> "BulkWrite":
         columns = tuple(rows[0])
         for row in rows:
-            if len(row) != len(columns) or any(name not in row for name in columns):
+            if tuple(row) != columns and row.keys() != rows[0].keys():
                 raise ValueError(f"rows for {table.name} differ in their columns: {sorted(row)} and {sorted(columns)}")
         if on_conflict == "update":
-            keys = [column.name for column in table.primary_key]
-            rows = list({tuple(row[key] for key in keys): row for row in rows}.values())
+            key = itemgetter(*(column.name for column in table.primary_key))
+            rows = list({key(row): row for row in rows}.values())
         return BulkWrite(table, columns, rows, on_conflict)
 
     def column(self, name: str) -> Column[Any]:
@@ -36,19 +38,12 @@ class BulkWrite:
 
     def bound(self, dialect: Dialect) -> list[list[Any]]:
         """The values by column, each as the driver takes it."""
-        result = []
-        for name in self.columns:
-            process = self.column(name).type.dialect_impl(dialect).bind_processor(dialect)
-            values = [row[name] for row in self.rows]
-            if process is not None:
-                values = [str(value) if isinstance(value, JsonText) else process(value) for value in values]
-            result.append(values)
-        return result
+        return [_bound(self.column(name), list(map(itemgetter(name), self.rows)), dialect) for name in self.columns]
 
-    def kind(self, name: str, dialect: Dialect) -> str:
-        """The column's type for a cast; texts without their length, so that one too long is refused and not cut."""
-        kind = self.column(name).type
-        return "TEXT" if isinstance(kind, String) else kind.compile(dialect)
+    def kinds(self, dialect: Dialect) -> list[str]:
+        """The columns' types for casts; texts without their length, so that one too long is refused and not cut."""
+        kinds = [self.column(name).type for name in self.columns]
+        return ["TEXT" if isinstance(kind, String) else kind.compile(dialect) for kind in kinds]
 
     def conflict_clause(self) -> str:
         """The end of the statement; the same words in both dialects."""
@@ -58,18 +53,23 @@ class BulkWrite:
             return " ON CONFLICT DO NOTHING"
         keys = [column.name for column in self.table.primary_key]
         changed = [name for name in self.columns if name not in keys]
-        target = ", ".join(_quoted(name) for name in keys)
+        target = quoted(keys)
         if not changed:
             return f" ON CONFLICT ({target}) DO NOTHING"
-        assignments = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in changed)
+        assignments = ", ".join(f"{quoted([name])} = excluded.{quoted([name])}" for name in changed)
         return f" ON CONFLICT ({target}) DO UPDATE SET {assignments}"
 
     def head(self) -> str:
-        return f"INSERT INTO {_quoted(self.table.name)} ({', '.join(_quoted(name) for name in self.columns)})"
+        return f"INSERT INTO {quoted([self.table.name])} ({quoted(self.columns)})"
 
 
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+def _bound(column: Column[Any], values: list[Any], dialect: Dialect) -> list[Any]:
+    if isinstance(column.type, Instant):
+        return column.type.bound(values, dialect)
+    process = column.type.dialect_impl(dialect).bind_processor(dialect)
+    if process is None:
+        return values
+    return [value if isinstance(value, JsonText) else process(value) for value in values]
 
 
 class Pending:

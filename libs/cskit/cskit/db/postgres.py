@@ -1,4 +1,4 @@
-"""PostgreSQL through SQLAlchemy and asyncpg: one schema of its own per service, bulk writes by unnest."""
+"""PostgreSQL through SQLAlchemy and asyncpg: one schema of its own per service, bulk writes below SQLAlchemy."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
@@ -14,6 +14,8 @@ from sqlalchemy.schema import CreateSchema
 
 from cskit.db.base import DatabaseUnavailable, Values
 from cskit.db.bulk import Pending
+from cskit.db.postgres_bulk import Stages, send
+from cskit.db.reading import LookUp
 
 T = TypeVar("T")
 _ZOMBIE_MS = 5_000  # a worker that was stopped inside a transaction loses its locks after this
@@ -62,10 +64,16 @@ class PostgresTx:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._pending = Pending()
+        self._driver: Any = None
+        self._stages = Stages.of(connection.info)
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
         await self.flush()
         with _mapped():
+            if isinstance(statement, LookUp):
+                sql = statement.sql(f"= ANY(${n})" for n in range(1, len(statement.values) + 1))
+                rows = await (await self._begun()).fetch(sql, *statement.values)
+                return statement.read(rows, self._connection.dialect)
             return (await self._connection.execute(statement, values)).all()
 
     async def execute(self, statement: Executable, values: Values | None = None) -> int:
@@ -83,16 +91,25 @@ class PostgresTx:
         writes = self._pending.take()
         if not writes:
             return
-        dialect = self._connection.dialect
         with _mapped():
-            raw = await self._connection.get_raw_connection()
-            driver: Any = raw.driver_connection
-            await self._connection.exec_driver_sql("SELECT 1")  # SQLAlchemy's adapter begins with the first statement
+            driver = await self._begun()
             for write in writes:
-                kinds = [write.kind(name, dialect) for name in write.columns]
-                arrays = ", ".join(f"CAST(${n} AS {kind}[])" for n, kind in enumerate(kinds, 1))
-                sql = f"{write.head()} SELECT * FROM unnest({arrays}){write.conflict_clause()}"
-                await driver.execute(sql, *write.bound(dialect))
+                await send(driver, write, self._connection.dialect, self._stages)
+
+    async def commit(self, transaction: AsyncTransaction) -> None:
+        """Send what is collected and commit."""
+        await self.flush()
+        with _mapped():
+            await transaction.commit()
+        self._stages.committed()
+
+    async def _begun(self) -> Any:
+        """The driver's connection, in the transaction."""
+        if self._driver is None:
+            raw = await self._connection.get_raw_connection()
+            await self._connection.exec_driver_sql("SELECT 1")  # SQLAlchemy's adapter begins with the first statement
+            self._driver = raw.driver_connection
+        return self._driver
 
 
 async def _rolled_back(transaction: AsyncTransaction) -> None:
@@ -149,9 +166,7 @@ class PostgresDatabase:
             tx = PostgresTx(connection)
             try:
                 yield tx
-                await tx.flush()
-                with _mapped():
-                    await transaction.commit()
+                await tx.commit(transaction)
             except BaseException:
                 await _rolled_back(transaction)
                 raise

@@ -20,6 +20,7 @@ from sqlalchemy.pool import StaticPool
 
 from cskit.db.base import DatabaseUnavailable, Values
 from cskit.db.bulk import Pending
+from cskit.db.reading import LookUp
 
 T = TypeVar("T")
 _READERS = 2
@@ -106,6 +107,8 @@ class SqliteTx:
         await self._worker.finish(start)
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
+        if isinstance(statement, LookUp):
+            return await self._run(lambda connection: _looked_up(statement, connection))
         return await self._run(lambda connection: connection.execute(statement, values).all())
 
     async def execute(self, statement: Executable, values: Values | None = None) -> int:
@@ -156,6 +159,16 @@ class SqliteTx:
             return work(self._connection)
 
         return await self._worker.call(call)
+
+
+def _looked_up(asked: LookUp, connection: Connection) -> Sequence[Row[Any]]:
+    sql = asked.sql(f"IN ({', '.join('?' * len(values))})" for values in asked.values)
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(sql, [value for values in asked.values for value in values])
+        return asked.read(cursor.fetchall(), connection.dialect)
+    finally:
+        cursor.close()
 
 
 class SqliteDatabase:

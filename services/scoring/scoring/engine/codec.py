@@ -6,6 +6,7 @@ row is written in any more, are read, too.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -179,18 +180,25 @@ def _ordered(values: Mapping[K, V]) -> list[tuple[K, V]]:
 
 def _writers(register: Register) -> Writers:
     by_stamp: dict[Stamp, dict[str, Value]] = {}
+    stamp, patch = None, {}
     for field, entries in register.items():
         for entry in entries:
-            by_stamp.setdefault(entry.stamp, {})[field] = entry.value
-    return sorted(by_stamp.items(), key=lambda item: item[0])
+            if entry.stamp is not stamp:  # fields of one event share it
+                stamp = entry.stamp
+                patch = by_stamp.setdefault(stamp, {})
+            patch[field] = entry.value
+    return sorted(by_stamp.items(), key=itemgetter(0)) if len(by_stamp) > 1 else list(by_stamp.items())
 
 
 def _register(writers: Writers) -> Register:
-    fields: dict[str, list[Entry]] = {}
-    for stamp, patch in writers:
+    fields: dict[str, tuple[Entry, ...]] = {}
+    for number, (stamp, patch) in enumerate(writers):
+        if not number:
+            fields = {field: (Entry(stamp, value),) for field, value in patch.items()}
+            continue
         for field, value in patch.items():
-            fields.setdefault(field, []).append(Entry(stamp, value))
-    return {field: tuple(entries) for field, entries in fields.items()}
+            fields[field] = (*fields.get(field, ()), Entry(stamp, value))
+    return fields
 
 
 def _dense(sparse: Sparse) -> tuple[int, ...]:

@@ -5,19 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeVar
 
-import msgspec
 from pydantic import TypeAdapter
-from sqlalchemy import Row, delete, literal, select
+from sqlalchemy import Table, delete, literal, select
 
-from cskit.db import Database, JsonText, Tx
+from cskit.db import Database, LookUp, Tx
 from cskit.db.plumbing import Plumbing
 from cskit.seed import kept_value
-from scoring.account import Account, Causes, Cut, Evaluation, Standing, Taken
+from scoring.account import Account, Cut, Evaluation, Taken
 from scoring.domain.calendar import Month
 from scoring.domain.portfolio.book import Ticket
 from scoring.domain.precedence import Applied
-from scoring.domain.score import Adjustment, Contribution
-from scoring.domain.verdict import Verdict
 from scoring.engine.booking import changed_tickets, differs
 from scoring.engine.codec import decode_month, decode_slow, encode_month, encode_slow
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts
@@ -26,6 +23,7 @@ from scoring.planning import PartitionState
 from scoring.store import overrides as kept_overrides
 from scoring.store import portfolio, rebuilds
 from scoring.store.portfolio import Booked
+from scoring.store.rows import STANDING, account_of, history_row, live_row
 from scoring.store.scorecards import applied_of
 from scoring.tables import (
     account_activity,
@@ -41,25 +39,13 @@ from scoring.tables import (
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 500  # ids or rows in one statement
-_READ_AT_ONCE: Final = 100  # accounts, so that others get their turn while their facts are read
+AT_ONCE: Final = 1_000  # ids or rows in one statement
+_READ_AT_ONCE: Final = 200  # accounts, so that others get their turn while their facts are read
 
 _ZONE: Final = "time_zone"
 
-_VERDICT: Final = TypeAdapter(Verdict)
-_CAUSES: Final = TypeAdapter(Causes)
-_CONTRIBUTIONS: Final = TypeAdapter(tuple[Contribution, ...])
-_ADJUSTMENTS: Final = TypeAdapter(tuple[Adjustment, ...])
-_JSON: Final = msgspec.json.Encoder()
 _STOPPED: Final[TypeAdapter[dict[Any, datetime]]] = TypeAdapter(dict[str, datetime])
-_STANDING: Final = tuple(
-    live.c[name]
-    for name in (
-        "account", "verdict", "version_base", "causes", "at", "score", "scorecard", "override", "occurred_at",
-        "received_at",
-    )
-)  # fmt: skip
-_URGENCY: Final = {"red": 0.0, "yellow": 1000.0, "grey": 2000.0, "green": 3000.0}
+_NOTHING: Final = MonthFacts()
 
 Wanted = Mapping[str, Set[Month]]  # accounts and the months of theirs that are asked for
 
@@ -167,30 +153,29 @@ async def load(tx: Tx, wanted: Wanted) -> dict[str, Account]:
     """These accounts with these months; one that has no row is new, and goes on from the version of an erased one."""
     accounts: dict[str, Account] = {}
     for ids in _lots(sorted(wanted), _READ_AT_ONCE):
-        rows = {row.account: row for row in await tx.fetch(select(*_STANDING).where(live.c.account.in_(ids)))}
-        slow = {
-            row.account: row.body for row in await tx.fetch(select(account_slow).where(account_slow.c.account.in_(ids)))
-        }
+        rows = {row[0]: row for row in await tx.fetch(LookUp(STANDING, {live.c.account: ids}))}
+        slow = await _by_account(tx, account_slow, "body", ids)
         unknown = [id_ for id_ in ids if id_ not in rows]
-        bases = await _erased_versions(tx, unknown) if unknown else {}
+        bases = await _by_account(tx, erased_accounts, "version", unknown) if unknown else {}
         months = await load_months(tx, {id_: wanted[id_] for id_ in ids})
         for id_ in ids:
             facts = Facts(id_, decode_slow(slow[id_]) if id_ in slow else SlowFacts(), months[id_])
-            accounts[id_] = _account(rows[id_], facts) if id_ in rows else Account(facts, base=bases.get(id_, 0))
+            row = rows.get(id_)
+            accounts[id_] = account_of(row, facts) if row is not None else Account(facts, base=bases.get(id_, 0))
     return accounts
 
 
 async def load_months(tx: Tx, wanted: Wanted) -> dict[str, dict[Month, MonthFacts]]:
     """These months of these accounts; a month without a row is empty."""
-    found: dict[str, dict[Month, MonthFacts]] = {
-        id_: {month: MonthFacts() for month in sorted(months)} for id_, months in wanted.items()
-    }
+    found = {id_: dict.fromkeys(sorted(months), _NOTHING) for id_, months in wanted.items()}
     months = sorted({month for some in wanted.values() for month in some})
+    table = account_months.c
     for ids in _lots(sorted(id_ for id_, some in wanted.items() if some), _READ_AT_ONCE):
-        statement = select(account_months).where(account_months.c.account.in_(ids), account_months.c.month.in_(months))
-        for row in await tx.fetch(statement):
-            if row.month in wanted[row.account]:
-                found[row.account][Month(row.month)] = decode_month(row.body)
+        asked = {table.account: ids, table.month: months}
+        rows: Sequence[Any] = await tx.fetch(LookUp((table.account, table.month, table.body), asked))
+        for id_, month, body in rows:
+            if month in wanted[id_]:
+                found[id_][month] = decode_month(body)
     return found
 
 
@@ -223,10 +208,10 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
         portfolio.write_tickets(tx, [(id_, ticket) for (id_, _), ticket in tickets])
     for number, lives in enumerate(_lots(list(changes.live.values()))):
         await _flush_before(tx, number)
-        tx.upsert(live, [_live_row(account, last, scored_at) for account, last in lives])
+        tx.upsert(live, [live_row(account, last, scored_at) for account, last in lives])
     for number, evaluations in enumerate(_lots(changes.history)):
         await _flush_before(tx, number)
-        tx.insert(history, [_history_row(evaluation, scored_at) for evaluation in evaluations])
+        tx.insert(history, [history_row(evaluation, scored_at) for evaluation in evaluations])
 
 
 async def drop_months(tx: Tx, partition: int, before: Month) -> None:
@@ -236,87 +221,9 @@ async def drop_months(tx: Tx, partition: int, before: Month) -> None:
     await portfolio.drop_tickets(tx, partition, datetime.fromisoformat(f"{before}-01").replace(tzinfo=UTC))
 
 
-async def _erased_versions(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
-    rows = await tx.fetch(select(erased_accounts).where(erased_accounts.c.account.in_(ids)))
-    return {row.account: row.version for row in rows}
-
-
-def _account(row: Row[Any], facts: Facts) -> Account:
-    return Account(
-        facts=facts,
-        verdict=_VERDICT.validate_python(row.verdict),
-        base=row.version_base,
-        standing=Standing(row.at, row.score, row.scorecard, row.override, row.occurred_at, row.received_at),
-        causes=_CAUSES.validate_python(row.causes),
-    )
-
-
-def _live_row(account: Account, last: Evaluation, scored_at: datetime) -> dict[str, Any]:
-    profile, score, verdict = last.profile, last.score, account.verdict
-    return {
-        "account": account.id,
-        "partition": last.cut.partition,
-        "offset": last.cut.offset,
-        "at": last.cut.at,
-        "score": score.value,
-        "band": verdict.band,
-        "stage": score.stage,
-        "adoption_level": score.adoption_level,
-        "coverage": score.coverage,
-        "watch": list(verdict.watch),
-        "version": account.version,
-        "scorecard": score.scorecard,
-        "reference": score.reference,
-        "contributions": _text(_CONTRIBUTIONS.dump_json(score.contributions)),
-        "adjustments": _text(_ADJUSTMENTS.dump_json(score.adjustments)),
-        "override": score.override,
-        "verdict": _text(_VERDICT.dump_json(verdict)),
-        "version_base": account.base,
-        "causes": _text(_CAUSES.dump_json(account.causes)),
-        "occurred_at": last.occurred_at,
-        "received_at": last.received_at,
-        "scored_at": scored_at,
-        "name": profile.name,
-        "plan": profile.plan,
-        "segment": profile.segment,
-        "owner": profile.owner,
-        "mrr": format(profile.mrr, "f") if profile.mrr is not None else None,
-        "seats": profile.seats,
-        "country": profile.country,
-        "renewal_on": profile.renewal_on.isoformat() if profile.renewal_on else None,
-        "last_contact_at": profile.last_contact_at,
-        "urgency": _URGENCY[verdict.band] + score.value,
-    }
-
-
-def _history_row(evaluation: Evaluation, scored_at: datetime) -> dict[str, Any]:
-    score, verdict, cut = evaluation.score, evaluation.verdict, evaluation.cut
-    parts = {one.measure: (one.contribution, one.points, one.weight) for one in score.contributions}
-    return {
-        "account": evaluation.account,
-        "partition": cut.partition,
-        "offset": cut.offset,
-        "at": cut.at,
-        "kind": evaluation.kind,
-        "version": evaluation.version,
-        "score": score.value,
-        "band": verdict.band,
-        "stage": score.stage,
-        "adoption_level": score.adoption_level,
-        "coverage": score.coverage,
-        "watch": list(verdict.watch),
-        "contributions": _text(_JSON.encode(parts)),
-        "adjustments": _text(_ADJUSTMENTS.dump_json(score.adjustments)),
-        "scorecard": score.scorecard,
-        "cause": _text(_CAUSES.dump_json(evaluation.causes)),
-        "occurred_at": evaluation.occurred_at,
-        "received_at": evaluation.received_at,
-        "scored_at": scored_at,
-    }
-
-
-def _text(json: bytes) -> JsonText:
-    return JsonText(json, "utf-8")
+async def _by_account(tx: Tx, table: Table, column: str, ids: Sequence[str]) -> dict[str, Any]:
+    rows: Sequence[Any] = await tx.fetch(LookUp((table.c.account, table.c[column]), {table.c.account: ids}))
+    return dict(rows)
 
 
 async def _flush_before(tx: Tx, number: int) -> None:
@@ -325,5 +232,6 @@ async def _flush_before(tx: Tx, number: int) -> None:
         await tx.flush()
 
 
-def _lots(values: Sequence[T], size: int = AT_ONCE) -> list[Sequence[T]]:
+def _lots(values: Sequence[T], size: int | None = None) -> list[Sequence[T]]:
+    size = size or AT_ONCE
     return [values[start : start + size] for start in range(0, len(values), size)]
