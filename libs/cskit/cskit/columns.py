@@ -6,7 +6,7 @@ A message is taken by columns only where `parse` would surely give the same even
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import compress
+from itertools import chain, compress
 from typing import Final, Literal
 
 import msgspec
@@ -23,6 +23,7 @@ _AHEAD_US: Final = 300_000_000  # see envelope.FUTURE_TOLERANCE
 _OLD_US: Final = int(OLD.total_seconds()) * 1_000_000
 _MOST: Final = 2**31 - 1
 _REMEMBERED: Final = 1_000_000  # texts of a kind
+_PIECE: Final = 1_024  # messages that are decoded at once
 _PROPERTY_LETTERS: Final = 64
 _EXACT: Final = 2**53 - 1
 _FIRST_YEAR: Final = 1970
@@ -137,7 +138,24 @@ class UsageReader:
         self._sources = _Texts(is_wire_id)
 
     def read(self, values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> tuple[UsageColumns, list[int]]:
-        """The usage of these messages by columns, and the places of all others. keys are the messages' keys."""
+        """The usage of these messages by columns, and the places of all others. keys are the messages' keys.
+
+        It goes in pieces, so that what is decoded is let go while it is still in the CPU's cache.
+        """
+        for texts in (self._accounts, self._names, self._persons, self._sources):
+            texts.bound()
+        parts: list[UsageColumns] = []
+        others: list[int] = []
+        for start in range(0, max(len(values), 1), _PIECE):
+            part, left = self._piece(values[start : start + _PIECE], keys[start : start + _PIECE], start)
+            parts.append(part)
+            others += left
+        return _together(parts), others
+
+    def _piece(
+        self, values: Sequence[bytes | None], keys: Sequence[bytes | None], start: int
+    ) -> tuple[UsageColumns, list[int]]:
+        """The same of a piece whose first message has the place `start`."""
         read, messages, others = _decoded(values)
         places = np.array(read, dtype=np.int64)
         ids = [one.id for one in messages]
@@ -150,8 +168,9 @@ class UsageReader:
         counts, counts_good = _counts([one.data.count for one in messages])
         late = received - times
         good = times_good & received_good & counts_good & (late >= -_AHEAD_US) & (late < _OLD_US)
-        for column in (accounts, names, persons, self._sources.column(sources)):
-            good &= column.numbers >= 0
+        good &= (accounts.numbers >= 0) & (names.numbers >= 0) & (persons.numbers >= 0)
+        if (self._sources.column(list(set(sources))).numbers < 0).any():
+            good &= self._sources.column(sources).numbers >= 0
         mine = list(map(self._accounts.keys.__getitem__, accounts.numbers.tolist()))
         told = keys if len(read) == len(keys) else [keys[place] for place in read]
         if mine != told:
@@ -161,10 +180,35 @@ class UsageReader:
         properties = [one.data.properties for one in messages]
         if any(properties):
             good &= np.array([not some or _plain_properties(some) for some in properties], dtype=np.bool_)
-        found = UsageColumns(places, accounts, names, persons, ids, sources, counts, times, received)
-        if good.all():
-            return found, others
-        return found.where(good), sorted([*others, *places[~good].tolist()])
+        found = UsageColumns(places + start, accounts, names, persons, ids, sources, counts, times, received)
+        if not good.all():
+            others = sorted([*others, *places[~good].tolist()])
+            found = found.where(good)
+        return found, [start + place for place in others]
+
+
+def _together(parts: Sequence[UsageColumns]) -> UsageColumns:
+    """All of these, which were read one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def numbers(of: Callable[[UsageColumns], Ints]) -> Ints:
+        return np.concatenate([of(part) for part in parts])
+
+    def texts(of: Callable[[UsageColumns], Sequence[str]]) -> list[str]:
+        return list(chain.from_iterable(map(of, parts)))
+
+    return UsageColumns(
+        places=numbers(lambda part: part.places),
+        accounts=Column(numbers(lambda part: part.accounts.numbers), parts[0].accounts.texts),
+        names=Column(numbers(lambda part: part.names.numbers), parts[0].names.texts),
+        persons=Column(numbers(lambda part: part.persons.numbers), parts[0].persons.texts),
+        ids=texts(lambda part: part.ids),
+        sources=texts(lambda part: part.sources),
+        counts=numbers(lambda part: part.counts),
+        times=numbers(lambda part: part.times),
+        received=numbers(lambda part: part.received),
+    )
 
 
 class _Texts:
@@ -179,13 +223,16 @@ class _Texts:
         self._texts: list[str] = [""]
         self.keys: list[bytes | None] = [None]
 
+    def bound(self) -> None:
+        """Forget all where they are too many; who has columns of before keeps their texts."""
+        if len(self._texts) > _REMEMBERED:
+            self._clear()
+
     def column(self, texts: Sequence[str | None]) -> Column:
         """These texts."""
         try:
             numbers = np.fromiter(map(self._numbers.__getitem__, texts), dtype=np.int64, count=len(texts))
         except KeyError:
-            if len(self._texts) > _REMEMBERED:
-                self._clear()  # who has columns of before keeps their texts
             for text in dict.fromkeys(texts):
                 if text is not None and text not in self._numbers and self._rule(text):
                     self._numbers[text] = len(self._texts)
