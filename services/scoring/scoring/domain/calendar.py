@@ -13,6 +13,7 @@ Month = NewType("Month", str)  # "2026-11"; sorts as time does
 SATURDAY: Final = 5
 ONE_DAY: Final = timedelta(days=1)
 ONE_HOUR: Final = timedelta(hours=1)
+_NOTHING: Final = timedelta(0)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -48,6 +49,23 @@ def window_masks(day: date, days: int, skip: int = 0) -> Mapping[Month, int]:
         left -= span
         last -= timedelta(days=span)
     return masks
+
+
+def day_end(at: datetime, zone: tzinfo) -> datetime:
+    """When the zone's day in which the moment lies ends, in UTC.
+
+    The moment itself where that cannot be told in advance: at the ends of time, and early on a day on which clocks may
+    be set back over midnight.
+    """
+    try:
+        local = at.astimezone(zone)
+        end = datetime.combine(local.date() + ONE_DAY, time.min, tzinfo=zone)
+        set_back = (local.utcoffset() or _NOTHING) - (end.utcoffset() or _NOTHING)
+        if set_back > _NOTHING and (local - set_back).date() != local.date():
+            return at
+        return end.astimezone(UTC)
+    except OverflowError:
+        return at
 
 
 def business_days_between(first: date, end: date) -> int:

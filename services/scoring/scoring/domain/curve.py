@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -13,16 +14,19 @@ class Curve:
 
     def points(self, value: float) -> float:
         """The points for a value, 0-100."""
-        knots = self.knots
-        after = bisect_right(self._inputs, value)
+        inputs, pieces, first, last = self._ready
+        after = bisect_right(inputs, value)
         if after == 0:
-            return knots[0][1]
-        if after == len(knots):
-            return knots[-1][1]
-        (x0, y0), (x1, y1) = knots[after - 1], knots[after]
+            return first
+        if after == len(inputs):
+            return last
+        x, y, width, rise, low, high = pieces[after - 1]
+        points = y + rise * ((value - x) / width)
         # clipped, since rounding may put the interpolation a hair beyond a knot
-        return min(max(y0 + (y1 - y0) * ((value - x0) / (x1 - x0)), min(y0, y1)), max(y0, y1))
+        return low if points < low else high if points > high else points
 
     @cached_property
-    def _inputs(self) -> tuple[float, ...]:
-        return tuple(x for x, _ in self.knots)
+    def _ready(self) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...], float, float]:
+        """The inputs, the pieces between them (from where, how wide, how high, between which points), both ends."""
+        pieces = tuple((x, y, x1 - x, y1 - y, min(y, y1), max(y, y1)) for (x, y), (x1, y1) in pairwise(self.knots))
+        return tuple(x for x, _ in self.knots), pieces, self.knots[0][1], self.knots[-1][1]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from csmodels.fields import AdoptionLevel, Stage
+from scoring.domain.lean import lean
 
 MeasureId = str  # a code: the scorecard names its measures
 Column = Literal["onboarding", "adoption", "renewal"]  # of weights
@@ -22,6 +23,7 @@ COLUMN_OF: Final[Mapping[Stage, Column]] = {
 }
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """The raw value of a measure, or why there is none.
@@ -42,6 +44,7 @@ class Measurement:
     points: float | None = None
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Features:
     """Everything that `score` needs: measurements in the scorecard's order, caps in force, the stage.
@@ -64,6 +67,7 @@ class Features:
         return self.mix or {COLUMN_OF[self.stage]: 1.0}
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class ActiveOverride:
     """The override in force: its id and its points, -10 to 10."""

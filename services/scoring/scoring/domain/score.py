@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from csmodels.fields import AdjustmentKind, AdoptionLevel, Stage
+from scoring.domain.curve import Curve
+from scoring.domain.lean import lean
 from scoring.domain.measures import ActiveOverride, CapId, Features, MeasureId, Measurement, Status
 from scoring.domain.scorecard import Scorecard
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Contribution:
     """A measure's part: points 0-100 from its curve, contribution = weight * (points - reference).
@@ -30,6 +33,7 @@ class Contribution:
     frozen: bool
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Adjustment:
     """A line that is no measure's: the override, each cap in force (0 points if the score is below it), the clamp."""
@@ -39,6 +43,7 @@ class Adjustment:
     reason: str
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Score:
     """A score of 0-100 and its reasons.
@@ -69,10 +74,11 @@ def score(features: Features, card: Scorecard, stage: Stage, override: ActiveOve
     before, while they blend).
     """
     weights = card.weights(features.columns)
-    told = [m for m in features.measurements if m.measure in weights]
-    total = math.fsum(weights[m.measure] for m in told if m.status == "fresh")
-    contributions = tuple(_contribution(m, card, weights[m.measure], total) for m in told)
-    value = card.reference + math.fsum(c.contribution for c in contributions)
+    told = [(m, weights[m.measure]) for m in features.measurements if m.measure in weights]
+    total = math.fsum([weight for m, weight in told if m.status == "fresh"])
+    curves, reference = card.curves, card.reference
+    contributions = tuple([_contribution(m, curves, weight, total, reference) for m, weight in told])
+    value = card.reference + math.fsum([c.contribution for c in contributions])
     adjustments = []
     if override is not None:
         adjustments.append(Adjustment("override", override.points, "override"))
@@ -84,7 +90,7 @@ def score(features: Features, card: Scorecard, stage: Stage, override: ActiveOve
     clamped = min(max(value, 0.0), 100.0)
     if clamped != value:
         adjustments.append(Adjustment("clamp", clamped - value, "range"))
-    coverage = _coverage(told, weights, total)
+    coverage = _coverage(told, total)
     return Score(
         at=features.at,
         scorecard=card.name,
@@ -116,24 +122,20 @@ def adoption_level(values: Mapping[MeasureId, float | None], active: int, card: 
     return "low"
 
 
-def _contribution(m: Measurement, card: Scorecard, weight: float, total: float) -> Contribution:
-    points, share = None, 0.0
-    if m.status == "fresh" and m.value is not None:
-        points = card.measures[m.measure].curve.points(m.value) if m.points is None else m.points
-        share = weight / total if total else 0.0
-    return Contribution(
-        m.measure,
-        m.status,
-        m.value,
-        points,
-        share,
-        0.0 if points is None else share * (points - card.reference),
-        m.as_of,
-        m.estimate,
-        m.frozen,
-    )
+def _contribution(
+    m: Measurement, curves: Mapping[MeasureId, Curve], weight: float, total: float, reference: float
+) -> Contribution:
+    value = m.value
+    if m.status != "fresh" or value is None:
+        return Contribution(m.measure, m.status, value, None, 0.0, 0.0, m.as_of, m.estimate, m.frozen)
+    points = m.points
+    if points is None:
+        points = curves[m.measure].points(value)
+    share = weight / total if total else 0.0
+    part = share * (points - reference)
+    return Contribution(m.measure, "fresh", value, points, share, part, m.as_of, m.estimate, m.frozen)
 
 
-def _coverage(told: Sequence[Measurement], weights: Mapping[MeasureId, float], fresh: float) -> float:
-    applying = math.fsum(weights[m.measure] for m in told if m.status != "not_applicable")
+def _coverage(told: Sequence[tuple[Measurement, float]], fresh: float) -> float:
+    applying = math.fsum([weight for m, weight in told if m.status != "not_applicable"])
     return min(fresh / applying, 1.0) if applying else 0.0

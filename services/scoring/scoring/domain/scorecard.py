@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -186,12 +186,21 @@ class Scorecard:
     @property
     def name(self) -> str:
         """The version's name, as scores carry it: `default@1`."""
+        return self._name
+
+    @cached_property
+    def _name(self) -> str:
         return f"{self.id}@{self.version}"
 
     @cached_property
     def sha256(self) -> str:
         """The hash of the canonical document, in hex: what the code makes of it has no part in it."""
         return hashlib.sha256(canonical_text(self.document).encode()).hexdigest()
+
+    @cached_property
+    def curves(self) -> Mapping[MeasureId, Curve]:
+        """The curve of each measure."""
+        return {id_: measure.curve for id_, measure in self.measures.items()}
 
     @cached_property
     def columns(self) -> Mapping[Column, Mapping[MeasureId, float]]:
@@ -212,14 +221,25 @@ class Scorecard:
     @cached_property
     def _mixed(self) -> Callable[[tuple[tuple[Column, float], ...]], Mapping[MeasureId, float]]:
         def mixed(mix: tuple[tuple[Column, float], ...]) -> Mapping[MeasureId, float]:
-            parts = [(self.columns[column], share) for column, share in mix]
-            return {
-                id_: sum([column.get(id_, 0.0) * share for column, share in parts])
-                for id_ in self.measures
-                if any([id_ in column for column, _ in parts])
-            }
+            columns, shares = zip(*mix, strict=True)
+            weights = self._side_by_side(columns)
+            if len(mix) == 2:
+                one, other = shares
+                return {id_: first * one + second * other for id_, (first, second) in weights}
+            return {id_: sum([w * share for w, share in zip(each, shares, strict=True)]) for id_, each in weights}
 
         return lru_cache(maxsize=64)(mixed)  # an evaluation asks more than once
+
+    @cached_property
+    def _side_by_side(self) -> Callable[[tuple[Column, ...]], Sequence[tuple[MeasureId, tuple[float, ...]]]]:
+        """Of the measures that belong to any of some columns the weight in each."""
+
+        def side_by_side(columns: tuple[Column, ...]) -> Sequence[tuple[MeasureId, tuple[float, ...]]]:
+            given = [self.columns[column] for column in columns]
+            ids = [id_ for id_ in self.measures if any([id_ in each for each in given])]
+            return [(id_, tuple([each.get(id_, 0.0) for each in given])) for id_ in ids]
+
+        return lru_cache(maxsize=16)(side_by_side)
 
 
 def canonical(value: Any) -> Any:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from csmodels.fields import AdoptionLevel, Band, Stage, Watch
+from scoring.domain.lean import lean
 from scoring.domain.measures import CapId
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
@@ -15,6 +16,7 @@ Moved = Literal["first", "score", "band", "stage", "adoption_level", "watch", "c
 _RANK: Final[dict[Band, int]] = {"red": 0, "yellow": 1, "green": 2}
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Published:
     """The values that went out with a version."""
@@ -30,6 +32,7 @@ class Published:
     caps: tuple[CapId, ...]
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What scoring holds of an account beside its facts. `Verdict()` is that of an account never judged.
@@ -51,6 +54,7 @@ class Verdict:
         return self.published.version if self.published else 0
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change to publish: its values, those of the version before (None before the first), and what moved."""
@@ -92,15 +96,14 @@ def judge(
         caps=score.caps,
     )
     moved = _moved(verdict.published, now, card)
-    judged = replace(
-        verdict,
+    judged = Verdict(
         band=band,
         band_since=moment if band != verdict.band or verdict.band_since is None else verdict.band_since,
         dwell_band=dwell_band,
         dwell_closings=dwell_closings,
         watch=watch,
-        signs=found,
         published=now if moved else verdict.published,
+        signs=found,
     )
     return judged, Change(now, verdict.published, moved) if moved else None
 
@@ -158,13 +161,13 @@ def _moved(before: Published | None, now: Published, card: Scorecard) -> frozens
     """What moved enough to be published; empty if nothing did."""
     if before is None:
         return frozenset({"first"})
-    changes: dict[Moved, bool] = {
-        "score": abs(now.score - before.score) >= card.publish_threshold,
-        "band": now.band != before.band,
-        "stage": now.stage != before.stage,
-        "adoption_level": now.adoption_level != before.adoption_level,
-        "watch": now.watch != before.watch,
-        "coverage": now.coverage_class != before.coverage_class,
-        "cap": now.caps != before.caps,
-    }
-    return frozenset(name for name, changed in changes.items() if changed)
+    changes: tuple[tuple[Moved, bool], ...] = (
+        ("score", abs(now.score - before.score) >= card.publish_threshold),
+        ("band", now.band != before.band),
+        ("stage", now.stage != before.stage),
+        ("adoption_level", now.adoption_level != before.adoption_level),
+        ("watch", now.watch != before.watch),
+        ("coverage", now.coverage_class != before.coverage_class),
+        ("cap", now.caps != before.caps),
+    )
+    return frozenset([name for name, changed in changes if changed])

@@ -7,6 +7,8 @@
     packed     people and names of a month as bytes, read where a measure asks
     features   features(facts, at, card, zone, stopped) -> Features; assess(...) -> Score; months_needed
     moment     Moment: what measures share of an account at a moment, read from people, tickets, contracts, sponsors
+    still      Lull, Still: what slow facts say, read once for as long as it stays the same; kept: where that is
+    past       Past: usage of the months before that of a day, added up once
     measuring  what each kind of measure measures
     stages     stage_at, mix_at, began_at, onboarding_at, renewal_ahead: where an account stands, from facts alone
     progress   progress: how far it has come in its stage, and what comes next; milestones: when they were reached

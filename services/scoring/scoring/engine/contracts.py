@@ -2,19 +2,74 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
-from typing import Final
+from typing import Final, NamedTuple
 
 from scoring.domain.calendar import local_day
 from scoring.engine.facts import SlowFacts
-from scoring.engine.register import Register, Value, read
+from scoring.engine.register import Register, Value, read, since
 
+OF_STAGES: Final = ("status", "starts_on", "ends_on", "cancelled_at", "auto_renew", "term_months")
 MAX_SEATS: Final = 2**31 - 1  # what the wire and the tables can say (csmodels Size); sums of contracts stop there
+
+
+class Contract(NamedTuple):
+    """What a contract tells of its stages at a moment."""
+
+    register: Register
+    first: datetime  # when it was heard of
+    status: Value
+    starts: date | None
+    ends: date | None
+    cancelled: datetime | None
+    renews: bool
+    months: Value
+
+    def under_notice(self, at: datetime) -> bool:
+        """Whether notice was given."""
+        return self.status == "cancelled" or (self.cancelled is not None and self.cancelled <= at)
+
+    def started(self, today: date) -> bool:
+        """Whether the first day has come."""
+        return self.starts is None or self.starts <= today
+
+    def ended(self, at: datetime, today: date) -> bool:
+        """Whether it is over: by its status, or after its last day.
+
+        With auto_renew true it ends by its status only, unless it is under notice.
+        """
+        if self.status == "ended":
+            return True
+        if self.ends is None or self.ends >= today:
+            return False
+        return not self.renews or self.under_notice(at)
+
+
+def contract_at(register: Register, at: datetime, first: datetime | None = None) -> Contract:
+    """What a contract tells at a moment; first: when it was heard of, if that is known already."""
+    status, starts, ends, cancelled, renews, months = [
+        None if (entries := register.get(field)) is None
+        else entries[-1].value if entries[-1].stamp.time <= at
+        else read(register, field, at)
+        for field in OF_STAGES
+    ]  # fmt: skip
+    heard = first or since(register) or at
+    return Contract(register, heard, status, day(starts), day(ends), moment(cancelled), renews is True, months)
+
+
+def contracts_at(slow: SlowFacts, at: datetime) -> list[Contract]:
+    """The contracts that were heard of."""
+    heard = [(since(register), register) for register in slow.contracts.values()]
+    return [contract_at(register, at, first) for first, register in heard if first is not None and first <= at]
 
 
 def living(slow: SlowFacts, at: datetime, zone: tzinfo) -> list[Register]:
     """The contracts that run at a moment: known, started, not ended. A trial is one, one under notice too."""
-    today = local_day(at, zone)
-    return [c for c in known(slow, at) if started(c, at, today) and not ended(c, at, today)]
+    return living_of(contracts_at(slow, at), at, local_day(at, zone))
+
+
+def living_of(contracts: Iterable[Contract], at: datetime, today: date) -> list[Register]:
+    """Those of the contracts known that run."""
+    return [c.register for c in contracts if c.started(today) and not c.ended(at, today)]
 
 
 def seats(slow: SlowFacts, running: Iterable[Register], at: datetime) -> int | None:
@@ -46,31 +101,14 @@ def known(slow: SlowFacts, at: datetime) -> list[Register]:
     ]
 
 
-def started(contract: Register, at: datetime, today: date) -> bool:
-    """Whether a contract's first day has come."""
-    starts = day(read(contract, "starts_on", at))
-    return starts is None or starts <= today
-
-
 def under_notice(contract: Register, at: datetime) -> bool:
     """Whether notice was given."""
-    if read(contract, "status", at) == "cancelled":
-        return True
-    cancelled = moment(read(contract, "cancelled_at", at))
-    return cancelled is not None and cancelled <= at
+    return contract_at(contract, at).under_notice(at)
 
 
 def ended(contract: Register, at: datetime, today: date) -> bool:
-    """Whether a contract is over: by its status, or after its last day.
-
-    With auto_renew true it ends by its status only, unless it is under notice.
-    """
-    if read(contract, "status", at) == "ended":
-        return True
-    ends = day(read(contract, "ends_on", at))
-    if ends is None or ends >= today:
-        return False
-    return not (read(contract, "auto_renew", at) is True and not under_notice(contract, at))
+    """Whether a contract is over, see Contract."""
+    return contract_at(contract, at).ended(at, today)
 
 
 def prices(running: Iterable[Register], at: datetime) -> dict[str | None, float]:

@@ -126,14 +126,15 @@ def event_key(stamp: Stamp) -> EventKey:
     return f"{stamp.source}\n{stamp.id}"
 
 
-class SlowFacts(Struct, frozen=True, array_like=True):
+class SlowFacts(Struct, frozen=True, array_like=True, dict=True, weakref=True):
     """Everything of an account that is not counted by day.
 
     contacts are by person, contracts, tickets and invoices by their id; answers by response, revisions rising;
     milestones when first reached; touches, notes, voices and handovers by their event; ended when an override was first
     taken back. merges are pairs of persons that are one; days stay with the id they came under and are united when
     read. first_*: the first day with usage, with a core action, with usage of a known person. again: for each milestone
-    that was reached more than once, when (the last of each day), as a register.
+    that was reached more than once, when (the last of each day), as a register. What is made of them is kept beside the
+    fields (see engine.kept).
     """
 
     account: Register = {}

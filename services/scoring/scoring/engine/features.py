@@ -10,8 +10,8 @@ from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import Facts, SlowFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.measuring import measured
-from scoring.engine.moment import MONTHS_AT_HAND, NONE_STOPPED, Moment, seen
-from scoring.engine.stages import mix_at
+from scoring.engine.moment import MONTHS_AT_HAND, NONE_STOPPED, Moment
+from scoring.engine.still import seen
 
 __all__ = ["MONTHS_AT_HAND", "NONE_STOPPED", "assess", "features", "months_needed", "override_at"]
 
@@ -29,7 +29,7 @@ def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped:
     stopped) are enough.
     """
     now = Moment(facts, at, card, zone, stopped)
-    stage, mix = mix_at(facts.slow, at, zone, card.stages)
+    mix = now.still.mix(at)
     found = {id_: measured(now, card.measures[id_]) for id_ in card.weights(mix)}
     active = len(now.core_days(card.adoption.window_days)) if now.with_people else 0
     levels = card.adoption.names if active else ()
@@ -38,7 +38,7 @@ def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped:
         at=at,
         measurements=tuple(found.values()),
         caps=_caps(now),
-        stage=stage,
+        stage=now.still.stage,
         mix=mix,
         in_use=now.connected or any(_tells_of_use(m, card) for m in found.values()),
         adoption_level=adoption_level(values, active, card),
@@ -47,6 +47,8 @@ def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped:
 
 def override_at(slow: SlowFacts, at: datetime) -> ActiveOverride | None:
     """The override in force: of those set, not expired and not ended the one set last."""
+    if not slow.overrides:
+        return None
     in_force = [
         (override.stamp, id_, override.points)
         for id_, override in slow.overrides.items()

@@ -1,13 +1,12 @@
 """Persons that are one after merges, and who was active when."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import reduce
-from itertools import compress
 from operator import or_
 
 from scoring.domain.calendar import Month
 from scoring.engine.facts import Facts, MonthFacts
-from scoring.engine.packed import People, bits, key_of, keys, text_of
+from scoring.engine.packed import People, bits, key_of, keys
 
 
 def roots(merges: Collection[tuple[str, str]]) -> Mapping[str, str]:
@@ -64,17 +63,6 @@ def core_days(facts: Facts, masks: Mapping[Month, int], same: Mapping[str, str])
             if days:
                 counts[key] = counts.get(key, 0) + days.bit_count()
     return list(counts.values())
-
-
-def core_people(facts: Facts, months: Iterable[Month], until: int, same: Mapping[str, str]) -> frozenset[str]:
-    """Who had a core action in these months, the last one up to a day of it (as bits); those of one person united."""
-    *whole, last = months
-    found: set[bytes] = set()
-    for month in (*whole, last):
-        people = People.of(facts.month(month).people)
-        core = bits(people.core)
-        found.update(compress(keys(people.ids), [each & until for each in core] if month == last else core))
-    return frozenset(map(text_of, _united(found, same)))
 
 
 def active_days(facts: Facts, month: Month) -> int:

@@ -6,10 +6,10 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
-from scoring.domain.calendar import local_day
 from scoring.engine import contracts
 from scoring.engine.facts import Facts
 from scoring.engine.register import WITHOUT_HISTORY, Register, newest, read
+from scoring.engine.still import Lull, lull_at
 
 MAX_MRR: Final = Decimal("999999999999999.999999")  # what the wire can say (csmodels PositiveMoney); sums stop there
 
@@ -38,8 +38,12 @@ class Profile:
 
 def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
     """The account's profile at a moment (name, country, time zone, locale: as now); needs the slow part only."""
-    slow = facts.slow
-    living = contracts.living(slow, at, zone)
+    lull = lull_at(facts.slow, at, zone)
+    return lull.once(("profile", currency), lambda: _profile(lull, currency))
+
+
+def _profile(lull: Lull, currency: str) -> Profile:
+    slow, at, living = lull.slow, lull.since, lull.living
     ends = [end for contract in living if (end := contracts.day(read(contract, "ends_on", at))) is not None]
 
     def text(field: str) -> str | None:
@@ -52,11 +56,11 @@ def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
         segment=text("segment"),
         owner=text("owner"),
         mrr=_mrr(living, at, currency),
-        seats=contracts.seats(slow, living, at),
+        seats=lull.seats,
         country=text("country"),
         time_zone=text("time_zone"),
         locale=text("locale"),
-        renewal_on=min((end for end in ends if end >= local_day(at, zone)), default=None),
+        renewal_on=min((end for end in ends if end >= lull.today), default=None),
         last_contact_at=max((t.stamp.time for t in slow.touches.values() if t.stamp.time <= at), default=None),
     )
 

@@ -221,10 +221,11 @@ def _renewal(slow: SlowFacts, at: datetime, zone: tzinfo, card: Scorecard) -> Re
 def _renewals(slow: SlowFacts, at: datetime, today: date, stages: Stages) -> Iterator[tuple[str, Renewal]]:
     """The next renewal of each contract that has one, by the rule of renewal_ahead."""
     for id_, contract in _running(slow, at, today):
-        if read(contract, "status", at) == "trial" or contracts.under_notice(contract, at):
+        told = contracts.contract_at(contract, at)
+        if told.status == "trial" or told.under_notice(at):
             continue
-        renewal = next_renewal(contract, at, today, stages)
-        if contracts.started(contract, at, today) and renewal is not None:
+        renewal = next_renewal(told, today, stages)
+        if told.started(today) and renewal is not None:
             yield id_, renewal
 
 

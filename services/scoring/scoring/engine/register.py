@@ -67,7 +67,7 @@ def last(register: Register, field: str, at: datetime) -> Entry | None:
 
 def since(register: Register) -> datetime | None:
     """When the register was first heard of; None if it is empty."""
-    return min((entries[0].stamp.time for entries in register.values() if entries), default=None)
+    return min([entries[0].stamp.time for entries in register.values() if entries], default=None)
 
 
 def merged(registers: list[Register]) -> Register:

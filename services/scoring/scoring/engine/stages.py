@@ -6,24 +6,24 @@ It needs the slow part only. All of it is told by facts and a moment alone, with
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
-from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from csmodels.fields import Stage
 from scoring.domain.calendar import ONE_DAY, local_day
+from scoring.domain.lean import lean
 from scoring.domain.measures import COLUMN_OF, Column
 from scoring.domain.scorecard import Stages
-from scoring.engine.contracts import day, ended, known, moment, started, under_notice
+from scoring.engine.contracts import OF_STAGES, Contract, contract_at, contracts_at, moment
 from scoring.engine.facts import SlowFacts
-from scoring.engine.register import Register, read, since
+from scoring.engine.register import Register
 
 Outcome = Literal["running", "completed", "failed", "unknown"]
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-_OF_STAGES: Final = ("status", "cancelled_at", "starts_on", "ends_on", "term_months", "auto_renew")
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class OnboardingNow:
     """The onboarding of an account at a moment.
@@ -38,6 +38,7 @@ class OnboardingNow:
     outcome: Outcome
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """The renewal that is ahead of a contract: the day it begins, and the last day of the term."""
@@ -52,16 +53,21 @@ def stage_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> Stag
     churned after the end of the last contract; churning while every living one is under notice; renewal while one has
     its renewal ahead (this goes before onboarding, whose end is farther); onboarding while it runs.
     """
-    today = local_day(at, zone)
-    contracts = known(slow, at)
-    running = [contract for contract in contracts if not ended(contract, at, today)]
+    return stage_of(slow, contracts_at(slow, at), at, local_day(at, zone), zone, terms)
+
+
+def stage_of(
+    slow: SlowFacts, contracts: Sequence[Contract], at: datetime, today: date, zone: tzinfo, terms: Stages
+) -> Stage:
+    """The stage by the contracts known at a moment, of which today is the day."""
+    running = [contract for contract in contracts if not contract.ended(at, today)]
     if not running:
         return "churned" if contracts else "adoption"
-    if all(under_notice(contract, at) for contract in running):
+    if all([contract.under_notice(at) for contract in running]):
         return "churning"
-    if renewal_ahead(running, at, today, terms) is not None:
+    if any([_ahead(contract, at, today, terms) is not None for contract in running]):
         return "renewal"
-    onboarding = onboarding_at(slow, at, zone, terms)
+    onboarding = onboarding_of(slow, contracts, at, zone, terms)
     return "onboarding" if onboarding is not None and onboarding.ended_at is None else "adoption"
 
 
@@ -70,14 +76,20 @@ def onboarding_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) ->
 
     It ends when all milestones of the scorecard and first value are reached, or at its last day.
     """
-    contracts = known(slow, at)
+    return onboarding_of(slow, contracts_at(slow, at), at, zone, terms)
+
+
+def onboarding_of(
+    slow: SlowFacts, contracts: Sequence[Contract], at: datetime, zone: tzinfo, terms: Stages
+) -> OnboardingNow | None:
+    """The onboarding by the contracts known at a moment."""
     if not contracts or not terms.onboarding.names:
         return None
-    heard = _heard(contracts)
-    began = min(_start(slow, contract, at, zone) for contract in contracts)
+    heard = min([contract.first for contract in contracts])
+    began = min([contract.starts or _start(slow, contract, zone) for contract in contracts])
     over = days_after(began, terms.onboarding.days)
     reached = [slow.milestones.get(name) for name in terms.onboarding.names]
-    completed = max((stamp.time for stamp in reached if stamp is not None), default=None)
+    completed = max([stamp.time for stamp in reached if stamp is not None], default=None)
     deadline = midnight(over, zone)
     if completed is not None and completed <= at and completed < deadline and None not in reached:
         return OnboardingNow(began, max(completed, heard), "completed")
@@ -86,31 +98,31 @@ def onboarding_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) ->
     return OnboardingNow(began, deadline, "failed" if heard < deadline else "unknown")
 
 
-def renewal_ahead(running: list[Register], at: datetime, today: date, terms: Stages) -> Renewal | None:
+def renewal_ahead(running: Iterable[Register], at: datetime, today: date, terms: Stages) -> Renewal | None:
     """Of the renewals that have begun the one whose term ends first; None if none has.
 
     Trials and contracts under notice have none, nor terms shorter than the scorecard says (month to month).
     """
-    ahead = [
-        renewal
-        for contract in running
-        if read(contract, "status", at) != "trial" and not under_notice(contract, at)
-        if started(contract, at, today)
-        if (renewal := next_renewal(contract, at, today, terms)) is not None and renewal.begins <= today
-    ]
-    return min(ahead, key=lambda renewal: renewal.ends, default=None)
+    ahead = [_ahead(contract_at(contract, at), at, today, terms) for contract in running]
+    return min(filter(None, ahead), key=lambda renewal: renewal.ends, default=None)
 
 
-def next_renewal(contract: Register, at: datetime, today: date, terms: Stages) -> Renewal | None:
+def _ahead(contract: Contract, at: datetime, today: date, terms: Stages) -> Renewal | None:
+    """The renewal of a running contract, if it has begun."""
+    if contract.status == "trial" or contract.under_notice(at) or not contract.started(today):
+        return None
+    renewal = next_renewal(contract, today, terms)
+    return renewal if renewal is not None and renewal.begins <= today else None
+
+
+def next_renewal(contract: Contract, today: date, terms: Stages) -> Renewal | None:
     """The next renewal of a contract, begun or not: min(days, share of the term) before the term's end.
 
     One that renewed by itself goes on in terms of the same length until a new end is told.
     """
-    ends = day(read(contract, "ends_on", at))
+    ends, months, starts = contract.ends, contract.months, contract.starts
     if ends is None:
         return None
-    months = read(contract, "term_months", at)
-    starts = day(read(contract, "starts_on", at))
     if not isinstance(months, int):
         months = None if starts is None else round((ends - starts).days / 30.4)
     if months is not None and months < terms.shortest_renewal_months:
@@ -126,6 +138,22 @@ def next_renewal(contract: Register, at: datetime, today: date, terms: Stages) -
     return Renewal(days_after(ends, -before), ends)
 
 
+class Path(NamedTuple):
+    """How the stages went of late: the column of weights at `start`, and the ones from each later turn on.
+
+    heard: when the first contract was heard of; from_heard: nothing before that counts. before None: one stage all the
+    time. lasting: until the next
+    turn it tells of later moments, too; else it is that of `at` alone.
+    """
+
+    at: datetime
+    heard: datetime
+    from_heard: bool
+    before: Column | None
+    turns: tuple[tuple[datetime, Column], ...]
+    lasting: bool
+
+
 def mix_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> tuple[Stage, Mapping[Column, float]]:
     """The stage, and of the last blend_days the share that was spent in the stages of each column of weights.
 
@@ -133,30 +161,65 @@ def mix_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> tuple[
     if the account was in use before.
     """
     stage = stage_at(slow, at, zone, terms)
-    alone: Mapping[Column, float] = {COLUMN_OF[stage]: 1.0}
+    return stage, mixed(stage, path_at(slow, at, zone, terms), at, terms)
+
+
+def path_at(
+    slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages, known: Sequence[Contract] | None = None
+) -> Path:
+    """The stages of the last blend_days; known: what is known of contracts at the moment, if that was read already."""
     start = at - timedelta(days=terms.blend_days)
-    contracts = known(slow, at)
+    contracts = contracts_at(slow, at) if known is None else known
     if not contracts or start >= at:
-        return stage, alone
-    heard = _heard(contracts)
-    if heard > start and (slow.first_usage is None or slow.first_usage >= local_day(heard, zone)):
+        return Path(at, at, False, None, (), True)
+    heard = min([contract.first for contract in contracts])
+    from_heard = slow.first_usage is None or slow.first_usage >= local_day(heard, zone)
+    if heard > start and from_heard:
         start = heard
-    turns = {turn for turn in _turns(slow, contracts, start, at, zone, terms) if start < turn <= at}
+    # if nothing was told after the start, contracts say the same all the time, and so do the turns that mean nothing
+    lasting = not any([_told(contract.register, start, at) for contract in contracts])
+    turns = sorted({turn for turn in _turns(slow, contracts, start, at, zone, terms) if start < turn <= at})
     if start == at or (not turns and heard < start):
-        return stage, alone
+        return Path(at, heard, from_heard, None, (), lasting)
+
+    def column(begin: datetime) -> Column:
+        then = [c for c in contracts if c.first <= begin] if lasting else contracts_at(slow, begin)
+        return COLUMN_OF[stage_of(slow, then, begin, local_day(begin, zone), zone, terms)]
+
+    return Path(at, heard, from_heard, column(start), tuple([(turn, column(turn)) for turn in turns]), lasting)
+
+
+def mixed(stage: Stage, path: Path, at: datetime, terms: Stages) -> Mapping[Column, float]:
+    """The shares of the columns at a moment for which the path stands."""
+    if path.before is None:
+        return {COLUMN_OF[stage]: 1.0}
+    begin = at - timedelta(days=terms.blend_days)
+    if path.heard > begin and path.from_heard:
+        begin = path.heard
+    column, turns = path.before, list[tuple[datetime, Column]]()
+    for turn, following in path.turns:
+        if turn <= begin:
+            column = following
+        else:
+            turns.append((turn, following))
+    if begin == at or (not turns and path.heard < begin):
+        return {COLUMN_OF[stage]: 1.0}
+    whole = at - begin
     spent: dict[Column, float] = {}
-    for begin, end in pairwise(sorted({start, *turns, at})):
-        column = COLUMN_OF[stage_at(slow, begin, zone, terms)]
-        spent[column] = spent.get(column, 0.0) + (end - begin) / (at - start)
-    return stage, spent
+    for turn, following in turns:
+        spent[column] = spent.get(column, 0.0) + (turn - begin) / whole
+        begin, column = turn, following
+    if begin < at:
+        spent[column] = spent.get(column, 0.0) + (at - begin) / whole
+    return spent
 
 
 def began_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> datetime | None:
     """When the stage at a moment began; None without a contract: then nothing ever began."""
-    contracts = known(slow, at)
+    contracts = contracts_at(slow, at)
     if not contracts:
         return None
-    heard = _heard(contracts)
+    heard = min([contract.first for contract in contracts])
     began, before = heard, stage_at(slow, heard, zone, terms)
     for turn in sorted({turn for turn in _turns(slow, contracts, heard, at, zone, terms) if heard < turn <= at}):
         stage = stage_at(slow, turn, zone, terms)
@@ -165,42 +228,45 @@ def began_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> date
     return began
 
 
-def _start(slow: SlowFacts, contract: Register, at: datetime, zone: tzinfo) -> date:
-    """When a contract began: as it says, else when it was first heard of, or the account was used before that."""
-    starts = day(read(contract, "starts_on", at))
-    if starts is not None:
-        return starts
-    heard = local_day(since(contract) or at, zone)
+def _start(slow: SlowFacts, contract: Contract, zone: tzinfo) -> date:
+    """When a contract began that does not say so: when it was heard of, or the account was used before that."""
+    heard = local_day(contract.first, zone)
     return min(heard, slow.first_usage) if slow.first_usage else heard
 
 
-def _heard(contracts: Iterable[Register]) -> datetime:
-    """When the first of the contracts was heard of."""
-    return min(first for contract in contracts if (first := since(contract)) is not None)
-
-
 def _turns(
-    slow: SlowFacts, contracts: Sequence[Register], start: datetime, at: datetime, zone: tzinfo, terms: Stages
+    slow: SlowFacts, contracts: Sequence[Contract], start: datetime, at: datetime, zone: tzinfo, terms: Stages
 ) -> set[datetime]:
     """All moments after start, up to `at`, at which the stage may have turned, and some of no meaning."""
     turns = {slow.milestones[name].time for name in terms.onboarding.names if name in slow.milestones}
     since_day, today = local_day(start, zone), local_day(at, zone)
     days: set[date] = set()
     for contract in contracts:
-        told = {e.stamp.time for field in _OF_STAGES for e in contract.get(field, ()) if start < e.stamp.time <= at}
-        first = since(contract) or at
+        register, first = contract.register, contract.first
+        told = _told(register, start, at)
         turns.add(first)
         turns |= told
-        if not _tells_start(contract, first):  # then the start is told by these
+        if not _tells_start(register, first):  # then the start is told by these
             begun = (local_day(first, zone), slow.first_usage)
             days.update(days_after(each, terms.onboarding.days) for each in begun if each is not None)
-        days |= _days_ahead(contract, start, since_day, today, terms)
+        before = contract_at(register, start, first) if told else contract
+        days |= _days_ahead(before, since_day, today, terms)
         for moment_ in told:  # what holds from then on, until something else is told
-            days |= _days_ahead(contract, moment_, local_day(moment_, zone), today, terms)
-        for entry in contract.get("cancelled_at", ()):
+            days |= _days_ahead(contract_at(register, moment_, first), local_day(moment_, zone), today, terms)
+        for entry in register.get("cancelled_at", ()):
             if (cancelled := moment(entry.value)) is not None:
                 turns.add(cancelled)
     return turns | {midnight(each, zone) for each in days if since_day <= each <= today}
+
+
+def _told(contract: Register, start: datetime, at: datetime) -> set[datetime]:
+    """When a contract told anything of stages after start, up to `at`."""
+    found: set[datetime] = set()
+    for field in OF_STAGES:
+        entries = contract.get(field)
+        if entries and entries[-1].stamp.time > start:
+            found.update([entry.stamp.time for entry in entries if start < entry.stamp.time <= at])
+    return found
 
 
 def _tells_start(contract: Register, first: datetime) -> bool:
@@ -209,15 +275,15 @@ def _tells_start(contract: Register, first: datetime) -> bool:
     return bool(told) and told[0].stamp.time <= first and all([entry.value is not None for entry in told])
 
 
-def _days_ahead(contract: Register, told: datetime, day_: date, last: date, terms: Stages) -> set[date]:
+def _days_ahead(contract: Contract, day_: date, last: date, terms: Stages) -> set[date]:
     """The days on which the stage may turn by what a contract says at a moment (of day_), until a last day."""
     days: set[date] = set()
-    starts, ends = day(read(contract, "starts_on", told)), day(read(contract, "ends_on", told))
+    starts, ends = contract.starts, contract.ends
     if starts is not None:
         days |= {starts, days_after(starts, terms.onboarding.days)}
     if ends is not None:
         days.add(days_after(ends, 1))
-        while day_ <= last and (renewal := next_renewal(contract, told, day_, terms)) is not None:
+        while day_ <= last and (renewal := next_renewal(contract, day_, terms)) is not None:
             day_ = days_after(renewal.ends, 1)
             days |= {renewal.begins, day_}
             if day_ == date.max:

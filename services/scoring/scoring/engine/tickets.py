@@ -1,9 +1,11 @@
 """The tickets that are open at a moment."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
+from scoring.domain.lean import lean
 from scoring.domain.scorecard import Tickets
 from scoring.engine.contracts import moment
 from scoring.engine.facts import SlowFacts
@@ -12,6 +14,7 @@ from scoring.engine.register import Register, last, read, since
 DONE: Final = ("solved", "closed")
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class OpenTicket:
     """An open ticket: its severity, 1 to 4, and its age over the SLA of that severity."""
@@ -20,20 +23,31 @@ class OpenTicket:
     sla_ages: float
 
 
-def open_tickets(slow: SlowFacts, at: datetime, terms: Tickets) -> list[OpenTicket]:
+class Opened(NamedTuple):
+    """A ticket that was open at a moment: since when, and the hours of its SLA."""
+
+    severity: int
+    since: datetime
+    sla_hours: float
+
+
+def aged(opened: Iterable[Opened], at: datetime) -> list[OpenTicket]:
+    """The open tickets as of a moment."""
+    return [OpenTicket(s, (at - since).total_seconds() / 3600 / sla_hours) for s, since, sla_hours in opened]
+
+
+def opened(slow: SlowFacts, at: datetime, terms: Tickets) -> list[Opened]:
     """The open tickets, aged in calendar time from opened_at (else from when they were first heard of)."""
     found = []
     for ticket in slow.tickets.values():
-        first = since(ticket)
-        if first is None or first > at or _is_done(ticket, at):
+        if _is_done(ticket, at) or (first := since(ticket)) is None or first > at:
             continue
-        opened = moment(read(ticket, "opened_at", at)) or first
-        if opened > at:
+        begun = moment(read(ticket, "opened_at", at)) or first
+        if begun > at:
             continue
         severity = read(ticket, "severity", at)
         severity = severity if isinstance(severity, int) else terms.default_severity
-        hours = (at - opened).total_seconds() / 3600
-        found.append(OpenTicket(severity, hours / terms.sla_hours[severity - 1]))
+        found.append(Opened(severity, begun, terms.sla_hours[severity - 1]))
     return found
 
 

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from scoring.domain.calendar import ONE_DAY, local_day, window_masks
+from scoring.domain.calendar import ONE_DAY
 from scoring.domain.terms import FeatureValue
-from scoring.engine.contracts import prices
+from scoring.engine.contracts import contract_at, prices
 from scoring.engine.moment import Moment
-from scoring.engine.people import count_people
 from scoring.engine.register import read
-from scoring.engine.stages import began_at, next_renewal, onboarding_at, stage_at
+from scoring.engine.stages import began_at, next_renewal
 from scoring.engine.tickets import ratings
 
 _CUSTOM: Final = "custom."
@@ -43,9 +42,9 @@ FEATURE_FIELDS: Final[Mapping[str, str]] = {
 def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
     """The fields of FEATURE_FIELDS at a moment, numbers as doubles; those that are not known are left out."""
     slow, at, stages = now.slow, now.at, now.card.stages
-    today = local_day(at, now.zone)
+    today = now.today
     values: dict[str, FeatureValue] = {
-        "stage": stage_at(slow, at, now.zone, stages),
+        "stage": now.still.stage,
         "touch_class": now.touch_class,
         "contracts": float(len(now.living)),
         "open_tickets": float(len(now.open_tickets)),
@@ -58,7 +57,7 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
     for name in ("plan", "segment", "industry"):
         if (text := now.text(name)) is not None:
             values[name] = text
-    country, employees = now.newest("country"), read(slow.account, "employees", at)
+    country, employees = now.field("country"), read(slow.account, "employees", at)
     if isinstance(country, str):
         values["country"] = country
     if isinstance(employees, int):
@@ -66,7 +65,7 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
     values["custom"] = {
         name.removeprefix(_CUSTOM): float(value) if isinstance(value, int) and not isinstance(value, bool) else value
         for name in slow.account
-        if name.startswith(_CUSTOM) and (value := now.newest(name)) is not None
+        if name.startswith(_CUSTOM) and (value := now.field(name)) is not None
     }
     if now.seats:
         values["seats"] = float(now.seats)
@@ -75,9 +74,9 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
         values["mrr"] = sum(priced.values())
     if (began := began_at(slow, at, now.zone, stages)) is not None:
         values["stage_days"] = (at - began) / ONE_DAY
-    if (onboarding := onboarding_at(slow, at, now.zone, stages)) is not None:
+    if (onboarding := now.still.onboarding) is not None:
         values["customer_days"] = float((today - onboarding.began).days)
-    renewals = [r.ends for c in now.living if (r := next_renewal(c, at, today, stages)) is not None]
+    renewals = [r.ends for c in now.living if (r := next_renewal(contract_at(c, at), today, stages)) is not None]
     if renewals:
         values["days_to_renewal"] = float((min(renewals) - today).days)
     touches = [touch.stamp.time for touch in slow.touches.values() if touch.stamp.time <= at]
@@ -96,7 +95,7 @@ def _usage(now: Moment) -> Mapping[str, FeatureValue]:
     }
     if now.with_people:
         values["active_people_28d"] = float(len(now.core_days(28)))
-        values["people_90d"] = float(count_people(now.facts, window_masks(now.day, 90), now.same, core=False))
-    if now.core_ordinals:
-        values["days_since_core_action"] = float(now.day.toordinal() - now.core_ordinals[-1])
+        values["people_90d"] = float(now.seen(90))
+    if now.last_core is not None:
+        values["days_since_core_action"] = float(now.day.toordinal() - now.last_core)
     return values

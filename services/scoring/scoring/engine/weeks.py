@@ -8,7 +8,9 @@ from scoring.domain.calendar import Month, local_day, month_of
 from scoring.domain.watch import TERMS, Decline, WatchTerms, decline
 from scoring.engine.facts import Facts
 from scoring.engine.feeds import Stopped
-from scoring.engine.moment import NONE_STOPPED, seen
+from scoring.engine.kept import kept
+from scoring.engine.moment import NONE_STOPPED
+from scoring.engine.still import seen
 
 _WEEK: Final = 7
 _Slices = tuple[tuple[Month, int, int], ...]  # days first <= day - 1 < end of a month
@@ -37,7 +39,29 @@ def usage_decline(
     facts: Facts, at: datetime, zone: tzinfo, stopped: Stopped = NONE_STOPPED, terms: WatchTerms = TERMS
 ) -> Decline | None:
     """What the weeks before a moment tell, or before the moment in which the usage feed stopped; None: nothing."""
-    return decline(weekly_counts(facts, local_day(seen("usage", at, stopped), zone), terms.weeks), terms)
+    usage_at = seen("usage", at, stopped)
+    day = local_day(usage_at, zone)
+    mine = kept(facts.slow)
+    told_by = day, terms, _days_before(facts, day, terms.weeks)
+    if mine.decline is None or mine.decline[0] != told_by:
+        mine.decline = told_by, decline(weekly_counts(facts, day, terms.weeks), terms)
+    return mine.decline[1]
+
+
+def _days_before(facts: Facts, day: date, weeks: int) -> list[tuple[int, ...] | None]:
+    """The core actions of all days before the week of a day, as far as they are loaded."""
+    months, end = _months_before(day, weeks)
+    counts = [found.core if (found := facts.months.get(month)) else None for month in months]
+    if counts and (newest := counts[-1]) is not None:
+        counts[-1] = newest[:end]
+    return counts
+
+
+@lru_cache(maxsize=64)
+def _months_before(day: date, weeks: int) -> tuple[tuple[Month, ...], int]:
+    """The months of the weeks before the one of a day, and where they end in the last of these."""
+    slices = [each for _, parts in _weeks_before(day, weeks) for each in parts]
+    return tuple(dict.fromkeys(month for month, _, _ in slices)), slices[-1][2] if slices else 0
 
 
 @lru_cache(maxsize=64)  # a batch asks the same for each of its accounts

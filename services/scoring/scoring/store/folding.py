@@ -39,8 +39,8 @@ from scoring.tables import (
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 1_000  # ids or rows in one statement
-_READ_AT_ONCE: Final = 200  # accounts, so that others get their turn while their facts are read
+AT_ONCE: Final = 250  # ids or rows in one statement: others wait while they are encoded
+_READ_AT_ONCE: Final = 100  # accounts, so that others get their turn while their facts are read
 
 _ZONE: Final = "time_zone"
 

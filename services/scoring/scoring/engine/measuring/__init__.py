@@ -9,12 +9,13 @@ expressions  cel
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.scorecard import Measure
 from scoring.engine.measuring import billing, expressions, onboarding, relations, usage, voices
-from scoring.engine.moment import Moment
+from scoring.engine.moment import Moment, until_turn
 
 MEASURES: Final[Mapping[str, Callable[[Moment, MeasureId, Any], Measurement]]] = {
     "milestones": onboarding.milestones,
@@ -37,6 +38,26 @@ MEASURES: Final[Mapping[str, Callable[[Moment, MeasureId, Any], Measurement]]] =
 }
 
 
+# The kinds that slow facts alone tell, and whose measurement stays as it is until something turns or leaves a window:
+# (moment, terms) -> when that is.
+LASTING: Final[Mapping[str, Callable[[Moment, Any], datetime]]] = {
+    "milestones": until_turn,
+    "first_value": until_turn,
+    "csat": voices.csat_until,
+    "sponsor": relations.sponsor_until,
+    "overdue": until_turn,
+    "mrr_change": billing.mrr_change_until,
+    "renewal_checklist": until_turn,
+}
+
+
 def measured(now: Moment, measure: Measure) -> Measurement:
     """A measure of a scorecard at a moment."""
-    return MEASURES[measure.kind](now, measure.id, measure.terms)
+    until = LASTING.get(measure.kind)
+    if until is None:
+        return MEASURES[measure.kind](now, measure.id, measure.terms)
+    found = now.still.measurements.get(measure.id)
+    if found is None or not found[0] <= now.at < found[1]:
+        found = now.at, until(now, measure.terms), MEASURES[measure.kind](now, measure.id, measure.terms)
+        now.still.measurements[measure.id] = found
+    return found[2]

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from scoring.domain.calendar import local_day
+from scoring.domain.calendar import day_end, local_day
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import MrrChange, Overdue
 from scoring.engine.contracts import day, known, living, moment, prices
-from scoring.engine.moment import Moment
+from scoring.engine.moment import Moment, passing
 from scoring.engine.register import Register, read
 from scoring.engine.tickets import changed_at
 
@@ -16,7 +16,7 @@ def overdue(now: Moment, id_: MeasureId, terms: Overdue) -> Measurement:
     at = now.billing_at
     as_of: datetime | None = None
     late = 0
-    today = local_day(at, now.zone)
+    today = now.today if at == now.at else local_day(at, now.zone)
     for invoice in now.slow.invoices.values():
         changed = changed_at(invoice, at)
         if changed is None:
@@ -28,6 +28,24 @@ def overdue(now: Moment, id_: MeasureId, terms: Overdue) -> Measurement:
     if as_of is None:
         return Measurement(id_, "not_connected")
     return Measurement(id_, "fresh", float(late), as_of, frozen=at < now.at)
+
+
+def mrr_change_until(now: Moment, terms: MrrChange) -> datetime:
+    """When something that a contract told, a notice or a day leaves the window."""
+    told = [
+        entry.stamp.time
+        for contract in now.slow.contracts.values()
+        for entries in contract.values()
+        for entry in entries
+    ]
+    told += [
+        cancelled
+        for contract in now.slow.contracts.values()
+        for entry in contract.get("cancelled_at", ())
+        if (cancelled := moment(entry.value)) is not None
+    ]
+    then = now.billing_at - timedelta(days=terms.window_days)
+    return passing(now, [*told, day_end(then, now.zone)], terms.window_days)
 
 
 def mrr_change(now: Moment, id_: MeasureId, terms: MrrChange) -> Measurement:
@@ -42,7 +60,7 @@ def mrr_change(now: Moment, id_: MeasureId, terms: MrrChange) -> Measurement:
     if not any(isinstance(read(contract, "mrr", at), str) for contract in contracts):
         return Measurement(id_, "not_connected")
     before = prices(living(now.slow, then, now.zone), then)
-    after = prices(living(now.slow, at, now.zone), at)
+    after = prices(now.living if at == now.at else living(now.slow, at, now.zone), at)
     if len({*before, *after}) > 1 or not sum(before.values()):
         return Measurement(id_, "not_applicable")
     was, is_ = sum(before.values()), sum(after.values())

@@ -7,13 +7,13 @@ contract. Without any contract none of them applies.
 
 from datetime import datetime
 
-from scoring.domain.calendar import local_day, window_masks
+from scoring.domain.calendar import local_day
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import Activation, FirstValue, Milestones, RenewalChecklist
 from scoring.engine.milestones import connected, first_reached, last_reached
 from scoring.engine.moment import LONGEST_USAGE, Moment
-from scoring.engine.people import core_people
-from scoring.engine.stages import midnight, onboarding_at, renewal_ahead
+from scoring.engine.past import active_of
+from scoring.engine.stages import midnight, renewal_ahead
 
 
 def milestones(now: Moment, id_: MeasureId, terms: Milestones) -> Measurement:
@@ -23,12 +23,12 @@ def milestones(now: Moment, id_: MeasureId, terms: Milestones) -> Measurement:
     says so).
     """
     onboarding = now.card.stages.onboarding
-    began = onboarding_at(now.slow, now.at, now.zone, now.card.stages)
+    began = now.still.onboarding
     if began is None or not onboarding.milestones:
         return Measurement(id_, "not_applicable")
     if not connected(now.slow, now.at, onboarding):
         return Measurement(id_, "not_connected")
-    days = (local_day(now.at, now.zone) - began.began).days
+    days = (now.today - began.began).days
     done = due = 0.0
     as_of: datetime | None = None
     for milestone in onboarding.milestones:
@@ -47,7 +47,7 @@ def first_value(now: Moment, id_: MeasureId, terms: FirstValue) -> Measurement:
     Reached within the target it is in_time_points. Not connected if no milestone was ever reached, as O1.
     """
     onboarding = now.card.stages.onboarding
-    began = onboarding_at(now.slow, now.at, now.zone, now.card.stages)
+    began = now.still.onboarding
     if began is None or onboarding.first_value is None:
         return Measurement(id_, "not_applicable")
     if not connected(now.slow, now.at, onboarding):
@@ -69,9 +69,10 @@ def activation(now: Moment, id_: MeasureId, terms: Activation) -> Measurement:
     invited = now.invited()
     if not invited:
         return Measurement(id_, "not_connected")
-    until = window_masks(now.day, LONGEST_USAGE).get(now.months[-1], 0)
-    active = core_people(now.facts, now.months, until, now.same)
-    share = len(invited.keys() & active) / len(invited)
+    rest = now.past.without(now.facts, now.still.invited, now.still.roots)
+    if rest:
+        rest -= active_of(now.people, now.mask(LONGEST_USAGE), now.still.roots)
+    share = (len(invited) - len(rest)) / len(invited)
     return Measurement(id_, "fresh", share, max(invited.values()), frozen=now.usage_at < now.at)
 
 
@@ -80,8 +81,7 @@ def renewal_checklist(now: Moment, id_: MeasureId, terms: RenewalChecklist) -> M
 
     Not applicable without a renewal ahead or without items; not connected if none of them was ever reached.
     """
-    today = local_day(now.at, now.zone)
-    ahead = renewal_ahead(now.living, now.at, today, now.card.stages)
+    ahead = renewal_ahead(now.living, now.at, now.today, now.card.stages)
     if ahead is None or not terms.items:
         return Measurement(id_, "not_applicable")
     latest = [time for item in terms.items if (time := last_reached(now.slow, item, now.at)) is not None]

@@ -1,16 +1,15 @@
 """U1 to U5: who works with the product, how often, how widely, how regularly. People without an id count as nobody."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date
-from itertools import compress
 from operator import sub
 
-from scoring.domain.calendar import Month, window_masks
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import ActiveShare, Breadth, Depth, Silence, UsageTrend
-from scoring.engine.facts import Feature
-from scoring.engine.moment import LONGEST_USAGE, Moment, in_mask
+from scoring.engine.moment import LONGEST_USAGE, Moment
+from scoring.engine.packed import Part
+from scoring.engine.past import TWO, ends_of, parts_of, with_users
 
 
 def active_share(now: Moment, id_: MeasureId, terms: ActiveShare) -> Measurement:
@@ -61,50 +60,59 @@ def breadth(now: Moment, id_: MeasureId, terms: Breadth) -> Measurement:
     if not now.with_people:
         return Measurement(id_, "not_connected")
     actions = now.card.actions
-    masks = window_masks(now.day, terms.window_days)
     estimate = not actions.key_features
-    used = _most_used(now, masks) if estimate else _uses(now, masks, actions.entitled_to(now.text("plan")))
-    entitled = actions.key_feature_count if estimate else len(used)
+    names = _most_used(now, terms) if estimate else actions.entitled_to(now.text("plan"))
+    entitled = actions.key_feature_count if estimate else len(names)
     if not entitled:
         return Measurement(id_, "not_applicable")
-    count = sum([_by_enough(uses, terms.people, now.same) for uses in used])
+    count = _used_by(now, terms, names)
     frozen = now.usage_at < now.at
     return Measurement(id_, "fresh", count / entitled, now.usage_as_of, estimate=estimate, frozen=frozen)
 
 
-_Uses = list[tuple[Feature, int]]  # of a name: what each month of a window holds, and which of its days count
-
-
-def _uses(now: Moment, masks: Mapping[Month, int], names: Collection[str]) -> list[_Uses]:
-    """The uses of each name, of the newest month first."""
-    parts = [(now.facts.month(month).names, mask) for month, mask in masks.items()]
-    return [[(part[name], mask) for part, mask in parts if name in part] for name in names]
-
-
-def _most_used(now: Moment, masks: Mapping[Month, int]) -> list[_Uses]:
-    """The uses of the names of core actions used most in the window, of those kept."""
+def _most_used(now: Moment, terms: Breadth) -> list[str]:
+    """The names of core actions used most in the window, of those kept."""
     actions = now.card.actions
-    found = sorted({name for month in masks for name in now.facts.month(month).names if actions.is_core(name)})
-    uses = _uses(now, masks, found)
-    if len(uses) <= actions.key_feature_count:
-        return uses  # what is not used in the window is used by nobody
-    counts = [sum([sum(compress(feature.counts, in_mask(mask))) for feature, mask in each]) for each in uses]
-    order = sorted(range(len(uses)), key=lambda n: -counts[n])  # the same counts by name
-    return [uses[n] for n in order[: actions.key_feature_count]]
+    counts = {**now.past.counts(now.facts, terms.window_days, actions.is_core)}
+    made = now.past.of_parts(terms.window_days)
+    start, end = ends_of(now.mask(terms.window_days))
+    for name, part in parts_of(now.newest)[1].items():
+        if name in counts or actions.is_core(name):
+            known = made.get(name)
+            if known is None or known[0] is not part:
+                known = made[name] = part, sum(part.counts[start:end]), None
+            counts[name] = counts.get(name, 0) + known[1]
+    if len(counts) <= actions.key_feature_count:
+        return list(counts)  # what is not used in the window is used by nobody
+    most = sorted([(-count, name) for name, count in counts.items()])  # the same counts by name
+    return [name for _, name in most[: actions.key_feature_count]]
 
 
-def _by_enough(uses: _Uses, people: int, same: Mapping[str, str]) -> bool:
-    """Whether at least so many people (1 or 2) used a feature on the days that count."""
-    first: str | None = None
-    for feature, mask in uses:
-        for day, persons in feature.people.items():
-            if mask >> (day - 1) & 1:
-                for person in persons:
-                    root = same.get(person, person) if same else person
-                    if people == 1 or (first is not None and root != first):
-                        return True
-                    first = root
-    return False
+def _used_by(now: Moment, terms: Breadth, names: Collection[str]) -> int:
+    """How many of these names enough people used in the window."""
+    (ids, parts), made = parts_of(now.newest), now.past.of_parts(terms.window_days)
+    found = 0
+    for name in names:
+        part, known = parts.get(name), made.get(name)
+        if part is None:
+            users = now.past.users(now.facts, terms.window_days, name, now.still.roots)
+        elif known is not None and known[0] is part and known[2] is not None:
+            users = known[2]
+        else:
+            users = _users(now, terms, name, ids, part)
+            made[name] = part, known[1] if known is not None and known[0] is part else 0, users
+        found += len(users) >= terms.people
+    return found
+
+
+def _users(now: Moment, terms: Breadth, name: str, ids: bytes, part: Part) -> tuple[bytes, ...]:
+    """Who used a name in the window: nobody, one person, or TWO. Often the day's month alone tells of two."""
+    roots = now.still.roots
+    users = with_users((), part, ids, now.mask(terms.window_days), roots)
+    if users is TWO:
+        return TWO
+    before = now.past.users(now.facts, terms.window_days, name, roots)
+    return users if before in ((), users) else TWO if users else before
 
 
 def silence(now: Moment, id_: MeasureId, terms: Silence) -> Measurement:
@@ -117,13 +125,13 @@ def silence(now: Moment, id_: MeasureId, terms: Silence) -> Measurement:
     if not now.connected or first_usage is None:
         return Measurement(id_, "not_connected")
     today = now.day.toordinal()
-    days = now.core_ordinals
-    if terms.window_days < LONGEST_USAGE:
-        days = [day for day in days if day > today - terms.window_days]
-    gaps = sorted([*terms.pseudo_gaps, *map(sub, days[1:], days)])
-    usual = _quantile(gaps, terms.quantile)
-    if now.core_ordinals:
-        quiet = today - now.core_ordinals[-1]
+    past, days = now.past.gaps(now.facts, terms.window_days), now.core_ordinals(terms.window_days)
+    gaps = [*terms.pseudo_gaps, *past.days, *map(sub, days[1:], days)]
+    if past.last is not None and days:
+        gaps.append(days[0] - past.last)
+    usual = _quantile(sorted(gaps), terms.quantile)
+    if now.last_core is not None:
+        quiet = today - now.last_core
     else:
         first_core = now.slow.first_core or date.max
         quiet = min(today - first_usage.toordinal() if first_core > now.day else LONGEST_USAGE, LONGEST_USAGE)

@@ -10,7 +10,7 @@ from scoring.domain.calendar import ONE_DAY
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import Csat, Nps, OpenTickets
 from scoring.engine.facts import Answer, SlowFacts
-from scoring.engine.moment import Moment
+from scoring.engine.moment import Moment, passing
 from scoring.engine.register import merged, read
 from scoring.engine.tickets import last_change, ratings
 
@@ -19,7 +19,7 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 def open_tickets(now: Moment, id_: MeasureId, terms: OpenTickets) -> Measurement:
     """S1. Without a ticket ever: by the scorecard a true zero (tickets are a register), or not connected."""
-    as_of = last_change(now.slow, now.tickets_at)
+    as_of = now.still.once(id_, lambda: last_change(now.slow, now.tickets_at))
     if as_of is None and terms.without_tickets == "not_connected":
         return Measurement(id_, "not_connected")
     load = math.fsum(
@@ -29,6 +29,13 @@ def open_tickets(now: Moment, id_: MeasureId, terms: OpenTickets) -> Measurement
     # no seats and nobody seen: an account of unknown size is taken as one of seats_unit
     units = min(max(now.size / terms.seats_unit, low), high) if now.size else 1.0
     return Measurement(id_, "fresh", load / units, as_of, frozen=now.tickets_at < now.at)
+
+
+def csat_until(now: Moment, terms: Csat) -> datetime:
+    """When a rating leaves the window."""
+    given = [time for time, _ in ratings(now.slow, now.tickets_at)]
+    given += [answer.stamp.time for answer in _answers(now.slow, now.at, "csat")]
+    return passing(now, given, terms.window_days)
 
 
 def csat(now: Moment, id_: MeasureId, terms: Csat) -> Measurement:
@@ -52,23 +59,32 @@ def csat(now: Moment, id_: MeasureId, terms: Csat) -> Measurement:
 
 def nps(now: Moment, id_: MeasureId, terms: Nps) -> Measurement:
     """V1. Not connected without an answer, stale if all are older than the window."""
-    answers = [a for a in _answers(now.slow, now.at, "nps") if a.score is not None]
+    answers = now.still.once(id_, lambda: _told(now, terms))
     if not answers:
         return Measurement(id_, "not_connected")
-    as_of = max(a.stamp.time for a in answers)
+    as_of = max([told for told, _, _ in answers])
     oldest = now.at - timedelta(days=terms.window_days)
     top, bottom = [terms.pseudo_answers * terms.pseudo_score], [terms.pseudo_answers]
-    for answer in answers:
-        if answer.stamp.time <= oldest:
+    for told, of_role, points in answers:
+        if told <= oldest:
             continue
-        age = (now.at - answer.stamp.time) / ONE_DAY
-        weight = terms.role_weights[role_of(now.slow, answer, now.same, now.at)] * 2 ** (-age / terms.half_life_days)
-        top.append(weight * _nps_points(answer.score or 0))
+        age = (now.at - told) / ONE_DAY
+        weight = of_role * 2 ** (-age / terms.half_life_days)
+        top.append(weight * points)
         bottom.append(weight)
     total = math.fsum(bottom)
     if len(bottom) == 1 or not total:
         return Measurement(id_, "stale", as_of=as_of)
     return Measurement(id_, "fresh", math.fsum(top) / total, as_of)
+
+
+def _told(now: Moment, terms: Nps) -> list[tuple[datetime, float, float]]:
+    """When each answer to NPS surveys was given, the weight of who gave it, and its points."""
+    return [
+        (a.stamp.time, terms.role_weights[role_of(now.slow, a, now.same, now.at)], _nps_points(a.score))
+        for a in _answers(now.slow, now.at, "nps")
+        if a.score is not None
+    ]
 
 
 def answers_at(slow: SlowFacts, at: datetime) -> Iterator[Answer]:

@@ -1,0 +1,230 @@
+"""What slow facts say, read once for as long as it stays the same."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, Final, TypeVar, cast
+from weakref import ref
+
+from csmodels.fields import Family, Stage
+from scoring.domain.calendar import day_end, local_day
+from scoring.domain.lean import lazy
+from scoring.domain.measures import Column, MeasureId, Measurement
+from scoring.domain.scorecard import Scorecard
+from scoring.domain.terms import TouchClass
+from scoring.engine.contracts import Contract, contracts_at, living_of, seats
+from scoring.engine.facts import FIRST_DESCRIBED, Facts, SlowFacts
+from scoring.engine.feeds import Stopped
+from scoring.engine.kept import kept
+from scoring.engine.packed import key_of
+from scoring.engine.past import Past, Roots
+from scoring.engine.people import roots
+from scoring.engine.register import Register, read
+from scoring.engine.sponsors import Sponsors, sponsors
+from scoring.engine.stages import OnboardingNow, Path, mixed, onboarding_of, path_at, stage_of
+from scoring.engine.tickets import Opened, opened
+
+T = TypeVar("T")
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def seen(family: Family, at: datetime, stopped: Stopped) -> datetime:
+    """The moment as which a family's measures are computed."""
+    return min(at, stopped.get(family, at)) if stopped else at
+
+
+class Lull:
+    """A time in which nothing turns of what slow facts tell: from `since` on, before `until`.
+
+    No event of theirs happens in it, no moment that they name passes, and all of it lies in one day of the zone. So
+    what is read of them as of a moment and its day is the same at each of its moments, but for ages and windows.
+    """
+
+    def __init__(self, slow: SlowFacts, at: datetime, zone: tzinfo) -> None:
+        self._slow, self.zone, self.since = ref(slow), zone, at  # kept by these facts, so it must not keep them
+        self.until = min(next_turn(slow, at), day_end(at, zone))
+        self._made: dict[Any, Any] = {}
+
+    @property
+    def slow(self) -> SlowFacts:
+        """The facts; whoever uses the lull has them."""
+        found = self._slow()
+        assert found is not None
+        return found
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """What was made under a key before, else what is made now."""
+        if key not in self._made:
+            self._made[key] = make()
+        return cast("T", self._made[key])
+
+    @lazy
+    def today(self) -> date:
+        """The day of the zone."""
+        return local_day(self.since, self.zone)
+
+    @lazy
+    def contracts(self) -> list[Contract]:
+        """The contracts known."""
+        return contracts_at(self.slow, self.since)
+
+    @lazy
+    def living(self) -> list[Register]:
+        """The living contracts."""
+        return living_of(self.contracts, self.since, self.today)
+
+    @lazy
+    def seats(self) -> int | None:
+        """The seats, if known."""
+        return seats(self.slow, self.living, self.since)
+
+    @lazy
+    def same(self) -> Mapping[str, str]:
+        """The persons that are one (see people.roots)."""
+        return roots(self.slow.merges)
+
+    @lazy
+    def sponsors(self) -> Sponsors:
+        """The sponsors."""
+        return sponsors(self.slow.contacts, self.same, self.since)
+
+    @lazy
+    def invited(self) -> Mapping[str, datetime]:
+        """The contacts described, not erased and not left, those of one person as one, and when that was."""
+        invited: dict[str, datetime] = {}
+        for person, contact in self.slow.contacts.items():
+            told = contact.get(FIRST_DESCRIBED)
+            if not told or told[0].stamp.time > self.since or person in self.slow.erased:
+                continue
+            if "left" not in contact or read(contact, "left", self.since) is not True:
+                one, since = self.same.get(person, person), told[0].stamp.time
+                invited[one] = min(since, invited.get(one, since))
+        return invited
+
+
+class Still:
+    """A lull by a scorecard, and by when which feeds stopped: none stops in it. It ends with the lull, or before."""
+
+    def __init__(self, lull: Lull, at: datetime, card: Scorecard, stopped: Stopped) -> None:
+        self.lull, self.zone, self.since = lull, lull.zone, at
+        self.card, self.stopped = card, dict(stopped)
+        # a measure of a stopped feed is frozen after that moment, not yet at it
+        self.until = min([lull.until, *(max(t, at + _MICROSECOND) for t in stopped.values() if t >= at)])
+        self.measurements: dict[MeasureId, tuple[datetime, datetime, Measurement]] = {}  # each from when until when
+        self._made: dict[str, Any] = {}
+        self._path: Path | None = None
+        self._past: Past | None = None
+
+    @property
+    def slow(self) -> SlowFacts:
+        """The facts; whoever uses it has them."""
+        return self.lull.slow
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """What was made under a key before, else what is made now."""
+        if key not in self._made:
+            self._made[key] = make()
+        return cast("T", self._made[key])
+
+    @lazy
+    def touch_class(self) -> TouchClass:
+        """The account's touch class."""
+        segment = read(self.slow.account, "segment", self.since)
+        return self.card.touch.of(segment if isinstance(segment, str) else None)
+
+    @lazy
+    def stage(self) -> Stage:
+        """The stage."""
+        known, today = self.lull.contracts, self.lull.today
+        return stage_of(self.slow, known, self.since, today, self.zone, self.card.stages)
+
+    @lazy
+    def onboarding(self) -> OnboardingNow | None:
+        """The onboarding."""
+        return onboarding_of(self.slow, self.lull.contracts, self.since, self.zone, self.card.stages)
+
+    @lazy
+    def opened(self) -> list[Opened]:
+        """The open tickets."""
+        return opened(self.slow, seen("tickets", self.since, self.stopped), self.card.tickets)
+
+    def past(self, facts: Facts, day: date) -> Past:
+        """The months before that of a day of usage."""
+        past = self._past
+        if past is None or not past.holds(facts, day):
+            past = self._past = Past(facts, day)
+        return past
+
+    @lazy
+    def roots(self) -> Roots:
+        """The persons that are one, by the keys of months."""
+        return {key_of(person): key_of(root) for person, root in self.lull.same.items()}
+
+    @lazy
+    def invited(self) -> frozenset[bytes]:
+        """The invited, by the keys of months."""
+        return frozenset(map(key_of, self.lull.invited))
+
+    def mix(self, at: datetime) -> Mapping[Column, float]:
+        """The columns of weights that count at a moment, see stages.mix_at."""
+        path, terms = self._path, self.card.stages
+        if path is None or not (path.at <= at if path.lasting else path.at == at):
+            path = self._path = path_at(self.slow, at, self.zone, terms, self.lull.contracts)
+        return mixed(self.stage, path, at, terms)
+
+
+def lull_at(slow: SlowFacts, at: datetime, zone: tzinfo) -> Lull:
+    """The lull in which a moment lies: the one kept, or a new one from the moment on."""
+    mine = kept(slow)
+    lull = mine.lull
+    if lull is None or not lull.since <= at < lull.until or lull.zone is not zone:
+        lull = mine.lull = Lull(slow, at, zone)
+    return lull
+
+
+def still_at(slow: SlowFacts, at: datetime, card: Scorecard, zone: tzinfo, stopped: Stopped) -> Still:
+    """The same by a scorecard."""
+    mine = kept(slow)
+    still = mine.still
+    if (
+        still is None
+        or not still.since <= at < still.until
+        or still.card is not card
+        or still.zone is not zone
+        or still.stopped != stopped
+    ):
+        still = mine.still = Still(lull_at(slow, at, zone), at, card, stopped)
+    return still
+
+
+def next_turn(slow: SlowFacts, at: datetime) -> datetime:
+    """The first moment after one at which an event of slow facts happens, or which they name; else the end of time.
+
+    What no score reads is left out.
+    """
+    found: list[datetime] = []
+    for registers in ((slow.account, slow.again), slow.contacts.values()):
+        for register in registers:
+            _add_later(found, register, at)
+    for registers, fields in (
+        (slow.contracts.values(), ("cancelled_at",)),
+        (slow.tickets.values(), ("opened_at", "solved_at")),
+        (slow.invoices.values(), ("paid_at",)),
+    ):
+        for register in registers:
+            _add_later(found, register, at)
+            for field in fields:
+                for entry in register.get(field, ()):
+                    if isinstance(entry.value, str):
+                        found.append(datetime.fromisoformat(entry.value))
+    found += [touch.stamp.time for touch in slow.touches.values()]
+    found += [answer.stamp.time for revisions in slow.answers.values() for answer in revisions]
+    found += [stamp.time for stamp in slow.milestones.values()]
+    return min([moment for moment in found if moment > at], default=_NEVER)
+
+
+def _add_later(found: list[datetime], register: Register, at: datetime) -> None:
+    for entries in register.values():
+        if entries and entries[-1].stamp.time > at:
+            found += [entry.stamp.time for entry in entries]
