@@ -130,7 +130,7 @@ async def told_by_scoring(place: Place) -> set[str]:
 
 async def _note_on_a_task(place: Place, ref: str) -> None:
     """The person complains, which gives a task, which is completed with a note. In a demo the staff may be faster."""
-    said = {"sentiment": -2, "text_ref": ref, "quote": "canary-native-said"}
+    said = {"sentiment": -2, "text_ref": ref}
     user = "canary-native-user@example.com"
     voice = {"type": "voice.recorded", "account": place.account, "user": user, "data": said}
     done = {"outcome": "reached", "note": "canary-task-note: he is angry still"}

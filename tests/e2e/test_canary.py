@@ -78,20 +78,23 @@ async def send_canaries(system: System) -> str:
         {"userId": "canary-colleague", "type": "identify", "messageId": "c-2", "traits": {"name": "canary-colleague"}},
     ]
     event = {"account": ACCOUNT, "user": "canary-user@example.com"}
-    contact = {"role": "sponsor", "name": "canary-name", "email": "canary-address@example.com", "bio": "canary-said"}
+    contact = {"role": "sponsor", "name": "canary-name", "email": "canary-address@example.com"}
     usage = {"name": "report", "properties": {"who": "canary-said", "more": {"deep": "canary-said"}}}
-    ticket = {"ticket": "T-1", "status": "open", "subject": "canary-said", "body": "canary-said"}
+    ticket = {"ticket": "T-1", "status": "open"}
+    unknown = {"ticket": "T-2", "subject": "canary-said", "body": "canary-said"}
     events = [
         {**event, "id": "n-1", "type": "contact.described", "data": {**contact, "name": "canary-old"}},
         {**event, "id": "n-2", "type": "contact.described", "data": contact},
         {**event, "id": "canary-id@example.com:3", "type": "usage.tracked", "data": usage},
         {**event, "id": "n-4", "type": "ticket.changed", "data": ticket},
+        {**event, "id": "n-6", "type": "ticket.changed", "data": unknown},
         {"account": ACCOUNT, "id": "n-5", "type": "account.described", "data": {"name": NAME, "owner": "kim"}},
     ]
     async with system.client("ingest") as ingest, system.client("survey") as survey:
         answer = await answered(ingest.post("/v1/batch", json={"batch": calls}))
         assert answer["refused"] == 0, answer
-        await answered(ingest.post("/v1/events", json={"events": events}))
+        answer = await answered(ingest.post("/v1/events", json={"events": events}))
+        assert answer["refused"] == 1, answer
         people = await answered(ingest.get("/v1/people", params={"user": "canary-user@example.com"}))
         person: str = people["items"][0]["id"]
         await answered(ingest.post("/v1/texts", json={"text": "canary-text: he called", "person": person}))

@@ -224,7 +224,8 @@ class TimelineEntry(Model):
 class EventItem(Model):
     """An item of POST /v1/events: an id, a type, an account or a user or both, and the event's data.
 
-    data is checked by the type (`catalogue.parse_data`), so that one bad item refuses only itself.
+    data is checked by the type (`catalogue.parse_data`), so that one bad item refuses only itself. A field of data that
+    the type does not have refuses it; unknown fields beside data are passed over, as CloudEvents' extensions are.
     """
 
     id: Annotated[str, Field(min_length=1, strict=True)]

@@ -7,11 +7,12 @@ NOT_AN_OBJECT: Final = "not_an_object"  # JSON, but not an object
 UNKNOWN_TYPE: Final = "unknown_type"  # no such event type on this topic
 MISSING_FIELD: Final = "missing_field"  # a required field is absent
 INVALID_FIELD: Final = "invalid_field"  # a field has a wrong type, form or value
+UNKNOWN_FIELD: Final = "unknown_field"  # a client's event has a field that its type does not; readers ignore those
 TIME_IN_FUTURE: Final = "time_in_future"  # time lies more than five minutes beyond receivedtime
 WRONG_KEY: Final = "wrong_key"  # the message key, the subject or the data name different accounts
 
 CODES: Final = frozenset(
-    {NOT_JSON, NOT_AN_OBJECT, UNKNOWN_TYPE, MISSING_FIELD, INVALID_FIELD, TIME_IN_FUTURE, WRONG_KEY}
+    {NOT_JSON, NOT_AN_OBJECT, UNKNOWN_TYPE, MISSING_FIELD, INVALID_FIELD, UNKNOWN_FIELD, TIME_IN_FUTURE, WRONG_KEY}
 )
 
 

@@ -47,7 +47,7 @@ class Cache:
         self._size = size
         self._of: dict[str, _Source] = {}
         self._held = 0
-        self._stored_at = datetime.min.replace(tzinfo=UTC)
+        self._seen_at = datetime.min.replace(tzinfo=UTC)
         self.writes = 0
 
     def get(self, source: str, users: Iterable[str]) -> dict[str, Known]:
@@ -69,10 +69,7 @@ class Cache:
 
     def store(self, source: str, known: Mapping[str, Known]) -> None:
         """Believe this from now on."""
-        now = self._wall.now()
-        if now < self._stored_at:  # the clock was put back: nobody knows how old an entry is
-            self._forget_all()
-        self._stored_at = now
+        now = self._now()
         of_it = self._of.setdefault(source, _Source())
         for user, one in known.items():
             self._held -= of_it.drop(user)
@@ -100,11 +97,20 @@ class Cache:
 
     def _believed(self, source: str) -> _Source:
         """The users of a source, without those that were stored too long ago."""
+        now = self._now()
         found = self._of.get(source)
         if found is None:
             return _Source()
-        self._held -= found.drop_until(self._wall.now() - self._size.trusted_for)
+        self._held -= found.drop_until(now - self._size.trusted_for)
         return found
+
+    def _now(self) -> datetime:
+        """The wall clock's time. If it was put back, nobody knows how old an entry is: all are forgotten."""
+        now = self._wall.now()
+        if now < self._seen_at:
+            self._forget_all()
+        self._seen_at = now
+        return now
 
     def _forget_all(self) -> None:
         self._of.clear()

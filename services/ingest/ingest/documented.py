@@ -66,6 +66,8 @@ EXAMPLES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "/i/v1/analytics/events": ("PostHog's newer batch, answered by uuid", {"batch": _POSTHOG["batch"]}),
     "/v1/cloudevents": ("CloudEvents: binary, structured or batched", _CLOUDEVENT),
 }
+_OURS: Final = frozenset({"/v1/events", "/v1/cloudevents"})
+_OUR_FIELDS: Final = " One whose data holds a field that its type does not have is refused: unknown_field."
 _ANSWERS_OTHERWISE: Final = frozenset({"/i/v1/analytics/events"})
 
 
@@ -78,7 +80,8 @@ def document(made: APIRouter) -> None:
             methods=["POST"],
             tags=["ingest"],
             summary=summary,
-            description="A body's Content-Type decides nothing. Answers 200 and says what became of each item.",
+            description="A body's Content-Type decides nothing. Answers 200 and says what became of each item."
+            + (_OUR_FIELDS if path in _OURS else ""),
             operation_id="post" + path.replace("/", "_").rstrip("_"),
             response_model=None if path in _ANSWERS_OTHERWISE else EventsAnswer,
             dependencies=[requires(INGEST)],

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import takewhile
-from typing import Literal, cast
+from typing import Final, Literal, NamedTuple, cast
 
 from cskit.messages import Message
 from csmodels.catalogue import CustomerEvent
@@ -16,6 +16,7 @@ from scoring.domain.precedence import Segmental
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.verdict import Change, Verdict, judge
+from scoring.domain.watch import Decline
 from scoring.engine.described import described
 from scoring.engine.facts import Facts
 from scoring.engine.features import assess
@@ -25,6 +26,8 @@ from scoring.engine.profile import Profile, profile
 from scoring.engine.retention import forgotten
 from scoring.engine.usage import AccountUsage
 from scoring.engine.weeks import usage_decline
+
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 Kind = Literal["ageing", "backfill", "change", "closing"]  # of a row of history; so they sort within one moment
 
@@ -255,21 +258,29 @@ def passed(
 
     An account that was scored as of a later moment keeps that moment. The closing decides on dwell and is recorded; a
     change is published as of the hour only, so that what already happened on the new day never goes back and forth.
+    Where the day ended with the hour itself and nothing happened on the new day, its end stands for the hour: what the
+    new day alone brings is told by the next one.
     """
     standing = account.standing
     if standing is None:
         return account, []
     done: list[Evaluation] = []
+    at, found = max(hour, standing.at), None
     closing = closing_moment(hour, rules.zone)
     if closing is not None:
-        account, evaluation = _closed(account, standing, Cut(partition, offset, closing), rules)
+        found = _looked(account.facts, closing, rules)
+        account, evaluation = _closed(account, standing, Cut(partition, offset, closing), found)
         done.append(evaluation)
         account = _without_the_old(account, closing)
+        if standing.at <= closing and hour - closing <= _MICROSECOND:
+            at = closing
+        else:
+            found = None
     elif standing.at > hour:
         return account, []
-    at = max(hour, standing.at)
+    cut = Cut(partition, offset, at)
     account, evaluation = _evaluated(
-        account, Cut(partition, offset, at), rules, "change", occurred_at=hour, received_at=received_at, by_time=True
+        account, cut, rules, "change", occurred_at=hour, received_at=received_at, by_time=True, found=found
     )
     return account, [*done, evaluation]
 
@@ -287,10 +298,27 @@ def rescored(account: Account, cut: Cut, received_at: datetime, rules: Rules) ->
     return _evaluated(account, replace(cut, at=at), rules, "change", occurred_at=received_at, received_at=received_at)
 
 
-def _closed(account: Account, standing: Standing, cut: Cut, rules: Rules) -> tuple[Account, Evaluation]:
-    card = rules.card_of(account.facts, cut.at)
-    score = assess(account.facts, cut.at, card, rules.zone, rules.stopped)
-    decline = usage_decline(account.facts, cut.at, rules.zone, rules.stopped, card.watch)
+class _Look(NamedTuple):
+    """What the facts say at a moment."""
+
+    card: Scorecard
+    score: Score
+    decline: Decline | None
+    profile: Profile
+
+
+def _looked(facts: Facts, at: datetime, rules: Rules) -> _Look:
+    card = rules.card_of(facts, at)
+    return _Look(
+        card,
+        assess(facts, at, card, rules.zone, rules.stopped),
+        usage_decline(facts, at, rules.zone, rules.stopped, card.watch),
+        profile(facts, at, rules.zone, rules.currency),
+    )
+
+
+def _closed(account: Account, standing: Standing, cut: Cut, found: _Look) -> tuple[Account, Evaluation]:
+    card, score, decline, profile_ = found
     judged, _ = judge(account.verdict, score, moment=cut.at, closing=True, backfill=False, card=card, decline=decline)
     verdict = replace(judged, published=account.verdict.published)
     return replace(account, verdict=verdict), Evaluation(
@@ -302,7 +330,7 @@ def _closed(account: Account, standing: Standing, cut: Cut, rules: Rules) -> tup
         change=None,
         base=account.base,
         causes=account.causes,
-        profile=profile(account.facts, cut.at, rules.zone, rules.currency),
+        profile=profile_,
         occurred_at=standing.occurred_at,
         received_at=standing.received_at,
     )
@@ -322,13 +350,12 @@ def _evaluated(
     occurred_at: datetime,
     received_at: datetime,
     by_time: bool = False,
+    found: _Look | None = None,
 ) -> tuple[Account, Evaluation]:
-    card = rules.card_of(account.facts, cut.at)
-    score = assess(account.facts, cut.at, card, rules.zone, rules.stopped)
+    card, score, decline, profile_ = found or _looked(account.facts, cut.at, rules)
     before = account.standing
     # `taken` has scored the account at this very cut without the backfill: if that moved nothing, dwell stays as it was
     moved_late = kind == "backfill" and (before is None or before.value != score.value)
-    decline = usage_decline(account.facts, cut.at, rules.zone, rules.stopped, card.watch)
     verdict, change = judge(
         account.verdict, score, moment=cut.at, closing=False, backfill=moved_late, card=card, decline=decline
     )
@@ -351,7 +378,7 @@ def _evaluated(
         change=change,
         base=account.base,
         causes=causes,
-        profile=profile(account.facts, cut.at, rules.zone, rules.currency),
+        profile=profile_,
         occurred_at=occurred_at,
         received_at=received_at,
     )

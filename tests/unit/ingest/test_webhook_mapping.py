@@ -61,6 +61,7 @@ def test_a_mapping_makes_items_and_keeps_texts_apart() -> None:
         ("time: at", "time: &x at\n    user: *x", 9, "reference"),
         ("time: at", "id: at", 8, "twice"),
         ("text: words", "nulls: maybe", 12, "leave_out or send"),
+        ("status: lookup", "statsu: lookup", 11, "ticket.changed has no field statsu. Did you mean status?"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(was: str, becomes: str, line: int, says: str) -> None:
@@ -69,6 +70,16 @@ def test_what_is_wrong_is_told_with_its_line(was: str, becomes: str, line: int, 
 
     assert refused.value.line == line
     assert says in refused.value.problem
+
+
+@pytest.mark.parametrize("type_", ["usage.tracked", "milestone.reached", "signal.seen", "invoice.changed"])
+def test_words_of_an_event_that_holds_none_are_refused(type_: str) -> None:
+    data = {"usage.tracked": "name: nr", "milestone.reached": "milestone: nr", "signal.seen": "topic: nr"}
+    text = GOOD.replace("ticket.changed", type_).replace("ticket: nr", data.get(type_, "invoice: nr"), 1)
+    lines = [line for line in text.splitlines() if "status:" not in line]
+
+    with pytest.raises(InvalidMapping, match="holds no text"):
+        parse("\n".join(lines))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "- a", "a", "kind: x", "[" * 5000, "kind: json\n" + "#" * 70_000, "\x00"])
@@ -132,6 +143,25 @@ def test_a_mapping_that_comes_with_kizashi_is_one_that_a_user_could_write(kind: 
     assert text is not None
     assert parse(text).kind == kind
     assert built_in("product") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"Name": "Ito Hana", "FirstName": "Hana"}, {"name": "Ito Hana"}),
+        ({"FirstName": "Hana", "LastName": "Ito"}, {"name": "Hana Ito"}),
+        ({"LastName": "Ito"}, {"name": "Ito"}),
+        ({}, {}),
+    ],
+)
+def test_a_contact_of_salesforce_has_the_name_that_its_message_holds(said: dict[str, str], name: Any) -> None:
+    mapping = built_in("salesforce")
+    assert mapping is not None
+    contact = {"id": "n-1", "object": "Contact", "fields": {"Id": "003A", "AccountId": "001A", **said}}
+
+    (made,) = made_of(mapping, {"notifications": [contact]}, "crm")
+
+    assert made.item["data"] == name
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ from cskit.messages import Message
 from csmodels.envelope import Event
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring.account import Account, Causes, Cut, Rules, Taken, Told, passed, taken
-from scoring.domain.calendar import Month
+from scoring.domain.calendar import Month, closing_moment
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts
-from scoring.engine.features import months_needed
+from scoring.engine.features import assess, months_needed
 from scoring.publishing import health_changed
 
 UTC = ZoneInfo("UTC")
@@ -215,3 +215,36 @@ def test_late_events_skip_dwell_only_if_they_moved_the_score() -> None:
     assert (idle.score.value, idle.verdict.band) == (score.value, "yellow")
     assert score.value < moving.score.value < card.green + card.dwell.margin
     assert moving.verdict.band == "green"
+
+
+@pytest.mark.parametrize(("zone", "apart"), [("UTC", False), ("Asia/Tokyo", False), ("Asia/Kolkata", True)])
+def test_the_end_of_a_day_stands_for_the_hour_that_begins_with_the_next(zone: str, apart: bool) -> None:
+    """In a zone off the full hour half an hour lies between them, and the hour is looked at on its own."""
+    rules = Rules(CARD, ZoneInfo(zone), "USD", {})
+    began = NOON.replace(hour=0)
+    account = take(unknown(began, began + 2 * DAY), [described(began, seats=4), usage(began)], at(began), rules).account
+    hour = next(began + n * HOUR for n in range(1, 30) if closing_moment(began + n * HOUR, rules.zone))
+    closing = closing_moment(hour, rules.zone)
+
+    after, (closed, hourly) = passed(account, hour, 4, 9, hour, rules)
+
+    assert (closed.kind, closed.cut.at) == ("closing", closing)
+    assert (hourly.kind, hourly.cut.at) == ("change", hour if apart else closing)
+    assert after.standing is not None
+    assert after.standing.at == hourly.cut.at
+    later, (following,) = passed(after, hour + HOUR, 4, 10, hour + HOUR, rules)
+    assert following.cut.at == hour + HOUR
+    assert following.score == assess(later.facts, hour + HOUR, CARD, rules.zone)
+
+
+def test_what_happened_on_the_new_day_is_not_in_the_closing_and_the_hour_keeps_it() -> None:
+    began = NOON.replace(hour=0)
+    midnight = began + DAY
+    account = take(unknown(began, midnight + DAY), [described(began, seats=4), usage(began)], at(began), RULES).account
+    account = take(account, [usage(midnight + HOUR / 20, who=2)], at(midnight + HOUR / 20, 5), RULES).account
+
+    _, (closed, hourly) = passed(account, midnight, 4, 9, midnight, RULES)
+
+    assert closed.cut.at < midnight
+    assert hourly.cut.at == midnight + HOUR / 20
+    assert hourly.score.value > closed.score.value

@@ -106,6 +106,9 @@ TEXTS: Final[Mapping[str, Text]] = {
     "why_invalid_field": Text(
         "{field} has a form or a value that is not allowed.", "{field}の形式か値が正しくありません。"
     ),
+    "why_unknown_field": Text(
+        "{field}: that kind of event has no such field.", "{field}: その種類のイベントにはない項目です。"
+    ),
     "why_time_in_future": Text("{field} lies in the future.", "{field}が未来の時刻です。"),
     "why_wrong_key": Text("{field} names another account.", "{field}が別の顧客を指しています。"),
     "why_foreign_source": Text("{field} names another source than its key’s.", "{field}がキーの送信元と異なります。"),

@@ -11,6 +11,7 @@ from jmespath.exceptions import JMESPathError
 
 from csmodels.catalogue import CLIENT_TYPES
 from csmodels.ids import derived_id
+from ingest.domain.fields import FIELDS, no_such_field
 from ingest.domain.functions import MappingFailed, Reader
 from ingest.domain.ordering import Change, state_hash
 from ingest.domain.times import client_time
@@ -22,7 +23,6 @@ MAX_ITEMS: Final = 1000  # of one body
 _TOP: Final = frozenset({"kind", "items", "rules"})
 _RULE: Final = frozenset({"when", "type", "id", "account", "user", "time", "nulls", "order", "data", "text"})
 _ORDER: Final = frozenset({"object", "rank", "state", "previous"})
-_NO_TEXT: Final = frozenset({"account.described", "contact.described", "contract.changed", "invoice.changed"})
 
 
 class InvalidMapping(ValueError):
@@ -236,12 +236,15 @@ def _rule(node: yaml.Node) -> Rule:
     nulls = _plain(fields["nulls"], "nulls") if "nulls" in fields else "leave_out"
     if nulls not in ("leave_out", "send"):
         raise InvalidMapping(_line(fields["nulls"]), "nulls should be leave_out or send.")
-    if "text" in fields and type_ in _NO_TEXT:
+    if "text" in fields and "text_ref" not in FIELDS[type_]:
         raise InvalidMapping(_line(fields["text"]), f"{type_} holds no text.")
     if "order" in fields and ("user" in fields or "text" in fields):  # what is remembered for it names no person
         raise InvalidMapping(_line(fields["order"]), "a rule with an order holds no user and no text.")
     when = fields.get("when")
     data = _pairs(fields["data"], "data")
+    for name, value in data.items():
+        if name not in FIELDS[type_]:
+            raise InvalidMapping(_line(value), no_such_field(type_, name))
 
     def found(name: str) -> Expression | None:
         return _expression(fields[name], name) if name in fields else None

@@ -13,6 +13,7 @@ from csmodels.errors import INVALID_FIELD, MISSING_FIELD, UNKNOWN_TYPE, InvalidE
 from csmodels.ids import AccountId, is_account_id, wire_event_id
 from csmodels.refusals import refusal
 from ingest.domain.drafts import ACCOUNT_RULE, FOREIGN_SOURCE, MAX_USER_ID, USER_ID, Arrival, Draft, Refusal, refused
+from ingest.domain.fields import check_known
 from ingest.domain.people import directory_fields
 from ingest.domain.properties import travelling
 from ingest.domain.times import check_not_too_early, settle
@@ -51,6 +52,7 @@ def _draft(item: EventItem, index: int, arrival: Arrival) -> Draft:
         raise InvalidEvent(INVALID_FIELD, "user", message)
     if item.type == "contact.described" and item.user is None:
         raise InvalidEvent(MISSING_FIELD, "user", "user is missing: a contact is a person.")
+    check_known(item.type, item.data)
     settled = settle(item.time or arrival.received, arrival.received, backfill=item.backfill)
     said, dropped = _without_what_stays(item.type, item.data, arrival.keep)
     data = parse_data(item.type, said)

@@ -27,8 +27,8 @@ from ingest.domain.times import EARLIEST, client_time, corrected, is_old_news
 _Id = Annotated[str, Meta(min_length=1)]
 
 
-class UsageData(msgspec.Struct, gc=False):
-    """csmodels.customer.Usage, as far as it was set."""
+class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """csmodels.customer.Usage, as far as it was set; with anything else it goes the long way, to be refused."""
 
     name: str
     count: Annotated[int, Meta(ge=1, le=2**31 - 1)] | UnsetType = UNSET

@@ -79,10 +79,10 @@ def repeated_key(text: bytes, fields: Mapping[str, Raw]) -> str | None:
         at = found.end() + len(value)
         is_all = text[at : at + 1] in _BEHIND and text.startswith(bytes(value), found.end())  # not 1 of 12
         if key in seen or not is_all:
-            return _shown(key)
+            return shown(key)
         seen.add(key)
     found = _NEXT_KEY.match(text, at)
-    return None if found is None else _shown(_KEY.decode(found[1]))
+    return None if found is None else shown(_KEY.decode(found[1]))
 
 
 def first_repeated(keys: Iterable[str]) -> str | None:
@@ -90,7 +90,7 @@ def first_repeated(keys: Iterable[str]) -> str | None:
     seen: set[str] = set()
     for key in keys:
         if key in seen:
-            return _shown(key)
+            return shown(key)
         seen.add(key)
     return None
 
@@ -155,7 +155,7 @@ def _path_of_repeated(text: bytes, at: str) -> str | None:
             seen: set[str] = set()
             named = each if isinstance(each, tuple) else [(str(number), one) for number, one in enumerate(each)]
             for key, one in named:
-                place = f"{path}.{_shown(key)}" if path else _shown(key)
+                place = f"{path}.{shown(key)}" if path else shown(key)
                 if key in seen:
                     return place
                 seen.add(key)
@@ -165,7 +165,7 @@ def _path_of_repeated(text: bytes, at: str) -> str | None:
     return None
 
 
-def _shown(key: str) -> str:
+def shown(key: str) -> str:
     """A key as it may stand in an answer and in a log: it may be anything, such as an address."""
     return key if _PLAIN_KEY.fullmatch(key) else "?"
 
