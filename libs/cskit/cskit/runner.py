@@ -13,7 +13,7 @@ from time import monotonic
 from sqlalchemy import select
 
 from cskit import failpoints
-from cskit.batches import FEWEST, BatchSize
+from cskit.batches import FEWEST, MOST, MOST_BY_COLUMNS, BatchSize
 from cskit.claims import Claim, Claims, Fenced
 from cskit.clock import Clocks
 from cskit.cuts import until_cut
@@ -90,7 +90,8 @@ class Runner:
         self._clocks = clocks
         self._wake_relay = wake_relay or asyncio.Event()
         self._hooks = hooks or TestHooks()
-        self._size = BatchSize(max_records)
+        self._by_columns = isinstance(handler, ColumnHandler)
+        self._size = BatchSize(max_records, MOST_BY_COLUMNS if self._by_columns else MOST)
         self._claims = Claims(plumbing.consumer_offsets, group, owner, fenced=not self._hooks.unfenced)
         self._dedup: Dedup | None = None
         self._reader: BatchReader | None = None
@@ -116,8 +117,7 @@ class Runner:
         if self._dedup is None:
             seed = await deployment_seed(self._database, self._plumbing)
             self._dedup = Dedup(self._plumbing.fingerprints, self._group, seed)
-            by_columns = isinstance(self._handler, ColumnHandler)
-            self._reader = BatchReader(self._group, self._dedup, by_columns=by_columns)
+            self._reader = BatchReader(self._group, self._dedup, by_columns=self._by_columns)
         consumer = self._log.consumer(self._group, self._topics)
         self._progress.beat()
         loop = asyncio.create_task(self._consume(consumer, stop), name=self.name)

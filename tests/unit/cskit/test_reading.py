@@ -114,7 +114,7 @@ async def test_of_other_topics_nothing_is_read_by_columns(tmp_path: Path) -> Non
 
 
 def test_batches_grow_while_they_are_full_and_quick_and_shrink_when_they_take_long() -> None:
-    size = BatchSize(100)
+    size = BatchSize(100, 1_000)
     size.took(99, 0.01)
     assert size.records == 100
     size.took(100, 0.01)
@@ -127,4 +127,5 @@ def test_batches_grow_while_they_are_full_and_quick_and_shrink_when_they_take_lo
     assert size.records == 100
     for _ in range(30):
         size.took(size.records, 0.01)
-    assert size.records == 64_000
+    assert size.records == 1_000
+    assert BatchSize(5_000, 1_000).records == 5_000

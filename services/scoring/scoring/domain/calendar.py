@@ -25,6 +25,7 @@ def local_day(at: datetime, zone: tzinfo) -> date:
         return date.min if at.year == MINYEAR else date.max
 
 
+@lru_cache(maxsize=1024)
 def month_of(day: date) -> Month:
     """The month of a day."""
     return Month(f"{day.year:04d}-{day.month:02d}")

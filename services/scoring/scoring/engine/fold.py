@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import xxhash
@@ -150,16 +152,21 @@ class _Usage:
     def add_counted(self, usage: AccountUsage, facts: Facts) -> None:
         """Note what was counted. Raises MonthNotLoaded."""
         is_core = self._actions.is_core
-        for ordinal, name, count in usage.counts:
-            day, core = _day_of(ordinal), is_core(name)
-            self._first_usage = _earlier(self._first_usage, day)
-            if core:
-                self._first_core = _earlier(self._first_core, day)
-            self._draft(day, facts).count(day.day, name, count, core=core)
-        for ordinal, name, person in usage.people:
+        for ordinal, rows in groupby(usage.counts, _ORDINAL):
             day = _day_of(ordinal)
+            draft, number = self._draft(day, facts), day.day
+            self._first_usage = _earlier(self._first_usage, day)
+            for _, name, count in rows:
+                core = is_core(name)
+                if core:
+                    self._first_core = _earlier(self._first_core, day)
+                draft.count(number, name, count, core=core)
+        for ordinal, seen in groupby(usage.people, _ORDINAL):
+            day = _day_of(ordinal)
+            draft, number = self._draft(day, facts), day.day
             self._first_person = _earlier(self._first_person, day)
-            self._draft(day, facts).see(day.day, name, person, core=is_core(name))
+            for _, name, person in seen:
+                draft.see(number, name, person, core=is_core(name))
 
     def _draft(self, day: date, facts: Facts) -> MonthDraft:
         key = month_of(day)
@@ -193,6 +200,7 @@ class _Usage:
 
 
 _day_of = lru_cache(maxsize=1024)(date.fromordinal)
+_ORDINAL: Final = itemgetter(0)
 
 
 def _kept_day(event: Event, zone: tzinfo) -> date | None:
