@@ -12,6 +12,7 @@ from csmodels.envelope import Event
 from csmodels.health import MAX_CAUSE_EVENTS
 from csmodels.internal import AccountErased, OverrideEnded, OverrideSet, PersonErased
 from scoring.domain.calendar import Month, closing_moment
+from scoring.domain.lean import lean
 from scoring.domain.precedence import Segmental
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
@@ -70,6 +71,7 @@ class Cut:
     at: datetime
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Causes:
     """What has had a part in the score since the last published change; events are the newest ids, oldest first."""
@@ -125,6 +127,7 @@ class Told:
         return cls(ids, len(messages) + usage.count, *moments, override)
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The score that an account has now, as far as the next one is compared with it; as of `at`."""
@@ -137,6 +140,7 @@ class Standing:
     received_at: datetime
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Account:
     """Facts, verdict and standing. `standing` is None until it is scored for the first time.
@@ -161,6 +165,7 @@ class Account:
         return self.base + self.verdict.version
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """One scoring of an account: a row of history if it is published or a closing, and what the live row shows."""
@@ -395,4 +400,6 @@ def _with_rest(
     override = causes.override
     if before.override != score.override:
         override = score.override or before.override
+    if (time, scorecard, override) == (causes.time, causes.scorecard, causes.override):
+        return causes
     return replace(causes, time=time, scorecard=scorecard, override=override)

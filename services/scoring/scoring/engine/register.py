@@ -82,12 +82,14 @@ def merged(registers: list[Register]) -> Register:
 
 
 def forget(register: Register, before: datetime) -> Register:
-    """The register without what no moment from `before` on can see; the first entries stay."""
+    """The register without what no moment from `before` on can see; the first entries stay. The same if that is all."""
     forgotten = {}
     for field, entries in register.items():
-        passed = sum(entry.stamp.time <= before for entry in entries)
-        forgotten[field] = entries if passed <= 2 else (entries[0], *entries[passed - 1 :])
-    return forgotten
+        if len(entries) > 2:  # the first and the last one stay in any case
+            passed = sum([entry.stamp.time <= before for entry in entries])
+            if passed > 2:
+                forgotten[field] = (entries[0], *entries[passed - 1 :])
+    return {**register, **forgotten} if forgotten else register
 
 
 def newest(register: Register, field: str) -> Value:
