@@ -244,7 +244,8 @@ async def test_two_days_with_scoring_held_end_in_the_same_daily_closings(
     midnights = [last - days * DAY - timedelta(microseconds=1) for days in (2, 1, 0)]
     assert [row["at"] for row in expected["alarmed"]] == midnights
     assert len({row["score"] for row in expected["fading"]}) == 3
-    known = [row["score"] for row in shown["items"] if moment(row["at"]) in midnights]
+    closed = [row for row in shown["items"] if row["version"] is None]  # a change may have the very same moment
+    known = [row["score"] for row in closed if moment(row["at"]) in midnights]
     assert known == [row["score"] for row in expected["drifting"]]
 
 

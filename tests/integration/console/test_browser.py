@@ -310,6 +310,10 @@ async def test_a_page_that_is_over_is_loaded_anew(running: Running, browser: Bro
     await page.route("**/live?*", over, times=1)
 
     await page.goto(running.url + "/accounts/akagi")
+    for _ in range(200):
+        if len(loaded) == 2:
+            break
+        await page.wait_for_timeout(50)
 
     await expect(page.locator("#live")).to_have_attribute("data-state", "live")
     assert len(loaded) == 2
