@@ -161,7 +161,7 @@ async def running(folder: Path, scopes: Sequence[str] = ("read", "write")) -> As
     await platform.start()
     await platform.prepare("scoring")
     database = platform.database("scoring")
-    settings = ScoringSettings(zone="UTC", currency="USD", fold_within=0.5)
+    settings = ScoringSettings(zone="UTC", currency="USD", fold_within=2.0)
     handler = ScoringHandler(settings=settings, cards=built_in(), database=database, clocks=clocks)
     texts, go = Texts(), asyncio.Event()
     go.set()
