@@ -49,11 +49,18 @@ class Usage:
 
     __slots__ = ("appended_ms", "columns", "offsets", "records")
 
-    def __init__(self, records: Records, columns: UsageColumns) -> None:
+    def __init__(self, records: Records, columns: UsageColumns, offsets: Ints, appended_ms: Ints) -> None:
         self.records = records
         self.columns = columns
-        self.offsets: Ints = np.array(records.offsets, dtype=np.int64)[columns.places]
-        self.appended_ms: Ints = np.array(records.timestamps, dtype=np.int64)[columns.places]
+        self.offsets = offsets
+        self.appended_ms = appended_ms
+
+    @classmethod
+    def of(cls, records: Records, columns: UsageColumns) -> "Usage":
+        """What was read of these records."""
+        places = columns.places
+        offsets, stamps = (np.array(each, dtype=np.int64)[places] for each in (records.offsets, records.timestamps))
+        return cls(records, columns, offsets, stamps)
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -66,11 +73,14 @@ class Usage:
     def until(self, offset: int | None, start: int = 0) -> "Usage":
         """From one place of the columns on those before an offset; None: all the rest."""
         end = len(self) if offset is None else int(np.searchsorted(self.offsets, offset))
-        return Usage(self.records, self.columns.between(start, end))
+        if start == 0 and end == len(self):
+            return self
+        part = slice(start, end)
+        return Usage(self.records, self.columns.between(start, end), self.offsets[part], self.appended_ms[part])
 
     def where(self, chosen: NDArray[np.bool_]) -> "Usage":
         """Those that are chosen."""
-        return Usage(self.records, self.columns.where(chosen))
+        return Usage(self.records, self.columns.where(chosen), self.offsets[chosen], self.appended_ms[chosen])
 
     def message(self, number: int) -> Message[Event]:
         """One of them as a message."""

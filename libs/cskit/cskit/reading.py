@@ -92,7 +92,7 @@ class BatchReader:
             )
             usage = usage.where(new[len(plain) :])
             if len(usage):
-                reading.usage[partition.number] = Usage(records, usage)
+                reading.usage[partition.number] = Usage.of(records, usage)
         reading.duplicates += int(len(new) - np.count_nonzero(new))
         kept = new[: len(plain)]
         for place, event in compress(zip(places, events, strict=True), kept):

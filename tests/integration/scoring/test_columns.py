@@ -54,7 +54,7 @@ class ByColumns(Scoring):
                 records = Records.of([record_of(message) for message in part])
                 columns, others = self.reader.read(records.values, records.keys)
                 if len(columns):
-                    usage[number] = Usage(records, columns)
+                    usage[number] = Usage.of(records, columns)
                     self.by_columns += len(columns)
                 for place in others:
                     value = records.values[place]
