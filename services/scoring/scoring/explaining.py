@@ -11,7 +11,8 @@ from sqlalchemy import Row
 
 from csmodels import api as wire
 from csmodels.health import MAX_CAUSE_EVENTS
-from scoring.account import Causes, Rules
+from scoring.account import Rules
+from scoring.causes import Causes
 from scoring.domain.explanation import explain
 from scoring.domain.score import Adjustment, Contribution
 from scoring.domain.verdict import Verdict, judge

@@ -11,7 +11,8 @@ from csmodels.health import (
     PreviousHealth,
 )
 from csmodels.ids import AccountId, EventId, StaffId
-from scoring.account import Causes, Evaluation
+from scoring.account import Evaluation
+from scoring.causes import Causes
 from scoring.domain.verdict import Published
 from scoring.engine.profile import Profile
 

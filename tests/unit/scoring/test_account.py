@@ -24,7 +24,8 @@ from tests.unit.scoring.builders import (
 from cskit.messages import Message
 from csmodels.envelope import Event
 from csmodels.topics import CUSTOMER_EVENTS
-from scoring.account import Account, Causes, Cut, Rules, Taken, Told, passed, taken
+from scoring.account import Account, Cut, Rules, Taken, passed, taken
+from scoring.causes import Causes, Told
 from scoring.domain.calendar import Month, closing_moment
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts
 from scoring.engine.features import assess, months_needed

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from scoring.account import Account, Causes, Cut, Evaluation, Standing
+from scoring.account import Account, Cut, Evaluation, Standing
+from scoring.causes import Causes
 from scoring.domain.score import Adjustment, Contribution, Score
 from scoring.domain.verdict import Published, Verdict
 from scoring.domain.watch import Sign

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from cskit.db import JsonText
-from scoring.account import Account, Causes, Evaluation, Standing
+from scoring.account import Account, Evaluation, Standing
+from scoring.causes import Causes
 from scoring.domain.verdict import Verdict
 from scoring.engine.facts import Facts
 from scoring.tables import live
