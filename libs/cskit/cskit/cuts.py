@@ -16,7 +16,7 @@ def until_cut(records: Sequence[Record], next_offset: int, every: int | None) ->
     if every is None or not fresh:
         return fresh, None
     end = (next_offset // every + 1) * every
-    if fresh.offsets[-1] + 1 < end:
+    if int(fresh.offsets[-1]) + 1 < end:
         return fresh.between(0, 0), next_offset
     taken = fresh.between(0, bisect_left(fresh.offsets, end))
     return taken, end if len(taken) < len(fresh) else None

@@ -19,6 +19,8 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, select
 from cskit.claims import Claim
 from cskit.db import Tx
 from cskit.log import Partition
+from cskit.slices import Slices
+from cskit.texts import Column
 
 HOUR_MS = 3_600_000
 DAY_HOURS = 24
@@ -124,6 +126,15 @@ class Dedup:
         return np.array(
             [fingerprint(source, id_, seed) for source, id_ in zip(sources, ids, strict=True)], dtype=np.uint64
         )
+
+    def fingerprints_of(self, sources: Column, ids: Slices) -> Ids:
+        """The same of events by columns."""
+        digest, seed = xxhash.xxh3_64_intdigest, self._seed
+        found = np.empty(len(ids), dtype=np.uint64)
+        for source in np.unique(sources.numbers).tolist():
+            rows, before = np.flatnonzero(sources.numbers == source), f"{sources.texts[source]}\0".encode()
+            found[rows] = [digest(before + id_, seed) or 1 for id_ in ids.at(rows).present()]
+        return found
 
     def are_new(self, partition: Partition, clocks: NDArray[np.int64], values: Ids, taken: Taken) -> NDArray[np.bool_]:
         """Whether each of these events was not seen within the horizon of its clock; those are noted in `taken`.

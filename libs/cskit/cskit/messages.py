@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Executable, Row, Table
 
-from cskit.columns import Ints, UsageColumns
+from cskit.columns import UsageColumns
 from cskit.db import Tx, Values
 from cskit.db.plumbing import Plumbing
 from cskit.headers import packed
 from cskit.log import NewRecord, Partition, Records
 from cskit.log.base import Headers
 from cskit.observability import is_traceparent
+from cskit.slices import Ints
 from csmodels.catalogue import parse
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
@@ -58,9 +59,7 @@ class Usage:
     @classmethod
     def of(cls, records: Records, columns: UsageColumns) -> "Usage":
         """What was read of these records."""
-        places = columns.places
-        offsets, stamps = (np.array(each, dtype=np.int64)[places] for each in (records.offsets, records.timestamps))
-        return cls(records, columns, offsets, stamps)
+        return cls(records, columns, records.offsets[columns.places], records.timestamps[columns.places])
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -219,8 +218,8 @@ def message_of(records: Records, place: int, event: Event) -> Message[Event]:
         event,
         records.topic,
         records.partition,
-        records.offsets[place],
-        append_time(records.timestamps[place]),
+        int(records.offsets[place]),
+        append_time(int(records.timestamps[place])),
         records.headers[place],
     )
 

@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 
 from cskit.claims import Claim, moved
-from cskit.columns import UsageColumns, UsageReader
+from cskit.columns import UsageColumns
 from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter
 from cskit.dedup import Dedup, Taken
 from cskit.log import Partition, Records
 from cskit.messages import Message, Usage, Wanted, message_of
 from cskit.peek import type_of
+from cskit.usage_reader import UsageReader
 from csmodels.catalogue import TYPES, parse
 from csmodels.envelope import Event
 from csmodels.errors import InvalidEvent
@@ -57,7 +58,7 @@ class BatchReader:
     ) -> None:
         """Read what a batch has of one partition, in the order of the log. What is not wanted is passed over."""
         partition = claim.partition
-        clocks = np.maximum.accumulate(np.maximum(np.array(records.timestamps, dtype=np.int64), claim.append_clock_ms))
+        clocks = np.maximum.accumulate(np.maximum(records.timestamps, claim.append_clock_ms))
         usage: UsageColumns | None = None
         others: Sequence[int] = range(len(records))
         many = len(records) >= self._fewest and partition.topic == CUSTOMER_EVENTS
@@ -68,7 +69,7 @@ class BatchReader:
         for place in others:
             if wanted is not None and _passed_over(records.values[place], wanted):
                 continue
-            poison = refused.get((partition, records.offsets[place])) if refused else None
+            poison = refused.get((partition, int(records.offsets[place]))) if refused else None
             event = None
             if poison is None:
                 event, poison = _parsed(records, place)
@@ -84,7 +85,7 @@ class BatchReader:
             new = self._dedup.are_new(partition, clocks[plain], fingerprints, reading.taken)
         else:
             both = np.concatenate([plain, usage.places])
-            more = self._dedup.fingerprints(usage.sources, usage.ids)
+            more = self._dedup.fingerprints_of(usage.sources, usage.ids)
             order = np.argsort(both)
             new = np.empty(len(both), dtype=np.bool_)
             new[order] = self._dedup.are_new(
@@ -97,7 +98,7 @@ class BatchReader:
         kept = new[: len(plain)]
         for place, event in compress(zip(places, events, strict=True), kept):
             reading.messages.append(message_of(records, place, event))
-        reading.claims.append(moved(claim, records.offsets[-1] + 1, int(clocks[-1])))
+        reading.claims.append(moved(claim, int(records.offsets[-1]) + 1, int(clocks[-1])))
 
 
 def _passed_over(value: bytes | None, wanted: Wanted) -> bool:

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from cskit.columns import Ints, UsageColumns, moment
+from cskit.columns import UsageColumns, moment
 from cskit.messages import Usage
+from cskit.slices import Ints
 from csmodels.health import MAX_CAUSE_EVENTS
 from scoring.engine.usage import AccountUsage, Counted, Seen
 
@@ -53,7 +54,7 @@ class UsageCounter:
         people = self._unseen(columns, days, mine)
         last = order[ends - 1]
         newest = zip(columns.times[last].tolist(), columns.received[last].tolist(), strict=True)
-        offsets, ids, rows = usage.offsets[order].tolist(), columns.ids, order.tolist()
+        offsets, rows = usage.offsets[order].tolist(), order.tolist()
         for number, (start, end) in enumerate(pairwise([0, *ends.tolist()])):
             time, received = next(newest)
             since = max(start, end - MAX_CAUSE_EVENTS)
@@ -62,7 +63,7 @@ class UsageCounter:
                 AccountUsage(
                     counts=counts[number],
                     people=people[number],
-                    ids=[ids[row] for row in rows[since:end]],
+                    ids=[columns.id(row) for row in rows[since:end]],
                     offsets=offsets[since:end],
                     count=end - start,
                     first_offset=offsets[start],

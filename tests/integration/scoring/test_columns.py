@@ -25,10 +25,10 @@ from tests.integration.scoring.world import (
     usage,
 )
 
-from cskit.columns import UsageReader
 from cskit.db import Database
 from cskit.log import Record, Records
 from cskit.messages import Message, UnitOfWork, Usage, message_of
+from cskit.usage_reader import UsageReader
 from csmodels.catalogue import parse
 from csmodels.envelope import Event
 from csmodels.topics import CUSTOMER_EVENTS

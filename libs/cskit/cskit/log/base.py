@@ -4,6 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, overload
 from uuid import UUID
 
+import numpy as np
+
+from cskit.slices import Ints
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -37,16 +41,16 @@ class Records(Sequence[Record]):
         self,
         topic: str,
         partition: int,
-        offsets: Sequence[int],
-        timestamps: Sequence[int],
+        offsets: Sequence[int] | Ints,
+        timestamps: Sequence[int] | Ints,
         keys: Sequence[bytes | None],
         values: Sequence[bytes | None],
         headers: Sequence[Headers],
     ) -> None:
         self.topic = topic
         self.partition = partition
-        self.offsets = offsets
-        self.timestamps = timestamps
+        self.offsets = np.asarray(offsets, dtype=np.int64)
+        self.timestamps = np.asarray(timestamps, dtype=np.int64)
         self.keys = keys
         self.values = values
         self.headers = headers
@@ -81,7 +85,8 @@ class Records(Sequence[Record]):
         return len(self.offsets)
 
     def __iter__(self) -> Iterator[Record]:
-        for place in zip(self.offsets, self.timestamps, self.keys, self.values, self.headers, strict=True):
+        numbers = self.offsets.tolist(), self.timestamps.tolist()
+        for place in zip(*numbers, self.keys, self.values, self.headers, strict=True):
             yield Record(self.topic, self.partition, *place)
 
     @overload
@@ -97,8 +102,8 @@ class Records(Sequence[Record]):
         return Record(
             self.topic,
             self.partition,
-            self.offsets[at],
-            self.timestamps[at],
+            int(self.offsets[at]),
+            int(self.timestamps[at]),
             self.keys[at],
             self.values[at],
             self.headers[at],

@@ -17,8 +17,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
+from cskit.log import kafka_lots
 from cskit.log.base import Headers, Listener, LogError, OffsetOutOfRange, Partition, Record, Records
 from cskit.log.kafka_connection import PATIENCE, TOPIC_BYTES
+from cskit.log.kafka_lots import LOTS, Lot
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +87,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
             heartbeat_interval_ms=min(1_000, self._session_timeout_ms // 4),  # how soon a member hears of a rebalance
             max_poll_interval_ms=_NEVER_MS,  # aiokafka would not rejoin after a pause (#847); the runner has a watchdog
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+            value_deserializer=LOTS if kafka_lots.install() else None,
         )
         try:
             async with asyncio.timeout(PATIENCE):
@@ -193,7 +196,6 @@ class KafkaConsumer(ConsumerRebalanceListener):
             async with asyncio.timeout(timeout + 0.05) as waiting:
                 self._waiting = waiting
                 try:
-                    _as_they_are(self._kafka)
                     fetched = await self._kafka.getmany(timeout_ms=int(timeout * 1000), max_records=max_records)
                 finally:
                     self._waiting = None
@@ -210,7 +212,8 @@ class KafkaConsumer(ConsumerRebalanceListener):
             await asyncio.sleep(min(timeout, _FETCH_WAIT_MS / 1000))
             return {}
         for partition, records in fetched.items():
-            if records[0].timestamp_type != _APPEND_TIME:
+            of_log = records.append_time if isinstance(records, Lot) else records[0].timestamp_type == _APPEND_TIME
+            if not of_log:
                 text = f"topic {partition.topic} carries its writers' time: set message.timestamp.type=LogAppendTime"
                 raise self._fail(LogError(f"group {self._group}: {text}"))
         return {Partition(*p): records_of(p, records) for p, records in fetched.items() if p in self._readable}
@@ -276,21 +279,6 @@ async def leave(kafka: Any, group: str) -> None:
     await kafka._client.close()
 
 
-def _as_they_are(kafka: Any) -> None:
-    """Have what was fetched handed out without a ConsumerRecord made of each record: it has the same attributes.
-
-    That is a third of what reading costs. Where aiokafka is built otherwise, or records come later, they are made.
-    """
-    for fetched in getattr(kafka._fetcher, "_records", {}).values():
-        records = getattr(fetched, "_partition_records", None)
-        if records is not None:
-            records._consumer_record = _as_it_is
-
-
-def _as_it_is(_: TopicPartition, record: Any) -> Any:
-    return record
-
-
 def _kafka(partition: Partition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.number)
 
@@ -300,8 +288,10 @@ def record_of(r: Any) -> Record:
     return Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, _headers(r.headers))
 
 
-def records_of(partition: TopicPartition, records: Sequence[Any]) -> Records:
-    """aiokafka's records of a partition as ours."""
+def records_of(partition: TopicPartition, records: Any) -> Records:
+    """aiokafka's records of a partition as ours, or those of a lot."""
+    if isinstance(records, Lot):
+        return records.records
     return Records(
         partition.topic,
         partition.partition,

@@ -1,0 +1,75 @@
+"""Messages of usage, decoded one by one."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from csmodels.ids import are_plain
+
+_PROPERTY_LETTERS: Final = 64
+_EXACT: Final = 2**53 - 1
+
+Properties = dict[str, bool | int | float | str]
+
+
+class Data(Struct, gc=False):
+    """What usage says."""
+
+    name: str
+    count: int = 1
+    properties: Properties | None = None
+
+
+class UsageMessage(Struct, gc=False):
+    """A message of usage; what is no news (backfill) is left to others."""
+
+    type: Literal["usage.tracked"]
+    id: str
+    source: str
+    subject: str
+    time: str
+    receivedtime: str
+    data: Data
+    specversion: Literal["1.0"]
+    personid: str | None = None
+    clamped: bool = False
+    backfill: Literal[False] = False
+
+
+_DECODE: Final = msgspec.json.Decoder(UsageMessage).decode
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decoded(values: Sequence[bytes | None]) -> tuple[list[int], list[UsageMessage]]:
+    """The messages that are usage, with their places."""
+    places, messages = [], []
+    readable = _are_text(values)
+    for place, value in enumerate(values):
+        try:
+            if not readable:
+                (value or b"").decode()
+            messages.append(_DECODE(value or b""))
+        except _UNREADABLE:
+            continue
+        places.append(place)
+    return places, messages
+
+
+def properties_good(properties: Properties | None) -> bool:
+    """Whether properties are surely good."""
+    if not properties:
+        return True
+    texts = [*properties, *[value for value in properties.values() if type(value) is str]]
+    plain = max(map(len, texts)) <= _PROPERTY_LETTERS and are_plain("".join(texts)) and "" not in properties
+    return plain and not any([type(value) is int and abs(value) > _EXACT for value in properties.values()])
+
+
+def _are_text(values: Sequence[bytes | None]) -> bool:
+    """Whether all are UTF-8: the decoder does not look at what it passes over."""
+    try:
+        b"\n".join([value or b"" for value in values]).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
