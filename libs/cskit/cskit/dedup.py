@@ -57,16 +57,20 @@ class _Day:
     kept: Ids  # sorted
     fresh: set[int] = field(default_factory=set)
 
-    def known(self, values: Sequence[int], ordered: Ids) -> set[int]:
-        """Those of the values that were taken on this day; `ordered` are the same, sorted: that keeps probes near."""
-        found = self.fresh.intersection(values)
+    def known(self, ordered: Ids) -> set[int]:
+        """Those of the values, which are sorted, that were taken on this day."""
+        found = self.fresh.intersection(ordered.tolist()) if self.fresh else set()
         if len(self.kept):
             nearest = self.kept.take(self.kept.searchsorted(ordered), mode="clip")
             found.update(ordered[nearest == ordered].tolist())
         return found
 
-    def add(self, ids: set[int], limit: int) -> None:
-        self.fresh |= ids
+    def add(self, ids: Ids, limit: int) -> None:
+        """Take these, which are sorted. More than the limit come to the array at once."""
+        if len(ids) > limit:
+            self.kept = _sorted_together([self.kept, ids])
+            return
+        self.fresh.update(ids.tolist())
         if len(self.fresh) > max(limit, len(self.kept) // 16):
             self.settle()
 
@@ -91,7 +95,7 @@ class Taken:
     memory only after its commit.
     """
 
-    new: dict[Partition, dict[int, set[int]]] = field(default_factory=dict)
+    new: dict[Partition, dict[int, Ids]] = field(default_factory=dict)  # sorted
     rows: dict[Partition, dict[int, int]] = field(default_factory=dict)
 
 
@@ -145,25 +149,24 @@ class Dedup:
         if not len(values):
             return np.zeros(0, dtype=np.bool_)
         added = taken.new.setdefault(partition, {})
-        listed = values.tolist()
-        last = self._last_days(partition, first_day(int(clocks[0])), listed, values)
+        ordered = np.sort(values)
+        last = self._last_days(partition, first_day(int(clocks[0])), ordered)
         for hour, ids in sorted(added.items()):
-            last.update(dict.fromkeys(ids.intersection(listed), hour // DAY_HOURS))
+            last.update(dict.fromkeys(np.intersect1d(ids, values).tolist(), hour // DAY_HOURS))
         hours = clocks // HOUR_MS
-        if not last and len(set(listed)) == len(listed):
-            for hour in np.unique(hours).tolist():
-                first, end = np.searchsorted(hours, (hour, hour + 1))
-                added.setdefault(hour, set()).update(listed[first:end])
-            return np.ones(len(listed), dtype=np.bool_)
-        new = []
-        for value, hour in zip(listed, hours.tolist(), strict=True):
-            day = last.get(value)
-            is_new = day is None or day < hour // DAY_HOURS - _DAYS_BEFORE
-            new.append(is_new)
-            if is_new:
-                last[value] = hour // DAY_HOURS
-                added.setdefault(hour, set()).add(value)
-        return np.array(new)
+        new = np.ones(len(values), dtype=np.bool_)
+        if last or (ordered[1:] == ordered[:-1]).any():
+            for place, (value, hour) in enumerate(zip(values.tolist(), hours.tolist(), strict=True)):
+                day = last.get(value)
+                new[place] = day is None or day < hour // DAY_HOURS - _DAYS_BEFORE
+                if new[place]:
+                    last[value] = hour // DAY_HOURS
+        for hour in np.unique(hours).tolist():
+            of_hour = values[new & (hours == hour)]
+            of_hour = ordered if len(of_hour) == len(ordered) else np.sort(of_hour)
+            if len(of_hour):
+                added[hour] = _sorted_together([added[hour], of_hour]) if hour in added else of_hour
+        return new
 
     async def write(self, tx: Tx, taken: Taken, claims: Mapping[Partition, Claim]) -> None:
         """Write what a batch took, one row per partition and hour; too many small rows of an hour become one row.
@@ -173,7 +176,7 @@ class Dedup:
         rows = []
         for partition, hours in taken.new.items():
             for hour, new in hours.items():
-                ids, small = np.sort(_array(new)), self._seen[partition].rows.get(hour, 0)
+                ids, small = new, self._seen[partition].rows.get(hour, 0)
                 if small >= self._limits.rows:
                     ids, small = np.unique(np.concatenate([ids, *await self._taken_out(tx, partition, hour)])), 0
                 body = ids.tobytes()
@@ -208,13 +211,12 @@ class Dedup:
                 if day < newest:
                     ids_of_day.settle()  # nothing comes to it any more
 
-    def _last_days(self, partition: Partition, oldest: int, values: Sequence[int], array: Ids) -> dict[int, int]:
-        """The last day on which each of the values was taken, of those days that count."""
-        ordered = np.sort(array)
+    def _last_days(self, partition: Partition, oldest: int, ordered: Ids) -> dict[int, int]:
+        """The last day on which each of the values, which are sorted, was taken, of those days that count."""
         last: dict[int, int] = {}
         for day, ids in sorted(self._seen[partition].days.items()):
             if day >= oldest:
-                last.update(dict.fromkeys(ids.known(values, ordered), day))
+                last.update(dict.fromkeys(ids.known(ordered), day))
         return last
 
     async def _taken_out(self, tx: Tx, partition: Partition, hour: int) -> list[Ids]:

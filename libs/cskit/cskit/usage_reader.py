@@ -69,8 +69,9 @@ class UsageReader:
             if len(rows) >= _SAMPLE and (found := self._found(bodies, rows)):
                 rows = self._like(found, bodies, of_bodies, rows, parts)
                 self._remember(found)
-            parts.append(self._one_by_one(bodies, of_bodies, rows))
-        usage = in_order(parts)
+            if len(rows) or not parts:
+                parts.append(self._one_by_one(bodies, of_bodies, rows))
+        usage = in_order([part for part in parts if len(part)] or parts[:1])
         others = np.ones(len(bodies), dtype=np.bool_)
         others[usage.places] = False
         return usage, np.flatnonzero(others).tolist()
