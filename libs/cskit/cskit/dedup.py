@@ -135,9 +135,10 @@ class Dedup:
         """The same of events by columns."""
         digest, seed = xxhash.xxh3_64_intdigest, self._seed
         found = np.empty(len(ids), dtype=np.uint64)
-        for source in np.unique(sources.numbers).tolist():
+        for source in np.flatnonzero(np.bincount(sources.numbers)).tolist():
             rows, before = np.flatnonzero(sources.numbers == source), f"{sources.texts[source]}\0".encode()
-            found[rows] = [digest(before + id_, seed) or 1 for id_ in ids.at(rows).present()]
+            some = ids if len(rows) == len(ids) else ids.at(rows)
+            found[rows] = [digest(before + id_, seed) or 1 for id_ in some.present()]
         return found
 
     def are_new(self, partition: Partition, clocks: NDArray[np.int64], values: Ids, taken: Taken) -> NDArray[np.bool_]:

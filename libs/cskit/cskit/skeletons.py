@@ -48,14 +48,15 @@ _OF_ENVELOPE: Final = {
     b"personid": Part.PERSON,
 }
 _OF_DATA: Final = {b"name": Part.NAME, b"count": Part.COUNT}
+_ALWAYS: Final = {Part.TIME, Part.RECEIVED, Part.PERSON}  # of one length in a skeleton
 _NEEDED: Final = {Part.ID, Part.SUBJECT, Part.TIME, Part.RECEIVED, Part.NAME}
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """The bytes before each part, and those behind the last one."""
+    """The bytes before each part, how long it always is (0: that varies), and the bytes behind the last one."""
 
-    steps: tuple[tuple[bytes, Part], ...]
+    steps: tuple[tuple[bytes, Part, int], ...]
     end: bytes
 
 
@@ -83,7 +84,7 @@ def skeleton_of(value: bytes) -> Skeleton | None:
     if not _PLAIN.fullmatch(value):
         return None
     outside, texts = value.split(b'"')[::2], value.split(b'"')[1::2]
-    steps: list[tuple[bytes, Part]] = []
+    steps: list[tuple[bytes, Part, int]] = []
     keys: list[bytes] = []
     path: list[bytes] = []  # of the objects around, by their keys
     literal = b""
@@ -100,7 +101,9 @@ def skeleton_of(value: bytes) -> Skeleton | None:
         parts = _OF_ENVELOPE if path == [b""] else _OF_DATA if path == [b"", b"data"] else {}
         part = parts.get(keys[-1]) if before == b":" else None
         if part is not None and part is not Part.COUNT:
-            steps.append((literal + b'"', part))
+            if part in _ALWAYS and not 0 < len(text) <= SHORT:
+                return None
+            steps.append((literal + b'"', part, len(text) if part in _ALWAYS else 0))
             literal = b'"'
             continue
         literal += b'"' + text + b'"'
@@ -111,39 +114,45 @@ def skeleton_of(value: bytes) -> Skeleton | None:
             told = _COUNT.fullmatch(behind)
             if told is None:
                 return None
-            steps.append((literal + b":", Part.COUNT))
+            steps.append((literal + b":", Part.COUNT, 0))
             literal = b""
             outside[place + 1] = told[2]
-    found = [part for _, part in steps]
+    found = [part for _, part, _ in steps]
     known = [key for key in keys if key in _OF_ENVELOPE or key in _OF_DATA or key == b"data"]
     whole = Skeleton(tuple(steps), literal + outside[-1])
     if len(set(known)) < len(known) or len(set(found)) < len(found) or not set(found) >= _NEEDED:
         return None
-    return whole if sum(len(before) for before, _ in steps) + len(whole.end) <= _LITERALS else None
+    return whole if sum(len(before) for before, *_ in steps) + len(whole.end) <= _LITERALS else None
 
 
 def read(skeleton: Skeleton, values: Slices, rows: Ints) -> Read:
     """Those of these rows of the values that have the skeleton. Values are none but may be empty."""
     buffer, at = values.buffer, values.starts[rows]
     texts: dict[Part, tuple[Ints, Bytes, Ints]] = {}  # where it starts, its bytes and how many
-    fits = np.ones(len(rows), dtype=np.bool_)
-    for literal, part in skeleton.steps:
-        fits &= _stands(buffer, at, literal)
+
+    def keep(fits: Flags) -> None:
+        nonlocal rows, at, texts
         if not fits.all():
             rows, at = rows[fits], at[fits]
             texts = {each: (start[fits], body[fits], length[fits]) for each, (start, body, length) in texts.items()}
+
+    for literal, part, always in skeleton.steps:
+        keep(_stands(buffer, at, literal))
         at = at + len(literal)
-        seen = windows(buffer, at, _SEEN)
-        ends = _none_digit(seen) if part is Part.COUNT else seen == _QUOTE
-        length = ends.argmax(axis=1)
-        fits = ends[np.arange(len(at)), length] & (length <= SHORT)
-        length = np.minimum(length, SHORT)
-        texts[part] = at, seen[:, :SHORT], length
+        if always:
+            seen, length = windows(buffer, at, SHORT), np.full(len(at), always)
+        else:
+            seen = windows(buffer, at, _SEEN)
+            # where it has no end its length is 0, and what stands there is not what comes behind a text or count
+            length = (_none_digit(seen) if part is Part.COUNT else seen == _QUOTE).argmax(axis=1)
+            if int(length.max(initial=0)) > SHORT:
+                short = length <= SHORT
+                keep(short)
+                seen, length = seen[short], length[short]
+            seen = seen[:, :SHORT]
+        texts[part] = at, seen, length
         at = at + length
-    fits &= _stands(buffer, at, skeleton.end) & (at + len(skeleton.end) == values.ends[rows])
-    if not fits.all():
-        rows = rows[fits]
-        texts = {each: (start[fits], body[fits], length[fits]) for each, (start, body, length) in texts.items()}
+    keep(_stands(buffer, at, skeleton.end) & (at + len(skeleton.end) == values.ends[rows]))
     return _read(rows, texts)
 
 

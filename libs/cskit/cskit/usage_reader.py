@@ -25,7 +25,7 @@ OLD: Final = timedelta(days=300)  # usage that came later than that is left to p
 _AHEAD_US: Final = 300_000_000  # see envelope.FUTURE_TOLERANCE
 _OLD_US: Final = int(OLD.total_seconds()) * 1_000_000
 _MOST: Final = 2**31 - 1
-_PIECE: Final = 4_096  # messages that are read at once
+_PIECE: Final = 8_192  # messages that are read at once
 _SKELETONS: Final = 8  # that are remembered
 _SAMPLE: Final = 16  # messages of a piece that are decoded to find another skeleton
 _WORTH: Final = 8  # messages of a piece that a skeleton must read to be remembered

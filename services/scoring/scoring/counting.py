@@ -17,15 +17,18 @@ from scoring.engine.usage import AccountUsage, Counted, Seen
 _DAY_US: Final = 86_400_000_000
 _QUARTER_US: Final = 900_000_000  # clocks of zones change at full quarters of an hour
 _ORDINAL_1970: Final = 719_163
-_REMEMBERED: Final = 1_000_000
+_PLACES: Final = 20  # bits
+_SPREAD: Final = 0x1E3779B97F4A7C15
 
 # Who did what when as one number: account, person, name, and the day counted from a first one.
 _PERSON, _NAME, _DAY = 21, 12, 9  # bits; of accounts there are as many as of persons
+_SPARSE: Final = 4  # how many times as large as there are events
 _BEFORE: Final = 400  # days before the first batch that may come yet
 
 
 class UsageCounter:
-    """Counts usage by account. It remembers who was seen with which name on which day, and tells that once.
+    """Counts usage by account. It remembers who was seen with which name on which day, and seldom tells that again: of
+    two that share a place of its table, the last one stays.
 
     So whoever folds what it tells must `forget` where that was not committed, and where facts are no longer what they
     were: an account is erased, another scorecard has other key features.
@@ -36,7 +39,7 @@ class UsageCounter:
 
     def forget(self) -> None:
         """Nobody was seen."""
-        self._seen: Ints = np.empty(0, dtype=np.int64)
+        self._seen: Ints = np.full(1 << _PLACES, -1, dtype=np.int64)
         self._first_day = 0
         self._numbered_by: Sequence[Sequence[str]] = ()
 
@@ -44,14 +47,11 @@ class UsageCounter:
         """The usage of each account, in the order in which the accounts come; there is some."""
         columns = usage.columns
         days = local_ordinals(columns.times, zone)
-        _, first, inverse = np.unique(columns.accounts.numbers, return_index=True, return_inverse=True)
-        place = np.empty(len(first), dtype=np.int64)  # of an account among those that come
-        place[np.argsort(first)] = np.arange(len(first))
-        mine = place[inverse]
-        order = np.argsort(mine, kind="stable")
-        ends = np.cumsum(np.bincount(mine, minlength=len(first)))
-        counts = _counts(columns, mine, days)
-        people = self._unseen(columns, days, mine)
+        mine, count = _in_order(columns.accounts.numbers)
+        order = np.argsort(mine.astype(np.uint16) if count < 1 << 16 else mine, kind="stable")  # of few bits it is fast
+        ends = np.cumsum(np.bincount(mine, minlength=count))
+        counts = _counts(columns, mine, days, count)
+        people = self._unseen(columns, days, mine, count)
         last = order[ends - 1]
         newest = zip(columns.times[last].tolist(), columns.received[last].tolist(), strict=True)
         offsets, rows = usage.offsets[order].tolist(), order.tolist()
@@ -73,7 +73,7 @@ class UsageCounter:
                 ),
             )
 
-    def _unseen(self, columns: UsageColumns, days: Ints, mine: Ints) -> list[list[Seen]]:
+    def _unseen(self, columns: UsageColumns, days: Ints, mine: Ints, count: int) -> list[list[Seen]]:
         """Who was seen with which name on which day and was not before, by the places of accounts."""
         accounts, names, persons = columns.accounts, columns.names, columns.persons
         numbered_by = (accounts.texts, names.texts, persons.texts)
@@ -89,19 +89,15 @@ class UsageCounter:
             and int(since.min()) >= 0
             and int(since.max()) < 1 << _DAY
         ):
-            who = ((accounts.numbers << _PERSON | persons.numbers) << _NAME | names.numbers) << _DAY | since
-            who, chosen = np.unique(who[rows], return_index=True)
-            if len(self._seen):
-                new = self._seen.take(self._seen.searchsorted(who), mode="clip") != who
-                who, chosen = who[new], chosen[new]
-            rows = rows[chosen]
-            if len(who):
-                self._seen = np.sort(np.concatenate([self._seen, who]), kind="stable")
-            if len(self._seen) > _REMEMBERED:
-                self.forget()
+            who = (((accounts.numbers << _PERSON | persons.numbers) << _NAME | names.numbers) << _DAY | since)[rows]
+            places = ((who * _SPREAD) >> (64 - _PLACES)) & ((1 << _PLACES) - 1)
+            new = self._seen[places] != who
+            rows, who = rows[new], who[new]
+            self._seen[places[new]] = who
+            rows = rows[np.unique(who, return_index=True)[1]]
         else:
             self.forget()
-        found: list[list[Seen]] = [[] for _ in range(int(mine.max()) + 1)]
+        found: list[list[Seen]] = [[] for _ in range(count)]
         for row, to, day in zip(rows.tolist(), mine[rows].tolist(), days[rows].tolist(), strict=True):
             found[to].append((day, names.text(row), persons.text(row)))
         return found
@@ -122,15 +118,37 @@ def _offset_us(quarter: int, zone: tzinfo) -> int:
     return round(ahead.total_seconds() * 1_000_000)
 
 
-def _counts(columns: UsageColumns, mine: Ints, days: Ints) -> list[list[Counted]]:
+def _in_order(numbers: Ints) -> tuple[Ints, int]:
+    """Which of the numbers each is, in the order in which they come, and how many there are."""
+    numbers = _dense(numbers)
+    first = np.full(int(numbers.max()) + 1, -1, dtype=np.int64)
+    first[numbers[::-1]] = np.arange(
+        len(numbers) - 1, -1, -1
+    )  # of those that are written to a place the last one stays
+    present = np.flatnonzero(first >= 0)
+    place = np.empty(len(first), dtype=np.int64)
+    place[present[np.argsort(first[present])]] = np.arange(len(present))
+    return place[numbers], len(present)
+
+
+def _dense(numbers: Ints) -> Ints:
+    """The numbers, or others that are equal where these are, none of which is much larger than there are of them."""
+    return np.unique(numbers, return_inverse=True)[1] if numbers.max() > _SPARSE * len(numbers) else numbers
+
+
+def _counts(columns: UsageColumns, mine: Ints, days: Ints, count: int) -> list[list[Counted]]:
     """How often each name a day, by the places of accounts."""
     since, names = days - days.min(), columns.names
     key = (mine * (int(since.max()) + 1) + since) * len(names.texts) + names.numbers
-    _, rows, inverse = np.unique(key, return_index=True, return_inverse=True)
+    key = _dense(key)
+    row_of = np.full(int(key.max()) + 1, -1, dtype=np.int64)
+    row_of[key] = np.arange(len(key))
+    told = np.flatnonzero(row_of >= 0)
+    rows = row_of[told]
     # as two halves, since sums of floats are exact up to 2**53 only
-    high, low = (np.bincount(inverse, weights=part) for part in (columns.counts >> 16, columns.counts & 0xFFFF))
+    high, low = (np.bincount(key, weights=part)[told] for part in (columns.counts >> 16, columns.counts & 0xFFFF))
     sums = (high.astype(np.int64) << 16) + low.astype(np.int64)
-    found: list[list[Counted]] = [[] for _ in range(int(mine.max()) + 1)]
-    for row, to, day, count in zip(rows.tolist(), mine[rows].tolist(), days[rows].tolist(), sums.tolist(), strict=True):
-        found[to].append((day, names.text(row), count))
+    found: list[list[Counted]] = [[] for _ in range(count)]
+    for row, to, day, often in zip(rows.tolist(), mine[rows].tolist(), days[rows].tolist(), sums.tolist(), strict=True):
+        found[to].append((day, names.text(row), often))
     return found
