@@ -201,17 +201,17 @@ def _starts(records: bytes, count: int) -> list[int]:
     starts, at = [], 0
     for _ in range(count):
         length = records[at]
-        at += 1
         if length > 127:
-            more = records[at]
+            more = records[at + 1]
+            if more > 127:
+                length, at = _varint(records, at)
+                starts.append(at)
+                at += length
+                continue
+            length += (more << 7) - 128
+            at += 2
+        else:
             at += 1
-            length = length & 127 | (more & 127) << 7
-            shift = 14
-            while more > 127:
-                more = records[at]
-                at += 1
-                length |= (more & 127) << shift
-                shift += 7
         starts.append(at)
         at += length >> 1
     return starts
