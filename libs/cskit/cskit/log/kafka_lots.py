@@ -29,6 +29,7 @@ _BEFORE_LENGTH: Final = 12  # bytes that the length does not count
 _BEFORE_ATTRIBUTES: Final = 21  # bytes that the checksum does not count
 _MAGIC: Final = 2
 _COMPRESSION, _APPEND_TIME, _CONTROL = 0x07, 0x08, 0x20
+_LOT: Final = 16 << 20  # bytes: what is unpacked waits in memory for the end of its transaction
 _DECODERS: Final = {1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_decode, 4: codec.zstd_decode}
 
 
@@ -137,10 +138,10 @@ class _Batches:
         return not self._headers and self._batch is None
 
     def take(self, most: int | None) -> Lot:
-        """The next records, at most so many. Raises CorruptRecordException."""
+        """The next records, at most so many, and not many more than _LOT bytes. Raises CorruptRecordException."""
         taken: list[_Batch] = []
-        count, wanted = 0, self.next_fetch_offset
-        while most is None or count < most:
+        count, size, wanted = 0, 0, self.next_fetch_offset
+        while size < _LOT and (most is None or count < most):
             batch = self._batch or self._next()
             if batch is None:
                 break
@@ -148,6 +149,7 @@ class _Batches:
             if part.starts:
                 taken.append(part)
                 count += len(part.starts)
+                size += len(part.records)
             self.next_fetch_offset = part.next_offset
         return _lot(self._tp, taken, wanted)
 

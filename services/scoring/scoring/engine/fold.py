@@ -269,8 +269,8 @@ def _signal(facts: Facts, event: customer.SignalSeen, zone: tzinfo) -> Folded:
     signal = (event.data.kind, event.data.topic or "")
     grown = {**month.signals, signal: _add(month.signals.get(signal, Feature().counts), day, 1)}
     signals = _bounded(grown, lambda s: (_hash("".join(s)), s))
-    months = {**facts.months, month_of(day): replace(month, signals=signals)}
-    return Folded(replace(facts, months=months), frozenset({month_of(day)}))
+    months = {**facts.months, month_of(day): MonthFacts(month.people, month.events, month.core, month.names, signals)}
+    return Folded(Facts(facts.account, facts.slow, months), frozenset({month_of(day)}))
 
 
 def _bounded(values: dict[Any, V], order: Callable[[Any], Any]) -> dict[Any, V]:
