@@ -166,6 +166,16 @@ def test_of_two_renewals_the_one_whose_term_ends_first_is_told() -> None:
     assert (found.contract, found.days_left) == ("near", 45)
 
 
+@pytest.mark.parametrize("ends", [date(2026, 8, 15), date(2027, 6, 1)])
+def test_of_two_renewals_of_one_day_the_same_is_told_in_whatever_order_they_come(ends: date) -> None:
+    one, other = (signed(JUNE - 200 * DAY, id_, ends_on=ends, term_months=12) for id_ in ("one", "other"))
+
+    first, second = at_noon([one, other]).renewal, at_noon([other, one]).renewal
+
+    assert first is not None
+    assert first == second
+
+
 # Notices
 
 

@@ -200,7 +200,12 @@ def _renewal(slow: SlowFacts, at: datetime, zone: tzinfo, card: Scorecard) -> Re
     begun = [each for each in coming if each[1].begins <= today]
     if not coming:
         return None
-    id_, renewal = min(begun, key=lambda each: each[1].ends) if begun else min(coming, key=lambda each: each[1].begins)
+
+    def first(each: tuple[str, Renewal]) -> tuple[date, date, str]:
+        id_, one = each  # of several on one day the same one, in whatever order they were heard of
+        return (one.ends, one.begins, id_) if begun else (one.begins, one.ends, id_)
+
+    id_, renewal = min(begun or coming, key=first)
     items = _checklist(card)
     latest = {item: milestones.last_reached(slow, item, at) for item in items}
     begins = midnight(renewal.begins, zone)

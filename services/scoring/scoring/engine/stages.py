@@ -104,7 +104,7 @@ def renewal_ahead(running: Iterable[Register], at: datetime, today: date, terms:
     Trials and contracts under notice have none, nor terms shorter than the scorecard says (month to month).
     """
     ahead = [_ahead(contract_at(contract, at), at, today, terms) for contract in running]
-    return min(filter(None, ahead), key=lambda renewal: renewal.ends, default=None)
+    return min(filter(None, ahead), key=lambda renewal: (renewal.ends, renewal.begins), default=None)
 
 
 def _ahead(contract: Contract, at: datetime, today: date, terms: Stages) -> Renewal | None:
