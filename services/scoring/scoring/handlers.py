@@ -36,7 +36,8 @@ from scoring.tables import PLUMBING
 
 log = get_logger()
 
-_EVALUATIONS_AT_ONCE: Final = 1_000  # of accounts nobody touched: then they are written
+_ACCOUNTS_AT_ONCE: Final = 200  # that nobody touched: so few that the garbage collector does not come by for them
+_EVALUATIONS_AT_ONCE: Final = 1_000  # of these, where many hours passed: then they are written
 _RETRY_UNKNOWN: Final = 5.0  # seconds until a scorecard that is in force is looked for again
 
 
@@ -147,7 +148,7 @@ class ScoringHandler:
         async def passes(some: BatchFold, ids: Sequence[str]) -> None:
             await some.passes(ids, tick, rules)
 
-        lot = max(1, _EVALUATIONS_AT_ONCE // len(tick.hours))
+        lot = min(_ACCOUNTS_AT_ONCE, max(1, _EVALUATIONS_AT_ONCE // len(tick.hours)))
         await self._for_all(fold, state.partition, self._months(state, tick), lot, passes)
         if any(closing_moment(hour, self._zone) for hour in tick.hours):
             oldest = local_day(tick.hours[-1], self._zone) - timedelta(days=KEPT_DAYS)
@@ -161,7 +162,7 @@ class ScoringHandler:
             await some.rescores(ids, application, rules)
 
         months = self._months_at(state, application.cut.at)
-        await self._for_all(fold, state.partition, months, _EVALUATIONS_AT_ONCE, rescores)
+        await self._for_all(fold, state.partition, months, _ACCOUNTS_AT_ONCE, rescores)
 
     async def _for_all(
         self, fold: BatchFold, partition: int, months: frozenset[Month], lot: int, step: "_Step"
