@@ -52,6 +52,7 @@ def window_masks(day: date, days: int, skip: int = 0) -> Mapping[Month, int]:
     return masks
 
 
+@lru_cache(maxsize=64)  # an hour asks the same for each account
 def day_end(at: datetime, zone: tzinfo) -> datetime:
     """When the zone's day in which the moment lies ends, in UTC.
 
