@@ -73,11 +73,12 @@ def breadth(now: Moment, id_: MeasureId, terms: Breadth) -> Measurement:
 def _most_used(now: Moment, terms: Breadth) -> list[str]:
     """The names of core actions used most in the window, of those kept."""
     actions = now.card.actions
-    counts = {**now.past.counts(now.facts, terms.window_days, actions.is_core)}
+    is_core = actions.tells
+    counts = {**now.past.counts(now.facts, terms.window_days, is_core)}
     made = now.past.of_parts(terms.window_days)
     start, end = ends_of(now.mask(terms.window_days))
     for name, part in parts_of(now.newest)[1].items():
-        if name in counts or actions.is_core(name):
+        if name in counts or is_core(name):
             known = made.get(name)
             if known is None or known[0] is not part:
                 known = made[name] = part, sum(part.counts[start:end]), None
