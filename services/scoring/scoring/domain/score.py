@@ -78,7 +78,7 @@ def score(features: Features, card: Scorecard, stage: Stage, override: ActiveOve
     total = math.fsum([weight for m, weight in told if m.status == "fresh"])
     curves, reference = card.curves, card.reference
     contributions = tuple([_contribution(m, curves, weight, total, reference) for m, weight in told])
-    value = card.reference + math.fsum([c.contribution for c in contributions])
+    value = reference + math.fsum([c.contribution for c in contributions])
     adjustments = []
     if override is not None:
         adjustments.append(Adjustment("override", override.points, "override"))

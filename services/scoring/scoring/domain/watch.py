@@ -119,13 +119,15 @@ def signs(
         numbers["declining"] = {
             "usual": found.usual, "last": found.last, "cusum": found.cusum, "weeks": found.weeks,
         }  # fmt: skip
-    relation = {name: points[name] for name in terms.relations if name in points}
     usage = points.get(USAGE)
-    good = len(relation) >= terms.fewest_relations and all(each >= terms.good for each in relation.values())
-    if good and usage is not None and usage < terms.weak:
-        numbers["divergent"] = {USAGE: usage, **relation}
+    if usage is not None and usage < terms.weak:
+        relation = {name: points[name] for name in terms.relations if name in points}
+        if len(relation) >= terms.fewest_relations and all([each >= terms.good for each in relation.values()]):
+            numbers["divergent"] = {USAGE: usage, **relation}
+    if not numbers:
+        return ()
     known = {sign.watch: sign.since for sign in before}
-    return tuple(Sign(watch, known.get(watch, moment), told) for watch, told in numbers.items())
+    return tuple([Sign(watch, known.get(watch, moment), told) for watch, told in numbers.items()])
 
 
 def _spread(baseline: Sequence[float], centre: float, terms: WatchTerms) -> float:

@@ -20,6 +20,7 @@ LONGEST_USAGE: Final = 120  # days
 TWO: Final = (b"", b"")  # who used a name: any two people
 _FEW: Final = 16  # people: each is looked up among those of a month, more are compared with all of them
 
+Days = tuple[int, int]  # of a month, in a row: first <= day - 1 < end
 Roots = Mapping[bytes, bytes]  # for each person of a merge who it is (see people.roots)
 
 
@@ -98,13 +99,13 @@ class Past:
     def users(self, facts: Facts, window: int, name: str, roots: Roots) -> tuple[bytes, ...]:
         """Who used a name in a window: nobody, one person, or TWO."""
 
-        def months() -> list[tuple[bytes, Mapping[str, Part], int]]:
-            return [(*parts_of(facts.month(month)), mask) for month, mask in self._masks(window)]
+        def months() -> list[tuple[bytes, Mapping[str, Part], Days]]:
+            return [(*parts_of(facts.month(month)), ends_of(mask)) for month, mask in self._masks(window)]
 
         found: tuple[bytes, ...] = ()
-        for ids, parts, mask in self.once(("months", window), months):
+        for ids, parts, days in self.once(("months", window), months):
             if name in parts:
-                found = with_users(found, parts[name], ids, mask, roots)
+                found = with_users(found, parts[name], ids, days, roots)
         return found
 
     def of_parts(self, window: int) -> dict[str, tuple[Part, int, tuple[bytes, ...] | None]]:
@@ -187,13 +188,13 @@ def parts_of(month: MonthFacts) -> tuple[bytes, Mapping[str, Part]]:
     return people.ids, names.parts
 
 
-def with_users(known: tuple[bytes, ...], part: Part, ids: bytes, mask: int, roots: Roots) -> tuple[bytes, ...]:
-    """Those who used a name, and who did in a month on the days of a mask."""
+def with_users(known: tuple[bytes, ...], part: Part, ids: bytes, days: Days, roots: Roots) -> tuple[bytes, ...]:
+    """Those who used a name, and who did in a month on some of its days."""
     if known is TWO:
         return TWO
-    rows, (start, end) = rows_in(part.people, len(ids) // ID_BYTES), ends_of(mask)
-    days = rows[::3]
-    first, last = 3 * bisect_right(days, start), 3 * bisect_right(days, end)
+    rows, (start, end) = rows_in(part.people, len(ids) // ID_BYTES), days
+    counted = rows[::3]
+    first, last = 3 * bisect_right(counted, start), 3 * bisect_right(counted, end)
     ones, others = rows[first + 1 : last : 3], rows[first + 2 : last : 3]
     if ones != others and not roots:
         return TWO  # on one day
@@ -206,7 +207,7 @@ def with_users(known: tuple[bytes, ...], part: Part, ids: bytes, mask: int, root
 
 
 @lru_cache(maxsize=512)
-def ends_of(mask: int) -> tuple[int, int]:
+def ends_of(mask: int) -> Days:
     """Where the days of a window begin and end in a month, as a slice of its days."""
     return (mask & -mask).bit_length() - 1 if mask else 0, mask.bit_length()
 

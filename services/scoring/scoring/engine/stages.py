@@ -3,7 +3,7 @@
 It needs the slow part only. All of it is told by facts and a moment alone, with registers as they were at that moment.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
@@ -139,12 +139,15 @@ def next_renewal(contract: Contract, today: date, terms: Stages) -> Renewal | No
 
     One that renewed by itself goes on in terms of the same length until a new end is told.
     """
-    ends = contract.ends
+    return _next_renewal(contract.starts, contract.ends, contract.term, today, terms.renewal_terms)
+
+
+def _next_renewal(
+    starts: date | None, ends: date | None, months: int | None, today: date, terms: tuple[int, float, int]
+) -> Renewal | None:
     if ends is None:
         return None
-    months = contract.months if isinstance(contract.months, int) else None
-    starts = contract.starts if months is None else None
-    return _renewal(starts, ends, months, today if ends < today else None, terms.renewal_terms)
+    return _renewal(starts if months is None else None, ends, months, today if ends < today else None, terms)
 
 
 @lru_cache(maxsize=4096)  # terms of contracts begin and end on few days, and one is asked of at several moments
@@ -205,8 +208,9 @@ def path_at(slow: SlowFacts, at: datetime, course: Course) -> Path:
     if heard > start and (slow.first_usage is None or slow.first_usage >= local_day(heard, zone)):
         start, from_heard = heard, True
     # if nothing was told after the start, contracts say the same all the time, and so do the turns that mean nothing
-    lasting = not any([_told(contract.register, start, at) for contract in contracts])
-    turns = sorted([turn for turn in _turns(slow, contracts, start, at, zone, terms) if start < turn <= at])
+    told = [_told(contract.register, start, at) for contract in contracts]
+    lasting = not any(told)
+    turns = sorted([turn for turn in _turns(slow, contracts, told, start, at, zone, terms) if start < turn <= at])
     if start == at or (not turns and heard < start):
         return Path(at, heard, from_heard, None, (), lasting)
     same = lasting and all([contract.first <= start for contract in contracts])
@@ -253,7 +257,8 @@ def began_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> date
         return None
     heard = min([contract.first for contract in contracts])
     began, before = heard, stage_at(slow, heard, zone, terms)
-    for turn in sorted({turn for turn in _turns(slow, contracts, heard, at, zone, terms) if heard < turn <= at}):
+    told = [_told(contract.register, heard, at) for contract in contracts]
+    for turn in sorted([turn for turn in _turns(slow, contracts, told, heard, at, zone, terms) if heard < turn <= at]):
         stage = stage_at(slow, turn, zone, terms)
         if stage != before:
             began, before = turn, stage
@@ -261,28 +266,36 @@ def began_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> date
 
 
 def _turns(
-    slow: SlowFacts, contracts: Sequence[Contract], start: datetime, at: datetime, zone: tzinfo, terms: Stages
+    slow: SlowFacts,
+    contracts: Sequence[Contract],
+    told_by: Sequence[Set[datetime]],
+    start: datetime,
+    at: datetime,
+    zone: tzinfo,
+    terms: Stages,
 ) -> set[datetime]:
-    """All moments after start, up to `at`, at which the stage may have turned, and some of no meaning."""
+    """All moments after start, up to `at`, at which the stage may have turned, and some of no meaning; told_by: when
+    each contract told anything.
+    """
     turns = {slow.milestones[name].time for name in terms.onboarding.names if name in slow.milestones}
     since_day, today = local_day(start, zone), local_day(at, zone)
     days: set[date] = set()
-    for contract in contracts:
+    for contract, told in zip(contracts, told_by, strict=True):
         register, first = contract.register, contract.first
-        told = _told(register, start, at)
         turns.add(first)
         turns |= told
         if not _tells_start(register, first):  # then the start is told by these
             begun = (local_day(first, zone), slow.first_usage)
-            days.update(days_after(each, terms.onboarding.days) for each in begun if each is not None)
+            days.update([days_after(each, terms.onboarding.days) for each in begun if each is not None])
         before = contract_at(register, start, first) if told else contract
-        days |= _days_ahead(before, since_day, today, terms)
+        days.update(_days_ahead(before, since_day, today, terms))
         for moment_ in told:  # what holds from then on, until something else is told
-            days |= _days_ahead(contract_at(register, moment_, first), local_day(moment_, zone), today, terms)
+            days.update(_days_ahead(contract_at(register, moment_, first), local_day(moment_, zone), today, terms))
         for entry in register.get("cancelled_at", ()):
             if (cancelled := moment(entry.value)) is not None:
                 turns.add(cancelled)
-    return turns | {midnight(each, zone) for each in days if since_day <= each <= today}
+    turns.update([midnight(each, zone) for each in days if since_day <= each <= today])
+    return turns
 
 
 def _told(contract: Register, start: datetime, at: datetime) -> set[datetime]:
@@ -301,20 +314,33 @@ def _tells_start(contract: Register, first: datetime) -> bool:
     return bool(told) and told[0].stamp.time <= first and all([entry.value is not None for entry in told])
 
 
-def _days_ahead(contract: Contract, day_: date, last: date, terms: Stages) -> set[date]:
+def _days_ahead(contract: Contract, day_: date, last: date, terms: Stages) -> Sequence[date]:
     """The days on which the stage may turn by what a contract says at a moment (of day_), until a last day."""
+    onboarding = terms.onboarding.days
+    return _days_told(contract.starts, contract.ends, contract.term, day_, last, onboarding, terms.renewal_terms)
+
+
+@lru_cache(maxsize=4096)
+def _days_told(
+    starts: date | None,
+    ends: date | None,
+    months: int | None,
+    day_: date,
+    last: date,
+    onboarding_days: int,
+    terms: tuple[int, float, int],
+) -> Sequence[date]:
     days: set[date] = set()
-    starts, ends = contract.starts, contract.ends
     if starts is not None:
-        days |= {starts, days_after(starts, terms.onboarding.days)}
+        days |= {starts, days_after(starts, onboarding_days)}
     if ends is not None:
         days.add(days_after(ends, 1))
-        while day_ <= last and (renewal := next_renewal(contract, day_, terms)) is not None:
+        while day_ <= last and (renewal := _next_renewal(starts, ends, months, day_, terms)) is not None:
             day_ = days_after(renewal.ends, 1)
             days |= {renewal.begins, day_}
             if day_ == date.max:
                 break
-    return days
+    return tuple(days)
 
 
 def months_after(first: date, months: int) -> date:

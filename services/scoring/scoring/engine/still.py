@@ -12,7 +12,7 @@ from scoring.domain.measures import Column, MeasureId, Measurement
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import TouchClass
 from scoring.engine.contracts import Contract, contracts_at, living_of, seats
-from scoring.engine.facts import FIRST_DESCRIBED, Facts, SlowFacts
+from scoring.engine.facts import FIRST_DESCRIBED, Answer, Facts, SlowFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.kept import kept
 from scoring.engine.packed import key_of
@@ -92,6 +92,12 @@ class Lull:
     def sponsors(self) -> Sponsors:
         """The sponsors."""
         return sponsors(self.slow.contacts, self.same, self.since)
+
+    @lazy
+    def answers(self) -> list[Answer]:
+        """The answers that count: of each response the highest revision given."""
+        given = [[one for one in revisions if one.stamp.time <= self.since] for revisions in self.slow.answers.values()]
+        return [revisions[-1] for revisions in given if revisions]
 
     @lazy
     def invited(self) -> Mapping[str, datetime]:

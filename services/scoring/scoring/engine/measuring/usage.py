@@ -9,7 +9,7 @@ from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import ActiveShare, Breadth, Depth, Silence, UsageTrend
 from scoring.engine.moment import LONGEST_USAGE, Moment
 from scoring.engine.packed import Part
-from scoring.engine.past import TWO, ends_of, parts_of, with_users
+from scoring.engine.past import TWO, Days, ends_of, parts_of, with_users
 
 
 def active_share(now: Moment, id_: MeasureId, terms: ActiveShare) -> Measurement:
@@ -92,6 +92,7 @@ def _most_used(now: Moment, terms: Breadth) -> list[str]:
 def _used_by(now: Moment, terms: Breadth, names: Collection[str]) -> int:
     """How many of these names enough people used in the window."""
     (ids, parts), made = parts_of(now.newest), now.past.of_parts(terms.window_days)
+    days = ends_of(now.mask(terms.window_days))
     found = 0
     for name in names:
         part, known = parts.get(name), made.get(name)
@@ -100,19 +101,19 @@ def _used_by(now: Moment, terms: Breadth, names: Collection[str]) -> int:
         elif known is not None and known[0] is part and known[2] is not None:
             users = known[2]
         else:
-            users = _users(now, terms, name, ids, part)
+            users = _users(now, terms, part, ids, days)
             made[name] = part, known[1] if known is not None and known[0] is part else 0, users
         found += len(users) >= terms.people
     return found
 
 
-def _users(now: Moment, terms: Breadth, name: str, ids: bytes, part: Part) -> tuple[bytes, ...]:
+def _users(now: Moment, terms: Breadth, part: Part, ids: bytes, days: Days) -> tuple[bytes, ...]:
     """Who used a name in the window: nobody, one person, or TWO. Often the day's month alone tells of two."""
     roots = now.still.roots
-    users = with_users((), part, ids, now.mask(terms.window_days), roots)
+    users = with_users((), part, ids, days, roots)
     if users is TWO:
         return TWO
-    before = now.past.users(now.facts, terms.window_days, name, roots)
+    before = now.past.users(now.facts, terms.window_days, part.name, roots)
     return users if before in ((), users) else TWO if users else before
 
 
