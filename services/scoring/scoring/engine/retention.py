@@ -55,6 +55,8 @@ def forgotten(slow: SlowFacts, at: datetime) -> SlowFacts:
 
 def _only(parts: Mapping[str, V], wanted: Callable[[str, V], bool]) -> Mapping[str, V]:
     """Those that are wanted; the same if that is all."""
+    if not parts:
+        return parts
     kept = {id_: part for id_, part in parts.items() if wanted(id_, part)}
     return kept if len(kept) < len(parts) else parts
 

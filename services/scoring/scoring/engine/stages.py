@@ -57,13 +57,18 @@ class Course:
 
     def stage(self, at: datetime, today: date) -> Stage:
         """The stage at a moment, of which today is the day; see stage_at."""
-        contracts = self.contracts
-        running = [contract for contract in contracts if not contract.ended(at, today)]
+        running = willing = ahead = False
+        for contract in self.contracts:
+            if not contract.ended(at, today):
+                running = True
+                if not contract.under_notice(at):
+                    willing = True
+                    ahead = ahead or _ahead(contract, today, self.terms) is not None
         if not running:
-            return "churned" if contracts else "adoption"
-        if all([contract.under_notice(at) for contract in running]):
+            return "churned" if self.contracts else "adoption"
+        if not willing:
             return "churning"
-        if any([_ahead(contract, at, today, self.terms) is not None for contract in running]):
+        if ahead:
             return "renewal"
         onboarding = self.onboarding(at)
         return "onboarding" if onboarding is not None and onboarding.ended_at is None else "adoption"
@@ -122,13 +127,14 @@ def renewal_ahead(running: Iterable[Register], at: datetime, today: date, terms:
 
     Trials and contracts under notice have none, nor terms shorter than the scorecard says (month to month).
     """
-    ahead = [_ahead(contract_at(contract, at), at, today, terms) for contract in running]
+    told = [contract_at(contract, at) for contract in running]
+    ahead = [_ahead(contract, today, terms) for contract in told if not contract.under_notice(at)]
     return min(filter(None, ahead), key=lambda renewal: renewal.ends, default=None)
 
 
-def _ahead(contract: Contract, at: datetime, today: date, terms: Stages) -> Renewal | None:
-    """The renewal of a running contract, if it has begun."""
-    if contract.status == "trial" or contract.under_notice(at) or not contract.started(today):
+def _ahead(contract: Contract, today: date, terms: Stages) -> Renewal | None:
+    """The renewal of a running contract that is under no notice, if it has begun."""
+    if contract.status == "trial" or not contract.started(today):
         return None
     renewal = next_renewal(contract, today, terms)
     return renewal if renewal is not None and renewal.begins <= today else None
