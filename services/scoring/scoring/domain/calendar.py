@@ -79,6 +79,7 @@ def business_days_between(first: date, end: date) -> int:
     return weeks * 5 + sum((first.weekday() + n) % 7 < SATURDAY for n in range(rest))
 
 
+@lru_cache(maxsize=64)  # an hour asks the same for each account
 def closing_moment(hour: datetime, zone: tzinfo) -> datetime | None:
     """The last microsecond of the zone's day that ended in the hour before the tick `hour`, or None if none ended.
 
