@@ -25,6 +25,9 @@ def local_day(at: datetime, zone: tzinfo) -> date:
         return date.min if at.year == MINYEAR else date.max
 
 
+day_of = lru_cache(maxsize=256)(local_day)  # for moments that are asked of again and again, as an hour's
+
+
 @lru_cache(maxsize=1024)
 def month_of(day: date) -> Month:
     """The month of a day."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from csmodels.fields import Stage
-from scoring.domain.calendar import ONE_DAY, local_day
+from scoring.domain.calendar import ONE_DAY, day_of, local_day
 from scoring.domain.lean import lazy, lean
 from scoring.domain.measures import COLUMN_OF, Column
 from scoring.domain.scorecard import Stages
@@ -222,7 +222,7 @@ def path_at(slow: SlowFacts, at: datetime, course: Course) -> Path:
     same = lasting and all([contract.first <= start for contract in contracts])
 
     def column(begin: datetime) -> Column:
-        day = local_day(begin, zone)
+        day = day_of(begin, zone)
         if same:
             return COLUMN_OF[course.stage(begin, day)]
         then = [c for c in contracts if c.first <= begin] if lasting else contracts_at(slow, begin)
@@ -284,7 +284,7 @@ def _turns(
     each contract told anything.
     """
     turns = {slow.milestones[name].time for name in terms.onboarding.names if name in slow.milestones}
-    since_day, today = local_day(start, zone), local_day(at, zone)
+    since_day, today = day_of(start, zone), day_of(at, zone)
     days: set[date] = set()
     for contract, told in zip(contracts, told_by, strict=True):
         register, first = contract.register, contract.first

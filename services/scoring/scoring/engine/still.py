@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar, cast
 from weakref import ref
 
 from csmodels.fields import Family, Stage
-from scoring.domain.calendar import day_end, local_day
+from scoring.domain.calendar import day_end, day_of
 from scoring.domain.lean import lazy
 from scoring.domain.measures import Column, MeasureId, Measurement
 from scoring.domain.scorecard import Scorecard
@@ -66,7 +66,7 @@ class Lull:
     @lazy
     def today(self) -> date:
         """The day of the zone."""
-        return local_day(self.since, self.zone)
+        return day_of(self.since, self.zone)
 
     @lazy
     def contracts(self) -> list[Contract]:

@@ -4,7 +4,7 @@ from datetime import date, datetime, tzinfo
 from functools import lru_cache
 from typing import Final
 
-from scoring.domain.calendar import Month, local_day, window_masks
+from scoring.domain.calendar import Month, day_of, window_masks
 from scoring.domain.watch import TERMS, Decline, WatchTerms, decline
 from scoring.engine.facts import Facts
 from scoring.engine.feeds import Stopped
@@ -39,7 +39,7 @@ def usage_decline(
 ) -> Decline | None:
     """What the weeks before a moment tell, or before the moment in which the usage feed stopped; None: nothing."""
     usage_at = seen("usage", at, stopped)
-    day = local_day(usage_at, zone)
+    day = day_of(usage_at, zone)
     mine = kept(facts.slow)
     told_by = day, terms, _counts_before(facts, day, terms.weeks)
     if mine.decline is None or mine.decline[0] != told_by:

@@ -1,9 +1,11 @@
 """U1 to U5: who works with the product, how often, how widely, how regularly. People without an id count as nobody."""
 
 import math
+from bisect import insort
 from collections.abc import Collection
 from datetime import date
 from operator import sub
+from typing import cast
 
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import ActiveShare, Breadth, Depth, Silence, UsageTrend
@@ -128,10 +130,14 @@ def silence(now: Moment, id_: MeasureId, terms: Silence) -> Measurement:
         return Measurement(id_, "not_connected")
     today = now.day.toordinal()
     past, days = now.past.gaps(now.facts, terms.window_days), now.core_ordinals(terms.window_days)
-    gaps = [*terms.pseudo_gaps, *past.days, *map(sub, days[1:], days)]
+    gaps = [*past.days, *map(sub, days[1:], days)]
     if past.last is not None and days:
         gaps.append(days[0] - past.last)
-    usual = _quantile(sorted(gaps), terms.quantile)
+    gaps.sort()
+    rising = cast("list[float]", gaps)
+    for gap in terms.pseudo_gaps:  # numbers of one kind are sorted faster, and these are few
+        insort(rising, gap)
+    usual = _quantile(rising, terms.quantile)
     if now.last_core is not None:
         quiet = today - now.last_core
     else:
