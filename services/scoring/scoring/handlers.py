@@ -195,7 +195,7 @@ class ScoringHandler:
                 apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at, self._counter)
                 await stepped(apart, list(others))
                 await apart.write()
-                self._memory.refresh(self._trimmed(account) for account in apart.work.values())
+                self._memory.refresh(apart.work.values(), self._trimmed)
         finally:
             reading.cancel()  # if a step failed: it ends before its transaction does
             await asyncio.gather(reading, return_exceptions=True)

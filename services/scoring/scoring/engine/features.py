@@ -2,7 +2,7 @@
 
 from datetime import datetime, tzinfo
 
-from scoring.domain.calendar import Month, local_day, months_back
+from scoring.domain.calendar import Month, day_of, months_back
 from scoring.domain.kinds import CATALOGUE
 from scoring.domain.measures import ActiveOverride, CapId, Features, Measurement
 from scoring.domain.score import Score, adoption_level, score
@@ -18,7 +18,7 @@ __all__ = ["MONTHS_AT_HAND", "NONE_STOPPED", "assess", "features", "months_neede
 
 def months_needed(at: datetime, zone: tzinfo, stopped: Stopped = NONE_STOPPED) -> frozenset[Month]:
     """The months that features need at a moment: the newest five as of it, or as of when the usage feed stopped."""
-    return frozenset(months_back(local_day(seen("usage", at, stopped), zone), MONTHS_AT_HAND))
+    return frozenset(months_back(day_of(seen("usage", at, stopped), zone), MONTHS_AT_HAND))
 
 
 def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped: Stopped = NONE_STOPPED) -> Features:
