@@ -117,7 +117,7 @@ def adoption_level(values: Mapping[MeasureId, float | None], active: int, card: 
         return "none"
     for level, needed in (("high", card.adoption.high), ("medium", card.adoption.medium)):
         known = [(values[name], least) for name, least in needed.items() if values.get(name) is not None]
-        if known and all(value is not None and value >= least for value, least in known):
+        if known and all([value is not None and value >= least for value, least in known]):
             return "high" if level == "high" else "medium"
     return "low"
 

@@ -30,17 +30,18 @@ def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped:
     """
     now = Moment(facts, at, card, zone, stopped)
     mix = now.still.mix(at)
-    found = {id_: measured(now, card.measures[id_]) for id_ in card.weights(mix)}
+    measures = card.measures
+    found = {id_: measured(now, measures[id_]) for id_ in card.weights(mix)}
     active = len(now.core_days(card.adoption.window_days)) if now.with_people else 0
     levels = card.adoption.names if active else ()
-    values = {id_: (found.get(id_) or measured(now, card.measures[id_])).value for id_ in levels}
+    values = {id_: (found.get(id_) or measured(now, measures[id_])).value for id_ in levels}
     return Features(
         at=at,
         measurements=tuple(found.values()),
         caps=_caps(now),
         stage=now.still.stage,
         mix=mix,
-        in_use=now.connected or any(_tells_of_use(m, card) for m in found.values()),
+        in_use=now.connected or any([_tells_of_use(m, card) for m in found.values()]),
         adoption_level=adoption_level(values, active, card),
     )
 

@@ -63,6 +63,8 @@ def _only(parts: Mapping[str, V], wanted: Callable[[str, V], bool]) -> Mapping[s
 
 def _forget(registers: Mapping[str, Register], before: datetime) -> Mapping[str, Register]:
     """Registers without what is forgotten of each; the same if nothing is."""
+    if max([len(entries) for each in registers.values() for entries in each.values()], default=0) <= 2:
+        return registers  # nearly always; the first and the last entry stay
     changed = {id_: after for id_, each in registers.items() if (after := forget(each, before)) is not each}
     return {**registers, **changed} if changed else registers
 
