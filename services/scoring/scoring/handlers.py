@@ -37,7 +37,7 @@ from scoring.tables import PLUMBING
 
 log = get_logger()
 
-_ACCOUNTS_AT_ONCE: Final = 150  # that nobody touched: so few that the garbage collector does not come by for them
+_ACCOUNTS_AT_ONCE: Final = 100  # that nobody touched: so few that the garbage collector does not come by for them
 _EVALUATIONS_AT_ONCE: Final = 1_000  # of these, where many hours passed: then they are written
 _TURNS: Final = 20  # of others, while a lot of accounts is evaluated
 _RETRY_UNKNOWN: Final = 5.0  # seconds until a scorecard that is in force is looked for again

@@ -41,7 +41,7 @@ from scoring.tables import (
 T = TypeVar("T")
 
 AT_ONCE: Final = 250  # ids or rows in one statement: others wait while they are encoded
-_READ_AT_ONCE: Final = 150  # accounts, so that others get their turn while their facts are read
+_READ_AT_ONCE: Final = 100  # accounts, so that others get their turn while their facts are read
 
 _ZONE: Final = "time_zone"
 
