@@ -16,7 +16,7 @@ from scoring.domain.lean import lean
 from scoring.domain.precedence import Segmental
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
-from scoring.domain.verdict import Change, Verdict, judge
+from scoring.domain.verdict import Change, Verdict, closed, judge
 from scoring.domain.watch import Decline
 from scoring.engine.described import described
 from scoring.engine.facts import Facts
@@ -268,9 +268,9 @@ def _looked(facts: Facts, at: datetime, rules: Rules) -> _Look:
 
 def _closed(account: Account, standing: Standing, cut: Cut, found: _Look) -> tuple[Account, Evaluation]:
     card, score, decline, profile_ = found
-    judged, _ = judge(account.verdict, score, moment=cut.at, closing=True, backfill=False, card=card, decline=decline)
-    verdict = replace(judged, published=account.verdict.published)
-    return replace(account, verdict=verdict), Evaluation(
+    verdict = closed(account.verdict, score, moment=cut.at, card=card, decline=decline)
+    after = Account(account.facts, verdict, account.base, standing, account.causes)
+    return after, Evaluation(
         account=account.id,
         cut=cut,
         kind="closing",
@@ -287,7 +287,7 @@ def _closed(account: Account, standing: Standing, cut: Cut, found: _Look) -> tup
 
 def _without_the_old(account: Account, closing: datetime) -> Account:
     slow = forgotten(account.facts.slow, closing)
-    return account if slow == account.facts.slow else replace(account, facts=replace(account.facts, slow=slow))
+    return account if slow is account.facts.slow else replace(account, facts=replace(account.facts, slow=slow))
 
 
 def _evaluated(

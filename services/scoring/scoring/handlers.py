@@ -1,5 +1,6 @@
 """The message edge: cs.customer-events becomes scores, history and cs.health-events."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
@@ -36,7 +37,9 @@ from scoring.tables import PLUMBING
 
 log = get_logger()
 
-_EVALUATIONS_AT_ONCE: Final = 1_000  # of accounts nobody touched: then they are written
+_ACCOUNTS_AT_ONCE: Final = 100  # that nobody touched: so few that the garbage collector does not come by for them
+_EVALUATIONS_AT_ONCE: Final = 1_000  # of these, where many hours passed: then they are written
+_TURNS: Final = 20  # of others, while a lot of accounts is evaluated
 _RETRY_UNKNOWN: Final = 5.0  # seconds until a scorecard that is in force is looked for again
 
 
@@ -147,7 +150,7 @@ class ScoringHandler:
         async def passes(some: BatchFold, ids: Sequence[str]) -> None:
             await some.passes(ids, tick, rules)
 
-        lot = max(1, _EVALUATIONS_AT_ONCE // len(tick.hours))
+        lot = min(_ACCOUNTS_AT_ONCE, max(1, _EVALUATIONS_AT_ONCE // len(tick.hours)))
         await self._for_all(fold, state.partition, self._months(state, tick), lot, passes)
         if any(closing_moment(hour, self._zone) for hour in tick.hours):
             oldest = local_day(tick.hours[-1], self._zone) - timedelta(days=KEPT_DAYS)
@@ -161,22 +164,41 @@ class ScoringHandler:
             await some.rescores(ids, application, rules)
 
         months = self._months_at(state, application.cut.at)
-        await self._for_all(fold, state.partition, months, _EVALUATIONS_AT_ONCE, rescores)
+        await self._for_all(fold, state.partition, months, _ACCOUNTS_AT_ONCE, rescores)
 
     async def _for_all(
         self, fold: BatchFold, partition: int, months: frozenset[Month], lot: int, step: "_Step"
     ) -> None:
-        """Take a step for all accounts of a partition: those at hand, then the others in lots."""
-        await step(fold, [id_ for id_ in fold.work if fold.partition_of[id_] == partition])
-        after: str | None = ""
-        while after is not None:
+        """Take a step for all accounts of a partition: those at hand, then the others in lots. While a step is taken,
+        what came of the one before is written and the next lot is read; others get their turn, too.
+        """
+
+        async def stepped(some: BatchFold, ids: Sequence[str]) -> None:
+            few = max(1, lot // _TURNS)
+            for start in range(0, len(ids), few):
+                await step(some, ids[start : start + few])
+                await asyncio.sleep(0)
+
+        async def read(after: str) -> tuple[str | None, dict[str, Account]]:
             ids = await store.accounts_of(fold.uow.tx, partition, after, lot)
-            after = ids[-1] if len(ids) == lot else None
             others = await self._load(fold.uow, {id_: months for id_ in ids if id_ not in fold.work})
-            apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at, self._counter)
-            await step(apart, list(others))
-            await apart.write()
-            self._memory.refresh(self._trimmed(account) for account in apart.work.values())
+            return ids[-1] if len(ids) == lot else None, others
+
+        await stepped(fold, [id_ for id_ in fold.work if fold.partition_of[id_] == partition])
+        reading = asyncio.create_task(read(""))
+        try:
+            after: str | None = ""
+            while after is not None:
+                after, others = await reading
+                if after is not None:
+                    reading = asyncio.create_task(read(after))
+                apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at, self._counter)
+                await stepped(apart, list(others))
+                await apart.write()
+                self._memory.refresh(apart.work.values(), self._trimmed)
+        finally:
+            reading.cancel()  # if a step failed: it ends before its transaction does
+            await asyncio.gather(reading, return_exceptions=True)
 
     def _rules(self, state: PartitionState) -> Rules:
         return self._catalogue.rules(state.applied, self._zone, self._settings.currency, state.stopped)

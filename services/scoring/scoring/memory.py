@@ -1,7 +1,7 @@
 """Accounts in memory between batches: the ones seen last."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from scoring.account import Account
 
@@ -31,11 +31,11 @@ class Memory:
         while len(self._accounts) > self._size:
             self._accounts.popitem(last=False)
 
-    def refresh(self, accounts: Iterable[Account]) -> None:
-        """Put these where they are here already, or where there is room; nothing goes for them."""
+    def refresh(self, accounts: Iterable[Account], kept: Callable[[Account], Account]) -> None:
+        """Put what is kept of these where they are here already, or where there is room; nothing goes for them."""
         for account in accounts:
             if account.id in self._accounts or len(self._accounts) < self._size:
-                self._accounts[account.id] = account
+                self._accounts[account.id] = kept(account)
 
     def clear(self) -> None:
         """Forget all."""

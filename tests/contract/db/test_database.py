@@ -68,6 +68,37 @@ async def test_a_block_that_raises_leaves_nothing(database: Database, table: Tab
     assert await counts(database, table) == {}
 
 
+async def test_statements_of_several_tasks_are_taken_one_after_another(database: Database, table: Table) -> None:
+    async with database.write() as tx:
+
+        async def written(name: str) -> int:
+            tx.insert(table, [row(name)])
+            await tx.execute(update(table).where(table.c.id == name).values(count=1))
+            return len(await tx.fetch(select(table.c.id).where(table.c.id == name, table.c.count == 1)))
+
+        found = await asyncio.gather(*(written(str(n)) for n in range(9)), tx.flush())
+
+    assert found == [1] * 9 + [None]
+    assert await counts(database, table) == dict.fromkeys(map(str, range(9)), 1)
+
+
+async def test_a_block_may_raise_while_a_task_of_it_was_about_to_read(database: Database, table: Table) -> None:
+    for turns in range(4):
+        with pytest.raises(RuntimeError, match="changed my mind"):
+            async with database.write() as tx:
+                tx.insert(table, [row("a")])
+                reading = asyncio.create_task(tx.fetch(select(table)))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+                raise RuntimeError("changed my mind")
+
+    async with database.write() as tx:
+        tx.insert(table, [row("b")])
+    assert await counts(database, table) == {"b": 0}
+
+
 async def test_a_cancelled_block_leaves_nothing_and_frees_the_writer(database: Database, table: Table) -> None:
     inside = asyncio.Event()
 

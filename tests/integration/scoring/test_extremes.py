@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 from tests.integration.scoring.conftest import Fresh
 from tests.integration.scoring.world import (
     DAY,
@@ -27,10 +28,10 @@ from tests.integration.scoring.world import (
 
 from cskit.db import Database
 from cskit.messages import UnitOfWork
-from scoring import batch
+from scoring import batch, handlers
 from scoring.account import passed, taken
 from scoring.store import folding
-from scoring.tables import PLUMBING
+from scoring.tables import PLUMBING, account_slow
 
 
 async def test_long_work_on_accounts_at_hand_is_never_without_a_statement_and_gives_the_same(
@@ -78,6 +79,40 @@ async def test_more_than_one_statement_holds_is_written_whole(fresh: Fresh, monk
     parts = await Scoring(await fresh()).take(stream.messages)
 
     assert await parts.everything() == await whole.everything()
+
+
+async def test_an_hour_passes_alike_for_accounts_that_are_read_in_lots(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = story(neighbours(5))
+
+    whole = await Scoring(await fresh()).take(*stream.cut(7))
+    monkeypatch.setattr(handlers, "_ACCOUNTS_AT_ONCE", 2)
+    lots = await Scoring(await fresh(), in_memory=1).take(*stream.cut(7), forgetful=True)
+
+    assert await lots.everything() == await whole.everything()
+
+
+async def test_an_hour_in_which_an_account_cannot_be_read_leaves_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "_ACCOUNTS_AT_ONCE", 2)
+    accounts = sorted(neighbours(5))
+    scoring = await Scoring(database, in_memory=1).take(Stream().append(*busy_weeks(accounts)).messages)
+    before = await scoring.everything()
+    hour = Stream().append(*busy_weeks(accounts), tick(MIDNIGHT)).messages[-1:]
+    body = account_slow.c.body
+    async with database.write() as tx:
+        (kept,) = await tx.fetch(select(body).where(account_slow.c.account == accounts[-1]))
+        await tx.execute(update(account_slow).where(account_slow.c.account == accounts[-1]).values(body=b"\x07"))
+
+    with pytest.raises(ValueError, match="format 07"):
+        await scoring.take(hour, forgetful=True)
+
+    async with database.write() as tx:
+        await tx.execute(update(account_slow).where(account_slow.c.account == accounts[-1]).values(body=kept.body))
+    assert await scoring.everything() == before
+    assert len(await (await scoring.take(hour, forgetful=True)).closings()) == len(accounts)
 
 
 async def test_an_event_of_the_first_day_of_all_stops_nothing(database: Database) -> None:

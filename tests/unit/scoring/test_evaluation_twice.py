@@ -144,7 +144,8 @@ def test_each_moment_of_a_lull_is_like_its_first(
             if still.until <= at:
                 continue
             last = still.until - TICK
-            ends = [min(until, still.until) - TICK for _, until, _ in still.measurements.values()]
+            _told(facts, min(at + TICK, last), card, zone, NONE_STOPPED)  # from then on it is known until when
+            ends = [min(until, still.until) - TICK for _, until, _ in still.measurements.values() if until is not None]
             for moment in (last, at, at + (last - at) / 2, *ends, at):
                 assert _told(facts, moment, card, zone, NONE_STOPPED) == _told(
                     _anew(facts), moment, card, zone, NONE_STOPPED

@@ -37,7 +37,7 @@ def test_refreshing_replaces_what_is_there_and_pushes_nothing_out() -> None:
     memory = Memory(1)
     memory.put([account("a", 50.0)])
 
-    memory.refresh([account("b"), account("a", 60.0)])
+    memory.refresh([account("b"), account("a", 60.0)], lambda each: each)
 
     found = memory.get("a")
     assert found is not None

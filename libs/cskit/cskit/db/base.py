@@ -20,7 +20,10 @@ class DatabaseUnavailable(Exception):
 
 
 class Tx(Protocol):
-    """One transaction. Bulk writes are collected and sent in order before the next statement and at the commit."""
+    """One transaction. Bulk writes are collected and sent in order before the next statement and at the commit.
+
+    Several tasks may use it: their statements are taken one after another.
+    """
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
         """All rows of a SELECT, or of a DML statement with RETURNING; of a LookUp, as it says."""

@@ -1,5 +1,6 @@
 """PostgreSQL through SQLAlchemy and asyncpg: one schema of its own per service, bulk writes below SQLAlchemy."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -66,20 +67,18 @@ class PostgresTx:
         self._pending = Pending()
         self._driver: Any = None
         self._stages = Stages.of(connection.info)
+        self._turn = asyncio.Lock()  # a connection does one thing at a time
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
-        await self.flush()
-        with _mapped():
-            if isinstance(statement, LookUp):
-                sql = statement.sql(f"= ANY(${n})" for n in range(1, len(statement.values) + 1))
-                rows = await (await self._begun()).fetch(sql, *statement.values)
-                return statement.read(rows, self._connection.dialect)
-            return (await self._connection.execute(statement, values)).all()
+        async with self._turn:
+            await self._send()
+            return await self._fetch(statement, values)
 
     async def execute(self, statement: Executable, values: Values | None = None) -> int:
-        await self.flush()
-        with _mapped():
-            return (await self._connection.execute(statement, values)).rowcount
+        async with self._turn:
+            await self._send()
+            with _mapped():
+                return (await self._connection.execute(statement, values)).rowcount
 
     def insert(self, table: Table, rows: Sequence[Values], *, ignore: bool = False) -> None:
         self._pending.add(table, rows, "ignore" if ignore else "raise")
@@ -88,6 +87,26 @@ class PostgresTx:
         self._pending.add(table, rows, "update")
 
     async def flush(self) -> None:
+        async with self._turn:
+            await self._send()
+
+    async def commit(self, transaction: AsyncTransaction) -> None:
+        """Send what is collected and commit."""
+        async with self._turn:
+            await self._send()
+            with _mapped():
+                await transaction.commit()
+            self._stages.committed()
+
+    async def _fetch(self, statement: Executable, values: Values | None) -> Sequence[Row[Any]]:
+        with _mapped():
+            if isinstance(statement, LookUp):
+                sql = statement.sql(f"= ANY(${n})" for n in range(1, len(statement.values) + 1))
+                rows = await (await self._begun()).fetch(sql, *statement.values)
+                return statement.read(rows, self._connection.dialect)
+            return (await self._connection.execute(statement, values)).all()
+
+    async def _send(self) -> None:
         writes = self._pending.take()
         if not writes:
             return
@@ -95,13 +114,6 @@ class PostgresTx:
             driver = await self._begun()
             for write in writes:
                 await send(driver, write, self._connection.dialect, self._stages)
-
-    async def commit(self, transaction: AsyncTransaction) -> None:
-        """Send what is collected and commit."""
-        await self.flush()
-        with _mapped():
-            await transaction.commit()
-        self._stages.committed()
 
     async def _begun(self) -> Any:
         """The driver's connection, in the transaction."""

@@ -27,16 +27,13 @@ class CoreActions:
 
     def is_core(self, name: str) -> bool:
         """Whether an event of this name is a core action."""
+        return self.tells(name)
+
+    @cached_property
+    def tells(self) -> Callable[[str], bool]:
+        """The same, for who asks of many."""
         if self.core:
-            return name in self._named
-        return self._remembered(name)
-
-    @cached_property
-    def _named(self) -> frozenset[str]:
-        return frozenset(self.core)
-
-    @cached_property
-    def _remembered(self) -> Callable[[str], bool]:
+            return frozenset(self.core).__contains__
         pattern = self._pattern
         return lru_cache(maxsize=4096)(lambda name: pattern.fullmatch(_plain(name)) is None)
 

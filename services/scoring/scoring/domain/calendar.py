@@ -25,6 +25,9 @@ def local_day(at: datetime, zone: tzinfo) -> date:
         return date.min if at.year == MINYEAR else date.max
 
 
+day_of = lru_cache(maxsize=256)(local_day)  # for moments that are asked of again and again, as an hour's
+
+
 @lru_cache(maxsize=1024)
 def month_of(day: date) -> Month:
     """The month of a day."""
@@ -52,6 +55,7 @@ def window_masks(day: date, days: int, skip: int = 0) -> Mapping[Month, int]:
     return masks
 
 
+@lru_cache(maxsize=64)  # an hour asks the same for each account
 def day_end(at: datetime, zone: tzinfo) -> datetime:
     """When the zone's day in which the moment lies ends, in UTC.
 
@@ -78,6 +82,7 @@ def business_days_between(first: date, end: date) -> int:
     return weeks * 5 + sum((first.weekday() + n) % 7 < SATURDAY for n in range(rest))
 
 
+@lru_cache(maxsize=64)  # an hour asks the same for each account
 def closing_moment(hour: datetime, zone: tzinfo) -> datetime | None:
     """The last microsecond of the zone's day that ended in the hour before the tick `hour`, or None if none ended.
 

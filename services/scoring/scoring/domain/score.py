@@ -78,7 +78,7 @@ def score(features: Features, card: Scorecard, stage: Stage, override: ActiveOve
     total = math.fsum([weight for m, weight in told if m.status == "fresh"])
     curves, reference = card.curves, card.reference
     contributions = tuple([_contribution(m, curves, weight, total, reference) for m, weight in told])
-    value = card.reference + math.fsum([c.contribution for c in contributions])
+    value = reference + math.fsum([c.contribution for c in contributions])
     adjustments = []
     if override is not None:
         adjustments.append(Adjustment("override", override.points, "override"))
@@ -117,7 +117,7 @@ def adoption_level(values: Mapping[MeasureId, float | None], active: int, card: 
         return "none"
     for level, needed in (("high", card.adoption.high), ("medium", card.adoption.medium)):
         known = [(values[name], least) for name, least in needed.items() if values.get(name) is not None]
-        if known and all(value is not None and value >= least for value, least in known):
+        if known and all([value is not None and value >= least for value, least in known]):
             return "high" if level == "high" else "medium"
     return "low"
 

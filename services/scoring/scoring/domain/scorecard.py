@@ -104,6 +104,11 @@ class Stages:
     renewal_share: float
     shortest_renewal_months: int
 
+    @cached_property
+    def renewal_terms(self) -> tuple[int, float, int]:
+        """The numbers that tell when a renewal begins."""
+        return self.renewal_days, self.renewal_share, self.shortest_renewal_months
+
 
 @dataclass(frozen=True)
 class Caps:

@@ -80,32 +80,54 @@ def judge(
     the score moved by late or imported data (then the band follows at once), decline what the weeks of usage tell.
     Versions have no gaps.
     """
-    band, dwell_band, dwell_closings = _settle(verdict, score, closing=closing, backfill=backfill, card=card)
-    points = {c.measure: c.points for c in score.contributions if c.points is not None}
-    found = signs(verdict.signs, decline, points, band=band, stage=score.stage, moment=moment, terms=card.watch)
-    watch = tuple(sign.watch for sign in found)
+    before = verdict.published
+    judged = _judged(verdict, score, moment, card, decline, closing=closing, backfill=backfill)
+    moved = _moved(before, judged, score, card)
+    if not moved:
+        return judged, None
     now = Published(
         version=verdict.version + 1,
         score=score.value,
-        band=band,
+        band=judged.band,
         stage=score.stage,
         adoption_level=score.adoption_level,
         coverage=score.coverage,
         coverage_class=score.coverage_class,
-        watch=watch,
+        watch=judged.watch,
         caps=score.caps,
     )
-    moved = _moved(verdict.published, now, card)
-    judged = Verdict(
+    return replace(judged, published=now), Change(now, before, moved)
+
+
+def closed(
+    verdict: Verdict, score: Score, *, moment: datetime, card: Scorecard, decline: Decline | None = None
+) -> Verdict:
+    """The verdict after the score of a daily closing, which publishes nothing."""
+    return _judged(verdict, score, moment, card, decline, closing=True, backfill=False)
+
+
+def _judged(
+    verdict: Verdict,
+    score: Score,
+    moment: datetime,
+    card: Scorecard,
+    decline: Decline | None,
+    *,
+    closing: bool,
+    backfill: bool,
+) -> Verdict:
+    band, dwell_band, dwell_closings = _settle(verdict, score, closing=closing, backfill=backfill, card=card)
+    points = {c.measure: c.points for c in score.contributions if c.points is not None}
+    found = signs(verdict.signs, decline, points, band=band, stage=score.stage, moment=moment, terms=card.watch)
+    return Verdict(
         band=band,
         band_since=moment if band != verdict.band or verdict.band_since is None else verdict.band_since,
         dwell_band=dwell_band,
         dwell_closings=dwell_closings,
-        watch=watch,
-        published=now if moved else verdict.published,
+        watch=tuple([sign.watch for sign in found]),
+        published=verdict.published,
         signs=found,
     )
-    return judged, Change(now, verdict.published, moved) if moved else None
 
 
 def _settle(
@@ -117,7 +139,7 @@ def _settle(
     plain = _reached(score.value, "grey", 0, card)
     if verdict.band == "grey" or backfill:
         return plain, None, 0
-    binding = any(a.kind == "cap" and a.points < 0 for a in score.adjustments)
+    binding = any([a.kind == "cap" and a.points < 0 for a in score.adjustments])
     at_once = _reached(score.value, verdict.band, card.dwell.at_once, card)
     if binding and _RANK[plain] < _RANK[at_once]:
         at_once = plain
@@ -157,17 +179,17 @@ def _reached(value: float, band: Band, margin: float, card: Scorecard) -> Band:
     return band
 
 
-def _moved(before: Published | None, now: Published, card: Scorecard) -> frozenset[Moved]:
+def _moved(before: Published | None, now: Verdict, score: Score, card: Scorecard) -> frozenset[Moved]:
     """What moved enough to be published; empty if nothing did."""
     if before is None:
         return frozenset({"first"})
     changes: tuple[tuple[Moved, bool], ...] = (
-        ("score", abs(now.score - before.score) >= card.publish_threshold),
+        ("score", abs(score.value - before.score) >= card.publish_threshold),
         ("band", now.band != before.band),
-        ("stage", now.stage != before.stage),
-        ("adoption_level", now.adoption_level != before.adoption_level),
+        ("stage", score.stage != before.stage),
+        ("adoption_level", score.adoption_level != before.adoption_level),
         ("watch", now.watch != before.watch),
-        ("coverage", now.coverage_class != before.coverage_class),
-        ("cap", now.caps != before.caps),
+        ("coverage", score.coverage_class != before.coverage_class),
+        ("cap", score.caps != before.caps),
     )
     return frozenset([name for name, changed in changes if changed])

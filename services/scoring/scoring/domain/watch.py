@@ -20,7 +20,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from statistics import median
 from typing import Final
 
 from csmodels.fields import Band, Stage, Watch
@@ -86,7 +85,7 @@ def decline(counts: Sequence[int], terms: WatchTerms = TERMS) -> Decline | None:
         return None
     levels = [math.log(count + _HALF) for count in counts[-terms.weeks :]]
     baseline, watched = levels[: terms.baseline_weeks], levels[terms.baseline_weeks :]
-    centre = median(baseline)
+    centre = _median(baseline)
     usual = math.exp(centre) - _HALF
     if usual < terms.fewest:
         return None
@@ -120,17 +119,25 @@ def signs(
         numbers["declining"] = {
             "usual": found.usual, "last": found.last, "cusum": found.cusum, "weeks": found.weeks,
         }  # fmt: skip
-    relation = {name: points[name] for name in terms.relations if name in points}
     usage = points.get(USAGE)
-    good = len(relation) >= terms.fewest_relations and all(each >= terms.good for each in relation.values())
-    if good and usage is not None and usage < terms.weak:
-        numbers["divergent"] = {USAGE: usage, **relation}
+    if usage is not None and usage < terms.weak:
+        relation = {name: points[name] for name in terms.relations if name in points}
+        if len(relation) >= terms.fewest_relations and all([each >= terms.good for each in relation.values()]):
+            numbers["divergent"] = {USAGE: usage, **relation}
+    if not numbers:
+        return ()
     known = {sign.watch: sign.since for sign in before}
-    return tuple(Sign(watch, known.get(watch, moment), told) for watch, told in numbers.items())
+    return tuple([Sign(watch, known.get(watch, moment), told) for watch, told in numbers.items()])
 
 
 def _spread(baseline: Sequence[float], centre: float, terms: WatchTerms) -> float:
     """The spread of the weeks, shrunk towards the usual noise: ten weeks alone may look calm by chance."""
-    own = _MAD * median(abs(level - centre) for level in baseline)
+    own = _MAD * _median([abs(level - centre) for level in baseline])
     weight = terms.noise_weeks + len(baseline)
     return max(math.sqrt((terms.noise_weeks * terms.noise**2 + len(baseline) * own**2) / weight), terms.least_noise)
+
+
+def _median(values: Sequence[float]) -> float:
+    """The middle one, or the mean of both."""
+    rising, half = sorted(values), len(values) // 2
+    return rising[half] if len(rising) % 2 else (rising[half - 1] + rising[half]) / 2

@@ -191,13 +191,14 @@ def _writers(register: Register) -> Writers:
 
 
 def _register(writers: Writers) -> Register:
-    fields: dict[str, tuple[Entry, ...]] = {}
-    for number, (stamp, patch) in enumerate(writers):
-        if not number:
-            fields = {field: (Entry(stamp, value),) for field, value in patch.items()}
-            continue
-        for field, value in patch.items():
-            fields[field] = (*fields.get(field, ()), Entry(stamp, value))
+    if not writers:
+        return {}
+    stamp, patch = writers[0]
+    fields: dict[str, tuple[Entry, ...]] = {field: (Entry(stamp, value),) for field, value in patch.items()}
+    if len(writers) > 1:
+        for stamp, patch in writers[1:]:
+            for field, value in patch.items():
+                fields[field] = (*fields.get(field, ()), Entry(stamp, value))
     return fields
 
 

@@ -22,7 +22,7 @@ class Contract(NamedTuple):
     ends: date | None
     cancelled: datetime | None
     renews: bool
-    months: Value
+    term: int | None  # in months
 
     def under_notice(self, at: datetime) -> bool:
         """Whether notice was given."""
@@ -53,7 +53,8 @@ def contract_at(register: Register, at: datetime, first: datetime | None = None)
         for field in OF_STAGES
     ]  # fmt: skip
     heard = first or since(register) or at
-    return Contract(register, heard, status, day(starts), day(ends), moment(cancelled), renews is True, months)
+    term = months if isinstance(months, int) else None
+    return Contract(register, heard, status, day(starts), day(ends), moment(cancelled), renews is True, term)
 
 
 def contracts_at(slow: SlowFacts, at: datetime) -> list[Contract]:
@@ -76,8 +77,7 @@ def seats(slow: SlowFacts, running: Iterable[Register], at: datetime) -> int | N
     """The seats of the living contracts, else the account's own, at most MAX_SEATS; None if none are known (0 is not
     known either).
     """
-    of_contracts = [read(contract, "seats", at) for contract in running]
-    total = min(sum(n for n in of_contracts if isinstance(n, int)), MAX_SEATS)
+    total = min(sum([n for contract in running if isinstance(n := read(contract, "seats", at), int)]), MAX_SEATS)
     own = read(slow.account, "seats", at)
     return total or (own if isinstance(own, int) else 0) or None
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from csmodels.fields import Direction, Role, SurveyKind, TouchKind
 from scoring.domain.calendar import Month
+from scoring.domain.lean import lean
 from scoring.engine.register import Register, Stamp
 
 KEPT_DAYS: Final = 400  # usage older than this when it arrives leaves no day behind
@@ -40,6 +41,7 @@ class Feature(NamedTuple):
     people: Mapping[int, tuple[str, ...]] = {}
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class MonthFacts:
     """What happened in a month: people's days, counts a day (all usage, core actions), names, signals.
@@ -158,6 +160,7 @@ class SlowFacts(Struct, frozen=True, array_like=True, dict=True, weakref=True):
     again: Register = {}
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Facts:
     """An account's facts as far as they are loaded: a month without a row is loaded as `MonthFacts()`."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime, tzinfo
 
-from scoring.domain.calendar import Month, local_day, months_back
+from scoring.domain.calendar import Month, day_of, months_back
 from scoring.domain.kinds import CATALOGUE
 from scoring.domain.measures import ActiveOverride, CapId, Features, Measurement
 from scoring.domain.score import Score, adoption_level, score
@@ -18,7 +18,7 @@ __all__ = ["MONTHS_AT_HAND", "NONE_STOPPED", "assess", "features", "months_neede
 
 def months_needed(at: datetime, zone: tzinfo, stopped: Stopped = NONE_STOPPED) -> frozenset[Month]:
     """The months that features need at a moment: the newest five as of it, or as of when the usage feed stopped."""
-    return frozenset(months_back(local_day(seen("usage", at, stopped), zone), MONTHS_AT_HAND))
+    return frozenset(months_back(day_of(seen("usage", at, stopped), zone), MONTHS_AT_HAND))
 
 
 def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped: Stopped = NONE_STOPPED) -> Features:
@@ -30,17 +30,18 @@ def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped:
     """
     now = Moment(facts, at, card, zone, stopped)
     mix = now.still.mix(at)
-    found = {id_: measured(now, card.measures[id_]) for id_ in card.weights(mix)}
+    measures = card.measures
+    found = {id_: measured(now, measures[id_]) for id_ in card.weights(mix)}
     active = len(now.core_days(card.adoption.window_days)) if now.with_people else 0
     levels = card.adoption.names if active else ()
-    values = {id_: (found.get(id_) or measured(now, card.measures[id_])).value for id_ in levels}
+    values = {id_: (found.get(id_) or measured(now, measures[id_])).value for id_ in levels}
     return Features(
         at=at,
         measurements=tuple(found.values()),
         caps=_caps(now),
         stage=now.still.stage,
         mix=mix,
-        in_use=now.connected or any(_tells_of_use(m, card) for m in found.values()),
+        in_use=now.connected or any([_tells_of_use(m, card) for m in found.values()]),
         adoption_level=adoption_level(values, active, card),
     )
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import reduce
 from itertools import compress
 from operator import or_
@@ -21,6 +21,7 @@ from scoring.engine.past import LONGEST_USAGE, MONTHS_AT_HAND, Past, ends_of, fi
 from scoring.engine.people import core_days, count_people
 from scoring.engine.register import WITHOUT_HISTORY, Register, Value, newest, read
 from scoring.engine.sponsors import Sponsors
+from scoring.engine.stages import midnight
 from scoring.engine.still import seen, still_at
 from scoring.engine.tickets import OpenTicket, aged
 
@@ -171,8 +172,7 @@ class Moment:
             return None
         if last == self.day.toordinal():
             return self.usage_at
-        end = datetime.combine(date.fromordinal(last) + ONE_DAY, time.min, tzinfo=self.zone)
-        return min(self.usage_at, end.astimezone(UTC))
+        return min(self.usage_at, midnight(date.fromordinal(last) + ONE_DAY, self.zone))
 
     @lazy
     def open_tickets(self) -> list[OpenTicket]:

@@ -4,7 +4,7 @@ A month has 16 bytes of each of its people, joined in the order of ids, so their
 """
 
 from bisect import bisect_left
-from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from struct import pack, unpack
 from typing import Final
@@ -232,8 +232,13 @@ def bits_to_bytes(values: Iterable[int]) -> bytes:
 
 def rows_of(people: bytes, count: int) -> list[int]:
     """The people of a name's days as day, number, number, day, ...; they are numbers of `count` people."""
+    return list(rows_in(people, count))
+
+
+def rows_in(people: bytes, count: int) -> Sequence[int]:
+    """The same to be read only."""
     width, letter = _width(count)
-    return list(people) if width == 1 else list(unpack(f"<{len(people) // width}{letter}", people))
+    return people if width == 1 else unpack(f"<{len(people) // width}{letter}", people)
 
 
 def rows_to_bytes(rows: list[int], count: int) -> bytes:

@@ -1,7 +1,7 @@
 """Usage of the months before that of a day, added up once: they hardly ever change, the day's own always does."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from functools import lru_cache
 from itertools import compress
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeVar, cast
 
 from scoring.domain.calendar import Month, months_back, window_masks
 from scoring.engine.facts import Facts, MonthFacts
-from scoring.engine.packed import ID_BYTES, Part, People, bits, keys, packed, rows_of
+from scoring.engine.packed import ID_BYTES, Part, People, bits, keys, number_of, packed, rows_in
 from scoring.engine.people import active_days
 
 T = TypeVar("T")
@@ -18,7 +18,9 @@ T = TypeVar("T")
 MONTHS_AT_HAND: Final = 5  # the newest; they cover 120 days, the longest window of usage
 LONGEST_USAGE: Final = 120  # days
 TWO: Final = (b"", b"")  # who used a name: any two people
+_FEW: Final = 16  # people: each is looked up among those of a month, more are compared with all of them
 
+Days = tuple[int, int]  # of a month, in a row: first <= day - 1 < end
 Roots = Mapping[bytes, bytes]  # for each person of a merge who it is (see people.roots)
 
 
@@ -51,7 +53,15 @@ class Past:
 
     def core_actions(self, facts: Facts, days: int, skip: int) -> int:
         """The core actions of a window as far as it lies in these months."""
-        return self.once(("core", days, skip), lambda: sum(_counts(facts, self._masks(days, skip))))
+        key = "core", days, skip
+        found = self._made.get(key)
+        if found is None:
+            found = 0
+            for month, mask in self._masks(days, skip):
+                start, end = ends_of(mask)
+                found += sum(facts.month(month).core[start:end])
+            self._made[key] = found
+        return cast("int", found)
 
     def days_before(self, facts: Facts, window: int, people: People, *, core: bool) -> tuple[list[int], list[int]]:
         """On how many days of the window each of these people was seen, and the others who were: it is one list for
@@ -61,7 +71,7 @@ class Past:
         found = cast("tuple[bytes, tuple[list[int], list[int]]] | None", self._made.get(key))
         if found is None or found[0] != people.ids:
             days: dict[bytes, int] = {}
-            for month, mask in self._masks(window).items():
+            for month, mask in self._masks(window):
                 seen = People.of(facts.month(month).people)
                 counts = [(each & mask).bit_count() for each in bits(seen.core if core else seen.any)]
                 before, days = days, dict(zip(keys(seen.ids), counts, strict=True))
@@ -77,7 +87,7 @@ class Past:
 
         def made() -> Mapping[str, int]:
             found: dict[str, int] = {}
-            for month, mask in self._masks(window).items():
+            for month, mask in self._masks(window):
                 start, end = ends_of(mask)
                 for name, part in parts_of(facts.month(month))[1].items():
                     if wanted(name):
@@ -89,13 +99,13 @@ class Past:
     def users(self, facts: Facts, window: int, name: str, roots: Roots) -> tuple[bytes, ...]:
         """Who used a name in a window: nobody, one person, or TWO."""
 
-        def months() -> list[tuple[bytes, Mapping[str, Part], int]]:
-            return [(*parts_of(facts.month(month)), mask) for month, mask in self._masks(window).items()]
+        def months() -> list[tuple[bytes, Mapping[str, Part], Days]]:
+            return [(*parts_of(facts.month(month)), ends_of(mask)) for month, mask in self._masks(window)]
 
         found: tuple[bytes, ...] = ()
-        for ids, parts, mask in self.once(("months", window), months):
+        for ids, parts, days in self.once(("months", window), months):
             if name in parts:
-                found = with_users(found, parts[name], ids, mask, roots)
+                found = with_users(found, parts[name], ids, days, roots)
         return found
 
     def of_parts(self, window: int) -> dict[str, tuple[Part, int, tuple[bytes, ...] | None]]:
@@ -108,11 +118,13 @@ class Past:
         """The gaps between days with core actions in a window."""
 
         def made() -> Gaps:
-            days: list[int] = []
-            for month, mask in sorted(self._masks(window).items()):
-                begin = first_ordinal(month)
+            counts: list[int] = []
+            begin = 0
+            for month, mask in reversed(self._masks(window)):
                 start, end = ends_of(mask)
-                days += compress(range(begin + start, begin + end), facts.month(month).core[start:end])
+                begin = begin or first_ordinal(month) + start
+                counts += facts.month(month).core[start:end]
+            days = list(compress(range(begin, begin + len(counts)), counts))
             return Gaps(bytes(sorted(map(sub, days[1:], days))), days[-1] if days else None)
 
         return self.once(("gaps", window), made)
@@ -121,7 +133,7 @@ class Past:
         """The last day of the longest window on which a person had a core action, as an ordinal."""
 
         def made() -> int | None:
-            for month, mask in sorted(self._masks(LONGEST_USAGE).items(), reverse=True):
+            for month, mask in self._masks(LONGEST_USAGE):
                 if days := active_days(facts, month) & mask:
                     return first_ordinal(month) + days.bit_length() - 1
             return None
@@ -135,13 +147,33 @@ class Past:
             rest = frozenset(people)
             for month in reversed(self.names):
                 if rest:
-                    rest -= active_of(People.of(facts.month(month).people), -1, roots)
+                    rest = idle_of(rest, People.of(facts.month(month).people), -1, roots)
             return rest
 
         return self.once("without", made)
 
-    def _masks(self, days: int, skip: int = 0) -> dict[Month, int]:
-        return {month: mask for month, mask in window_masks(self.day, days, skip).items() if month in self.names}
+    def _masks(self, days: int, skip: int = 0) -> tuple[tuple[Month, int], ...]:
+        return _masks_before(self.day, days, skip)
+
+
+@lru_cache(maxsize=256)  # a batch asks the same for each of its accounts
+def _masks_before(day: date, days: int, skip: int) -> tuple[tuple[Month, int], ...]:
+    """What of a window lies in the months at hand before that of a day, the newest first; the days are in a row."""
+    months = months_back(day, MONTHS_AT_HAND)[:-1]
+    return tuple((month, mask) for month, mask in window_masks(day, days, skip).items() if month in months)
+
+
+def idle_of(some: frozenset[bytes], people: People, mask: int, roots: Roots) -> frozenset[bytes]:
+    """Those who had no core action on the days of a mask of a month with these people."""
+    if roots or len(some) > _FEW:
+        return some - active_of(people, mask, roots)
+    ids, core = people.ids, people.core
+    idle = []
+    for key in some:
+        place = 4 * number_of(ids, key)
+        if place < 0 or not int.from_bytes(core[place : place + 4], "little") & mask:
+            idle.append(key)
+    return frozenset(idle)
 
 
 def active_of(people: People, mask: int, roots: Roots) -> set[bytes]:
@@ -156,14 +188,17 @@ def parts_of(month: MonthFacts) -> tuple[bytes, Mapping[str, Part]]:
     return people.ids, names.parts
 
 
-def with_users(known: tuple[bytes, ...], part: Part, ids: bytes, mask: int, roots: Roots) -> tuple[bytes, ...]:
-    """Those who used a name, and who did in a month on the days of a mask."""
+def with_users(known: tuple[bytes, ...], part: Part, ids: bytes, days: Days, roots: Roots) -> tuple[bytes, ...]:
+    """Those who used a name, and who did in a month on some of its days."""
     if known is TWO:
         return TWO
-    rows, (start, end) = rows_of(part.people, len(ids) // ID_BYTES), ends_of(mask)
-    days = rows[::3]
-    first, last = 3 * bisect_right(days, start), 3 * bisect_right(days, end)
-    numbers = {*rows[first + 1 : last : 3], *rows[first + 2 : last : 3]}
+    rows, (start, end) = rows_in(part.people, len(ids) // ID_BYTES), days
+    counted = rows[::3]
+    first, last = 3 * bisect_right(counted, start), 3 * bisect_right(counted, end)
+    ones, others = rows[first + 1 : last : 3], rows[first + 2 : last : 3]
+    if ones != others and not roots:
+        return TWO  # on one day
+    numbers = {*ones, *others}
     if len(numbers) > 1 and not roots:
         return TWO
     users = [ids[ID_BYTES * number : ID_BYTES * (number + 1)] for number in numbers]
@@ -172,7 +207,7 @@ def with_users(known: tuple[bytes, ...], part: Part, ids: bytes, mask: int, root
 
 
 @lru_cache(maxsize=512)
-def ends_of(mask: int) -> tuple[int, int]:
+def ends_of(mask: int) -> Days:
     """Where the days of a window begin and end in a month, as a slice of its days."""
     return (mask & -mask).bit_length() - 1 if mask else 0, mask.bit_length()
 
@@ -181,11 +216,3 @@ def ends_of(mask: int) -> tuple[int, int]:
 def first_ordinal(month: Month) -> int:
     """The ordinal of a month's first day."""
     return date(int(month[:4]), int(month[5:]), 1).toordinal()
-
-
-def _counts(facts: Facts, masks: Mapping[Month, int]) -> Sequence[int]:
-    counts: list[int] = []
-    for month, mask in masks.items():
-        start, end = ends_of(mask)
-        counts += facts.month(month).core[start:end]
-    return counts

@@ -6,14 +6,16 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
+from scoring.domain.lean import lean
 from scoring.engine import contracts
 from scoring.engine.facts import Facts
-from scoring.engine.register import WITHOUT_HISTORY, Register, newest, read
+from scoring.engine.register import Register, Value, newest, read
 from scoring.engine.still import Lull, lull_at
 
 MAX_MRR: Final = Decimal("999999999999999.999999")  # what the wire can say (csmodels PositiveMoney); sums stop there
 
 
+@lean
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What is known of an account at a moment.
@@ -45,24 +47,24 @@ def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
 def _profile(lull: Lull, currency: str) -> Profile:
     slow, at, living = lull.slow, lull.since, lull.living
     ends = [end for contract in living if (end := contracts.day(read(contract, "ends_on", at))) is not None]
-
-    def text(field: str) -> str | None:
-        value = newest(slow.account, field) if field in WITHOUT_HISTORY else read(slow.account, field, at)
-        return value if isinstance(value, str) else None
-
+    account = slow.account
     return Profile(
-        name=text("name"),
-        plan=text("plan"),
-        segment=text("segment"),
-        owner=text("owner"),
+        name=_text(newest(account, "name")),
+        plan=_text(read(account, "plan", at)),
+        segment=_text(read(account, "segment", at)),
+        owner=_text(read(account, "owner", at)),
         mrr=_mrr(living, at, currency),
         seats=lull.seats,
-        country=text("country"),
-        time_zone=text("time_zone"),
-        locale=text("locale"),
-        renewal_on=min((end for end in ends if end >= lull.today), default=None),
-        last_contact_at=max((t.stamp.time for t in slow.touches.values() if t.stamp.time <= at), default=None),
+        country=_text(newest(account, "country")),
+        time_zone=_text(newest(account, "time_zone")),
+        locale=_text(newest(account, "locale")),
+        renewal_on=min([end for end in ends if end >= lull.today], default=None),
+        last_contact_at=max([t.stamp.time for t in slow.touches.values() if t.stamp.time <= at], default=None),
     )
+
+
+def _text(value: Value) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _mrr(living: Iterable[Register], at: datetime, currency: str) -> Decimal | None:

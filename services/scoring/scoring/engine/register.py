@@ -51,8 +51,14 @@ def write(register: Register, stamp: Stamp, patch: Mapping[str, Value], zone: tz
 
 def read(register: Register, field: str, at: datetime) -> Value:
     """The field's value at a moment; None if it was cleared or never set."""
+    entries = register.get(field)
+    if not entries:
+        return None
+    newest = entries[-1]
+    if newest.stamp.time <= at:  # nearly always, for a moment of today
+        return newest.value
     entry = last(register, field, at)
-    return entry.value if entry else None
+    return entry.value if entry is not None else None
 
 
 def last(register: Register, field: str, at: datetime) -> Entry | None:
@@ -85,10 +91,9 @@ def forget(register: Register, before: datetime) -> Register:
     """The register without what no moment from `before` on can see; the first entries stay. The same if that is all."""
     forgotten = {}
     for field, entries in register.items():
-        if len(entries) > 2:  # the first and the last one stay in any case
+        if len(entries) > 2 and entries[2].stamp.time <= before:  # the first and the last one stay in any case
             passed = sum([entry.stamp.time <= before for entry in entries])
-            if passed > 2:
-                forgotten[field] = (entries[0], *entries[passed - 1 :])
+            forgotten[field] = (entries[0], *entries[passed - 1 :])
     return {**register, **forgotten} if forgotten else register
 
 

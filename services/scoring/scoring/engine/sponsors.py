@@ -42,8 +42,7 @@ def _once_sponsors(contacts: Mapping[str, Register], same: Mapping[str, str]) ->
     once = {
         person: contact
         for person, contact in contacts.items()
-        for entry in contact.get("role", ())
-        if entry.value == "sponsor"
+        if "role" in contact and "sponsor" in [entry.value for entry in contact["role"]]
     }
     if not same:
         return once
@@ -56,6 +55,10 @@ def _once_sponsors(contacts: Mapping[str, Register], same: Mapping[str, str]) ->
 
 def _turned(register: Register, at: datetime) -> tuple[bool, datetime] | None:
     """Whether the person is a sponsor, and since when (not); None if never was until then."""
+    roles = register.get("role", ())
+    if len(roles) == 1 and "left" not in register and roles[0].value == "sponsor":  # nearly always
+        told = roles[0].stamp.time
+        return (True, told) if told <= at else None
     steps: list[tuple[Stamp, str, object]] = [
         (entry.stamp, field, entry.value)
         for field in ("role", "left")

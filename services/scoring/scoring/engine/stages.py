@@ -3,14 +3,15 @@
 It needs the slow part only. All of it is told by facts and a moment alone, with registers as they were at that moment.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from csmodels.fields import Stage
-from scoring.domain.calendar import ONE_DAY, local_day
-from scoring.domain.lean import lean
+from scoring.domain.calendar import ONE_DAY, day_of, local_day
+from scoring.domain.lean import lazy, lean
 from scoring.domain.measures import COLUMN_OF, Column
 from scoring.domain.scorecard import Stages
 from scoring.engine.contracts import OF_STAGES, Contract, contract_at, contracts_at, moment
@@ -47,28 +48,70 @@ class Renewal:
     ends: date
 
 
+class Course:
+    """What contracts tell of stages, for moments from which on they say the same. It holds no facts as a whole."""
+
+    def __init__(self, slow: SlowFacts, contracts: Sequence[Contract], zone: tzinfo, terms: Stages) -> None:
+        self.contracts, self.zone, self.terms = contracts, zone, terms
+        self._milestones, self._first_usage = slow.milestones, slow.first_usage
+
+    def stage(self, at: datetime, today: date) -> Stage:
+        """The stage at a moment, of which today is the day; see stage_at."""
+        running = willing = ahead = False
+        for contract in self.contracts:
+            if not contract.ended(at, today):
+                running = True
+                if not contract.under_notice(at):
+                    willing = True
+                    ahead = ahead or _ahead(contract, today, self.terms) is not None
+        if not running:
+            return "churned" if self.contracts else "adoption"
+        if not willing:
+            return "churning"
+        if ahead:
+            return "renewal"
+        onboarding = self.onboarding(at)
+        return "onboarding" if onboarding is not None and onboarding.ended_at is None else "adoption"
+
+    def onboarding(self, at: datetime) -> OnboardingNow | None:
+        """The onboarding at a moment; see onboarding_at."""
+        if not self.contracts or not self.terms.onboarding.names:
+            return None
+        began, deadline, completed = self._onboarding
+        if completed is not None and completed <= at:
+            return OnboardingNow(began, max(completed, self.heard), "completed")
+        if at < deadline:
+            return OnboardingNow(began, None, "running")
+        return OnboardingNow(began, deadline, "failed" if self.heard < deadline else "unknown")
+
+    @lazy
+    def heard(self) -> datetime:
+        """When the first of the contracts, which are some, was heard of."""
+        return min([contract.first for contract in self.contracts])
+
+    @lazy
+    def _onboarding(self) -> tuple[date, datetime, datetime | None]:
+        """When it began, when its days are over, and when all was reached, if that was before."""
+        onboarding = self.terms.onboarding
+        began = min([contract.starts or self._start(contract) for contract in self.contracts])
+        deadline = midnight(days_after(began, onboarding.days), self.zone)
+        reached = [stamp.time for name in onboarding.names if (stamp := self._milestones.get(name)) is not None]
+        completed = max(reached) if len(reached) == len(onboarding.names) else None
+        return began, deadline, completed if completed is not None and completed < deadline else None
+
+    def _start(self, contract: Contract) -> date:
+        """When a contract began that does not say so: when it was heard of, or the account was used before that."""
+        heard = local_day(contract.first, self.zone)
+        return min(heard, self._first_usage) if self._first_usage else heard
+
+
 def stage_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> Stage:
     """The stage at a moment; without any contract it is adoption.
 
     churned after the end of the last contract; churning while every living one is under notice; renewal while one has
     its renewal ahead (this goes before onboarding, whose end is farther); onboarding while it runs.
     """
-    return stage_of(slow, contracts_at(slow, at), at, local_day(at, zone), zone, terms)
-
-
-def stage_of(
-    slow: SlowFacts, contracts: Sequence[Contract], at: datetime, today: date, zone: tzinfo, terms: Stages
-) -> Stage:
-    """The stage by the contracts known at a moment, of which today is the day."""
-    running = [contract for contract in contracts if not contract.ended(at, today)]
-    if not running:
-        return "churned" if contracts else "adoption"
-    if all([contract.under_notice(at) for contract in running]):
-        return "churning"
-    if any([_ahead(contract, at, today, terms) is not None for contract in running]):
-        return "renewal"
-    onboarding = onboarding_of(slow, contracts, at, zone, terms)
-    return "onboarding" if onboarding is not None and onboarding.ended_at is None else "adoption"
+    return Course(slow, contracts_at(slow, at), zone, terms).stage(at, local_day(at, zone))
 
 
 def onboarding_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> OnboardingNow | None:
@@ -76,26 +119,7 @@ def onboarding_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) ->
 
     It ends when all milestones of the scorecard and first value are reached, or at its last day.
     """
-    return onboarding_of(slow, contracts_at(slow, at), at, zone, terms)
-
-
-def onboarding_of(
-    slow: SlowFacts, contracts: Sequence[Contract], at: datetime, zone: tzinfo, terms: Stages
-) -> OnboardingNow | None:
-    """The onboarding by the contracts known at a moment."""
-    if not contracts or not terms.onboarding.names:
-        return None
-    heard = min([contract.first for contract in contracts])
-    began = min([contract.starts or _start(slow, contract, zone) for contract in contracts])
-    over = days_after(began, terms.onboarding.days)
-    reached = [slow.milestones.get(name) for name in terms.onboarding.names]
-    completed = max([stamp.time for stamp in reached if stamp is not None], default=None)
-    deadline = midnight(over, zone)
-    if completed is not None and completed <= at and completed < deadline and None not in reached:
-        return OnboardingNow(began, max(completed, heard), "completed")
-    if at < deadline:
-        return OnboardingNow(began, None, "running")
-    return OnboardingNow(began, deadline, "failed" if heard < deadline else "unknown")
+    return Course(slow, contracts_at(slow, at), zone, terms).onboarding(at)
 
 
 def renewal_ahead(running: Iterable[Register], at: datetime, today: date, terms: Stages) -> Renewal | None:
@@ -103,13 +127,14 @@ def renewal_ahead(running: Iterable[Register], at: datetime, today: date, terms:
 
     Trials and contracts under notice have none, nor terms shorter than the scorecard says (month to month).
     """
-    ahead = [_ahead(contract_at(contract, at), at, today, terms) for contract in running]
+    told = [contract_at(contract, at) for contract in running]
+    ahead = [_ahead(contract, today, terms) for contract in told if not contract.under_notice(at)]
     return min(filter(None, ahead), key=lambda renewal: (renewal.ends, renewal.begins), default=None)
 
 
-def _ahead(contract: Contract, at: datetime, today: date, terms: Stages) -> Renewal | None:
-    """The renewal of a running contract, if it has begun."""
-    if contract.status == "trial" or contract.under_notice(at) or not contract.started(today):
+def _ahead(contract: Contract, today: date, terms: Stages) -> Renewal | None:
+    """The renewal of a running contract that is under no notice, if it has begun."""
+    if contract.status == "trial" or not contract.started(today):
         return None
     renewal = next_renewal(contract, today, terms)
     return renewal if renewal is not None and renewal.begins <= today else None
@@ -120,21 +145,35 @@ def next_renewal(contract: Contract, today: date, terms: Stages) -> Renewal | No
 
     One that renewed by itself goes on in terms of the same length until a new end is told.
     """
-    ends, months, starts = contract.ends, contract.months, contract.starts
+    return _next_renewal(contract.starts, contract.ends, contract.term, today, terms.renewal_terms)
+
+
+def _next_renewal(
+    starts: date | None, ends: date | None, months: int | None, today: date, terms: tuple[int, float, int]
+) -> Renewal | None:
     if ends is None:
         return None
-    if not isinstance(months, int):
+    return _renewal(starts if months is None else None, ends, months, today if ends < today else None, terms)
+
+
+@lru_cache(maxsize=4096)  # terms of contracts begin and end on few days, and one is asked of at several moments
+def _renewal(
+    starts: date | None, ends: date, months: int | None, today: date | None, terms: tuple[int, float, int]
+) -> Renewal | None:
+    """The renewal at the end of a term, or of the first one after it that has not ended today."""
+    days, share, shortest = terms
+    if months is None:
         months = None if starts is None else round((ends - starts).days / 30.4)
-    if months is not None and months < terms.shortest_renewal_months:
+    if months is not None and months < shortest:
         return None
-    if ends < today:  # under notice, or without auto_renew, it would have ended
+    if today is not None:  # under notice, or without auto_renew, it would have ended
         if not months:
             return None
         passed = (today.year - ends.year) * 12 + today.month - ends.month
         ends = next(e for n in (0, 1) if (e := months_after(ends, (passed // months + n) * months)) >= today)
-    before = terms.renewal_days
+    before = days
     if months:
-        before = min(before, int((ends - months_after(ends, -months)).days * terms.renewal_share))
+        before = min(before, int((ends - months_after(ends, -months)).days * share))
     return Renewal(days_after(ends, -before), ends)
 
 
@@ -160,31 +199,34 @@ def mix_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> tuple[
     So the weights of a stage come in evenly after it began. The time before the first contract was heard of counts only
     if the account was in use before.
     """
-    stage = stage_at(slow, at, zone, terms)
-    return stage, mixed(stage, path_at(slow, at, zone, terms), at, terms)
+    course = Course(slow, contracts_at(slow, at), zone, terms)
+    stage = course.stage(at, local_day(at, zone))
+    return stage, mixed(stage, path_at(slow, at, course), at, terms)
 
 
-def path_at(
-    slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages, known: Sequence[Contract] | None = None
-) -> Path:
-    """The stages of the last blend_days; known: what is known of contracts at the moment, if that was read already."""
+def path_at(slow: SlowFacts, at: datetime, course: Course) -> Path:
+    """The stages of the last blend_days; course: what the contracts known at the moment tell then."""
+    zone, terms, contracts = course.zone, course.terms, course.contracts
     start = at - timedelta(days=terms.blend_days)
-    contracts = contracts_at(slow, at) if known is None else known
     if not contracts or start >= at:
         return Path(at, at, False, None, (), True)
-    heard = min([contract.first for contract in contracts])
-    from_heard = slow.first_usage is None or slow.first_usage >= local_day(heard, zone)
-    if heard > start and from_heard:
-        start = heard
+    heard, from_heard = course.heard, False
+    if heard > start and (slow.first_usage is None or slow.first_usage >= local_day(heard, zone)):
+        start, from_heard = heard, True
     # if nothing was told after the start, contracts say the same all the time, and so do the turns that mean nothing
-    lasting = not any([_told(contract.register, start, at) for contract in contracts])
-    turns = sorted({turn for turn in _turns(slow, contracts, start, at, zone, terms) if start < turn <= at})
+    told = [_told(contract.register, start, at) for contract in contracts]
+    lasting = not any(told)
+    turns = sorted([turn for turn in _turns(slow, contracts, told, start, at, zone, terms) if start < turn <= at])
     if start == at or (not turns and heard < start):
         return Path(at, heard, from_heard, None, (), lasting)
+    same = lasting and all([contract.first <= start for contract in contracts])
 
     def column(begin: datetime) -> Column:
+        day = day_of(begin, zone)
+        if same:
+            return COLUMN_OF[course.stage(begin, day)]
         then = [c for c in contracts if c.first <= begin] if lasting else contracts_at(slow, begin)
-        return COLUMN_OF[stage_of(slow, then, begin, local_day(begin, zone), zone, terms)]
+        return COLUMN_OF[Course(slow, then, zone, terms).stage(begin, day)]
 
     return Path(at, heard, from_heard, column(start), tuple([(turn, column(turn)) for turn in turns]), lasting)
 
@@ -221,42 +263,45 @@ def began_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> date
         return None
     heard = min([contract.first for contract in contracts])
     began, before = heard, stage_at(slow, heard, zone, terms)
-    for turn in sorted({turn for turn in _turns(slow, contracts, heard, at, zone, terms) if heard < turn <= at}):
+    told = [_told(contract.register, heard, at) for contract in contracts]
+    for turn in sorted([turn for turn in _turns(slow, contracts, told, heard, at, zone, terms) if heard < turn <= at]):
         stage = stage_at(slow, turn, zone, terms)
         if stage != before:
             began, before = turn, stage
     return began
 
 
-def _start(slow: SlowFacts, contract: Contract, zone: tzinfo) -> date:
-    """When a contract began that does not say so: when it was heard of, or the account was used before that."""
-    heard = local_day(contract.first, zone)
-    return min(heard, slow.first_usage) if slow.first_usage else heard
-
-
 def _turns(
-    slow: SlowFacts, contracts: Sequence[Contract], start: datetime, at: datetime, zone: tzinfo, terms: Stages
+    slow: SlowFacts,
+    contracts: Sequence[Contract],
+    told_by: Sequence[Set[datetime]],
+    start: datetime,
+    at: datetime,
+    zone: tzinfo,
+    terms: Stages,
 ) -> set[datetime]:
-    """All moments after start, up to `at`, at which the stage may have turned, and some of no meaning."""
+    """All moments after start, up to `at`, at which the stage may have turned, and some of no meaning; told_by: when
+    each contract told anything.
+    """
     turns = {slow.milestones[name].time for name in terms.onboarding.names if name in slow.milestones}
-    since_day, today = local_day(start, zone), local_day(at, zone)
+    since_day, today = day_of(start, zone), day_of(at, zone)
     days: set[date] = set()
-    for contract in contracts:
+    for contract, told in zip(contracts, told_by, strict=True):
         register, first = contract.register, contract.first
-        told = _told(register, start, at)
         turns.add(first)
         turns |= told
         if not _tells_start(register, first):  # then the start is told by these
             begun = (local_day(first, zone), slow.first_usage)
-            days.update(days_after(each, terms.onboarding.days) for each in begun if each is not None)
+            days.update([days_after(each, terms.onboarding.days) for each in begun if each is not None])
         before = contract_at(register, start, first) if told else contract
-        days |= _days_ahead(before, since_day, today, terms)
+        days.update(_days_ahead(before, since_day, today, terms))
         for moment_ in told:  # what holds from then on, until something else is told
-            days |= _days_ahead(contract_at(register, moment_, first), local_day(moment_, zone), today, terms)
+            days.update(_days_ahead(contract_at(register, moment_, first), local_day(moment_, zone), today, terms))
         for entry in register.get("cancelled_at", ()):
             if (cancelled := moment(entry.value)) is not None:
                 turns.add(cancelled)
-    return turns | {midnight(each, zone) for each in days if since_day <= each <= today}
+    turns.update([midnight(each, zone) for each in days if since_day <= each <= today])
+    return turns
 
 
 def _told(contract: Register, start: datetime, at: datetime) -> set[datetime]:
@@ -275,20 +320,33 @@ def _tells_start(contract: Register, first: datetime) -> bool:
     return bool(told) and told[0].stamp.time <= first and all([entry.value is not None for entry in told])
 
 
-def _days_ahead(contract: Contract, day_: date, last: date, terms: Stages) -> set[date]:
+def _days_ahead(contract: Contract, day_: date, last: date, terms: Stages) -> Sequence[date]:
     """The days on which the stage may turn by what a contract says at a moment (of day_), until a last day."""
+    onboarding = terms.onboarding.days
+    return _days_told(contract.starts, contract.ends, contract.term, day_, last, onboarding, terms.renewal_terms)
+
+
+@lru_cache(maxsize=4096)
+def _days_told(
+    starts: date | None,
+    ends: date | None,
+    months: int | None,
+    day_: date,
+    last: date,
+    onboarding_days: int,
+    terms: tuple[int, float, int],
+) -> Sequence[date]:
     days: set[date] = set()
-    starts, ends = contract.starts, contract.ends
     if starts is not None:
-        days |= {starts, days_after(starts, terms.onboarding.days)}
+        days |= {starts, days_after(starts, onboarding_days)}
     if ends is not None:
         days.add(days_after(ends, 1))
-        while day_ <= last and (renewal := next_renewal(contract, day_, terms)) is not None:
+        while day_ <= last and (renewal := _next_renewal(starts, ends, months, day_, terms)) is not None:
             day_ = days_after(renewal.ends, 1)
             days |= {renewal.begins, day_}
             if day_ == date.max:
                 break
-    return days
+    return tuple(days)
 
 
 def months_after(first: date, months: int) -> date:
@@ -309,6 +367,7 @@ def days_after(first: date, days: int) -> date:
         return date.min if days < 0 else date.max
 
 
+@lru_cache(maxsize=1024)
 def midnight(first: date, zone: tzinfo) -> datetime:
     """When a day of the zone begins."""
     try:

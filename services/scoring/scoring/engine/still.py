@@ -6,13 +6,13 @@ from typing import Any, Final, TypeVar, cast
 from weakref import ref
 
 from csmodels.fields import Family, Stage
-from scoring.domain.calendar import day_end, local_day
+from scoring.domain.calendar import day_end, day_of
 from scoring.domain.lean import lazy
 from scoring.domain.measures import Column, MeasureId, Measurement
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import TouchClass
 from scoring.engine.contracts import Contract, contracts_at, living_of, seats
-from scoring.engine.facts import FIRST_DESCRIBED, Facts, SlowFacts
+from scoring.engine.facts import FIRST_DESCRIBED, Answer, Facts, SlowFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.kept import kept
 from scoring.engine.packed import key_of
@@ -20,7 +20,7 @@ from scoring.engine.past import Past, Roots
 from scoring.engine.people import roots
 from scoring.engine.register import Register, read
 from scoring.engine.sponsors import Sponsors, sponsors
-from scoring.engine.stages import OnboardingNow, Path, mixed, onboarding_of, path_at, stage_of
+from scoring.engine.stages import Course, OnboardingNow, Path, mixed, path_at
 from scoring.engine.tickets import Opened, opened
 
 T = TypeVar("T")
@@ -43,8 +43,12 @@ class Lull:
 
     def __init__(self, slow: SlowFacts, at: datetime, zone: tzinfo) -> None:
         self._slow, self.zone, self.since = ref(slow), zone, at  # kept by these facts, so it must not keep them
-        self.until = min(next_turn(slow, at), day_end(at, zone))
         self._made: dict[Any, Any] = {}
+
+    @lazy
+    def until(self) -> datetime:
+        """The first moment that is out of it, if it is not the first of all: asked for when another moment comes."""
+        return min(next_turn(self.slow, self.since), day_end(self.since, self.zone))
 
     @property
     def slow(self) -> SlowFacts:
@@ -62,7 +66,7 @@ class Lull:
     @lazy
     def today(self) -> date:
         """The day of the zone."""
-        return local_day(self.since, self.zone)
+        return day_of(self.since, self.zone)
 
     @lazy
     def contracts(self) -> list[Contract]:
@@ -90,6 +94,12 @@ class Lull:
         return sponsors(self.slow.contacts, self.same, self.since)
 
     @lazy
+    def answers(self) -> list[Answer]:
+        """The answers that count: of each response the highest revision given."""
+        given = [[one for one in revisions if one.stamp.time <= self.since] for revisions in self.slow.answers.values()]
+        return [revisions[-1] for revisions in given if revisions]
+
+    @lazy
     def invited(self) -> Mapping[str, datetime]:
         """The contacts described, not erased and not left, those of one person as one, and when that was."""
         invited: dict[str, datetime] = {}
@@ -104,17 +114,26 @@ class Lull:
 
 
 class Still:
-    """A lull by a scorecard, and by when which feeds stopped: none stops in it. It ends with the lull, or before."""
+    """A lull by a scorecard, and by when which feeds stopped: none stops in it. It ends with the lull, or before.
+
+    measurements are those of facts that last: for each the moment it was made of, until when it stays (None: nobody
+    asked yet), and what it is.
+    """
 
     def __init__(self, lull: Lull, at: datetime, card: Scorecard, stopped: Stopped) -> None:
         self.lull, self.zone, self.since = lull, lull.zone, at
         self.card, self.stopped = card, dict(stopped)
-        # a measure of a stopped feed is frozen after that moment, not yet at it
-        self.until = min([lull.until, *(max(t, at + _MICROSECOND) for t in stopped.values() if t >= at)])
-        self.measurements: dict[MeasureId, tuple[datetime, datetime, Measurement]] = {}  # each from when until when
+        self.measurements: dict[MeasureId, tuple[datetime, datetime | None, Measurement]] = {}
         self._made: dict[str, Any] = {}
         self._path: Path | None = None
         self._past: Past | None = None
+
+    @lazy
+    def until(self) -> datetime:
+        """The first moment that is out of it, if it is not the first of all."""
+        at, stopped = self.since, self.stopped.values()
+        # a measure of a stopped feed is frozen after that moment, not yet at it
+        return min([self.lull.until, *(max(t, at + _MICROSECOND) for t in stopped if t >= at)])
 
     @property
     def slow(self) -> SlowFacts:
@@ -134,15 +153,19 @@ class Still:
         return self.card.touch.of(segment if isinstance(segment, str) else None)
 
     @lazy
+    def course(self) -> Course:
+        """What the contracts known tell of stages."""
+        return Course(self.slow, self.lull.contracts, self.zone, self.card.stages)
+
+    @lazy
     def stage(self) -> Stage:
         """The stage."""
-        known, today = self.lull.contracts, self.lull.today
-        return stage_of(self.slow, known, self.since, today, self.zone, self.card.stages)
+        return self.course.stage(self.since, self.lull.today)
 
     @lazy
     def onboarding(self) -> OnboardingNow | None:
         """The onboarding."""
-        return onboarding_of(self.slow, self.lull.contracts, self.since, self.zone, self.card.stages)
+        return self.course.onboarding(self.since)
 
     @lazy
     def opened(self) -> list[Opened]:
@@ -168,17 +191,17 @@ class Still:
 
     def mix(self, at: datetime) -> Mapping[Column, float]:
         """The columns of weights that count at a moment, see stages.mix_at."""
-        path, terms = self._path, self.card.stages
+        path = self._path
         if path is None or not (path.at <= at if path.lasting else path.at == at):
-            path = self._path = path_at(self.slow, at, self.zone, terms, self.lull.contracts)
-        return mixed(self.stage, path, at, terms)
+            path = self._path = path_at(self.slow, at, self.course)
+        return mixed(self.stage, path, at, self.card.stages)
 
 
 def lull_at(slow: SlowFacts, at: datetime, zone: tzinfo) -> Lull:
     """The lull in which a moment lies: the one kept, or a new one from the moment on."""
     mine = kept(slow)
     lull = mine.lull
-    if lull is None or not lull.since <= at < lull.until or lull.zone is not zone:
+    if lull is None or lull.zone is not zone or not (lull.since == at or lull.since < at < lull.until):
         lull = mine.lull = Lull(slow, at, zone)
     return lull
 
@@ -189,10 +212,10 @@ def still_at(slow: SlowFacts, at: datetime, card: Scorecard, zone: tzinfo, stopp
     still = mine.still
     if (
         still is None
-        or not still.since <= at < still.until
         or still.card is not card
         or still.zone is not zone
         or still.stopped != stopped
+        or not (still.since == at or still.since < at < still.until)
     ):
         still = mine.still = Still(lull_at(slow, at, zone), at, card, stopped)
     return still

@@ -53,7 +53,10 @@ def opened(slow: SlowFacts, at: datetime, terms: Tickets) -> list[Opened]:
 
 def last_change(slow: SlowFacts, at: datetime) -> datetime | None:
     """When a ticket last changed; None while no ticket was ever seen."""
-    return max((since for ticket in slow.tickets.values() if (since := changed_at(ticket, at))), default=None)
+    newest = max([entries[-1].stamp.time for each in slow.tickets.values() for entries in each.values()], default=None)
+    if newest is None or newest <= at:  # nearly always, for a moment of today
+        return newest
+    return max([since for each in slow.tickets.values() if (since := changed_at(each, at))], default=None)
 
 
 def changed_at(register: Register, at: datetime) -> datetime | None:

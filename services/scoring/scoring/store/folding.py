@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import Table, delete, literal, select
+from sqlalchemy import Table, bindparam, delete, select
 
 from cskit.db import Database, LookUp, Tx
 from cskit.db.plumbing import Plumbing
@@ -26,6 +26,7 @@ from scoring.store.portfolio import Booked
 from scoring.store.rows import STANDING, account_of, history_row, live_row
 from scoring.store.scorecards import applied_of
 from scoring.tables import (
+    PLUMBING,
     account_activity,
     account_months,
     account_slow,
@@ -43,6 +44,15 @@ AT_ONCE: Final = 250  # ids or rows in one statement: others wait while they are
 _READ_AT_ONCE: Final = 100  # accounts, so that others get their turn while their facts are read
 
 _ZONE: Final = "time_zone"
+
+# statements that are sent so often that they are made once
+_ANY: Final = LookUp((PLUMBING.deployment.c.name,), {PLUMBING.deployment.c.name: [""]})
+_NEXT: Final = (
+    select(live.c.account)
+    .where(live.c.partition == bindparam("partition"), live.c.account > bindparam("after"))
+    .order_by(live.c.account)
+    .limit(bindparam("limit"))
+)
 
 _STOPPED: Final[TypeAdapter[dict[Any, datetime]]] = TypeAdapter(dict[str, datetime])
 _NOTHING: Final = MonthFacts()
@@ -132,7 +142,7 @@ def write_states(tx: Tx, states: Sequence[PartitionState]) -> None:
 
 async def speak(tx: Tx) -> None:
     """Send what is collected, and a statement in any case: it tells the database that the transaction is at work."""
-    await tx.fetch(select(literal(1)))
+    await tx.fetch(_ANY)
 
 
 # Accounts
@@ -140,13 +150,8 @@ async def speak(tx: Tx) -> None:
 
 async def accounts_of(tx: Tx, partition: int, after: str, limit: int) -> Sequence[str]:
     """The next accounts of a partition by id, after one ("" for the first)."""
-    statement = (
-        select(live.c.account)
-        .where(live.c.partition == partition, live.c.account > after)
-        .order_by(live.c.account)
-        .limit(limit)
-    )
-    return [row.account for row in await tx.fetch(statement)]
+    rows = await tx.fetch(_NEXT, {"partition": partition, "after": after, "limit": limit})
+    return [row.account for row in rows]
 
 
 async def load(tx: Tx, wanted: Wanted) -> dict[str, Account]:

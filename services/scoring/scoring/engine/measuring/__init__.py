@@ -57,7 +57,10 @@ def measured(now: Moment, measure: Measure) -> Measurement:
     if until is None:
         return MEASURES[measure.kind](now, measure.id, measure.terms)
     found = now.still.measurements.get(measure.id)
-    if found is None or not found[0] <= now.at < found[1]:
-        found = now.at, until(now, measure.terms), MEASURES[measure.kind](now, measure.id, measure.terms)
+    if found is not None and found[0] < now.at and found[1] is None:
+        then = Moment(now.facts, found[0], now.card, now.zone, now.still.stopped)
+        found = now.still.measurements[measure.id] = found[0], until(then, measure.terms), found[2]
+    if found is None or not (found[0] == now.at or (found[1] is not None and found[0] < now.at < found[1])):
+        found = now.at, None, MEASURES[measure.kind](now, measure.id, measure.terms)
         now.still.measurements[measure.id] = found
     return found[2]

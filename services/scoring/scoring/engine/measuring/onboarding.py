@@ -12,7 +12,7 @@ from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import Activation, FirstValue, Milestones, RenewalChecklist
 from scoring.engine.milestones import connected, first_reached, last_reached
 from scoring.engine.moment import LONGEST_USAGE, Moment
-from scoring.engine.past import active_of
+from scoring.engine.past import idle_of
 from scoring.engine.stages import midnight, renewal_ahead
 
 
@@ -71,7 +71,7 @@ def activation(now: Moment, id_: MeasureId, terms: Activation) -> Measurement:
         return Measurement(id_, "not_connected")
     rest = now.past.without(now.facts, now.still.invited, now.still.roots)
     if rest:
-        rest -= active_of(now.people, now.mask(LONGEST_USAGE), now.still.roots)
+        rest = idle_of(rest, now.people, now.mask(LONGEST_USAGE), now.still.roots)
     share = (len(invited) - len(rest)) / len(invited)
     return Measurement(id_, "fresh", share, max(invited.values()), frozen=now.usage_at < now.at)
 

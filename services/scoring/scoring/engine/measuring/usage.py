@@ -1,15 +1,17 @@
 """U1 to U5: who works with the product, how often, how widely, how regularly. People without an id count as nobody."""
 
 import math
+from bisect import insort
 from collections.abc import Collection
 from datetime import date
 from operator import sub
+from typing import cast
 
 from scoring.domain.measures import MeasureId, Measurement
 from scoring.domain.terms import ActiveShare, Breadth, Depth, Silence, UsageTrend
 from scoring.engine.moment import LONGEST_USAGE, Moment
 from scoring.engine.packed import Part
-from scoring.engine.past import TWO, ends_of, parts_of, with_users
+from scoring.engine.past import TWO, Days, ends_of, parts_of, with_users
 
 
 def active_share(now: Moment, id_: MeasureId, terms: ActiveShare) -> Measurement:
@@ -73,11 +75,12 @@ def breadth(now: Moment, id_: MeasureId, terms: Breadth) -> Measurement:
 def _most_used(now: Moment, terms: Breadth) -> list[str]:
     """The names of core actions used most in the window, of those kept."""
     actions = now.card.actions
-    counts = {**now.past.counts(now.facts, terms.window_days, actions.is_core)}
+    is_core = actions.tells
+    counts = {**now.past.counts(now.facts, terms.window_days, is_core)}
     made = now.past.of_parts(terms.window_days)
     start, end = ends_of(now.mask(terms.window_days))
     for name, part in parts_of(now.newest)[1].items():
-        if name in counts or actions.is_core(name):
+        if name in counts or is_core(name):
             known = made.get(name)
             if known is None or known[0] is not part:
                 known = made[name] = part, sum(part.counts[start:end]), None
@@ -91,6 +94,7 @@ def _most_used(now: Moment, terms: Breadth) -> list[str]:
 def _used_by(now: Moment, terms: Breadth, names: Collection[str]) -> int:
     """How many of these names enough people used in the window."""
     (ids, parts), made = parts_of(now.newest), now.past.of_parts(terms.window_days)
+    days = ends_of(now.mask(terms.window_days))
     found = 0
     for name in names:
         part, known = parts.get(name), made.get(name)
@@ -99,19 +103,19 @@ def _used_by(now: Moment, terms: Breadth, names: Collection[str]) -> int:
         elif known is not None and known[0] is part and known[2] is not None:
             users = known[2]
         else:
-            users = _users(now, terms, name, ids, part)
+            users = _users(now, terms, part, ids, days)
             made[name] = part, known[1] if known is not None and known[0] is part else 0, users
         found += len(users) >= terms.people
     return found
 
 
-def _users(now: Moment, terms: Breadth, name: str, ids: bytes, part: Part) -> tuple[bytes, ...]:
+def _users(now: Moment, terms: Breadth, part: Part, ids: bytes, days: Days) -> tuple[bytes, ...]:
     """Who used a name in the window: nobody, one person, or TWO. Often the day's month alone tells of two."""
     roots = now.still.roots
-    users = with_users((), part, ids, now.mask(terms.window_days), roots)
+    users = with_users((), part, ids, days, roots)
     if users is TWO:
         return TWO
-    before = now.past.users(now.facts, terms.window_days, name, roots)
+    before = now.past.users(now.facts, terms.window_days, part.name, roots)
     return users if before in ((), users) else TWO if users else before
 
 
@@ -126,10 +130,14 @@ def silence(now: Moment, id_: MeasureId, terms: Silence) -> Measurement:
         return Measurement(id_, "not_connected")
     today = now.day.toordinal()
     past, days = now.past.gaps(now.facts, terms.window_days), now.core_ordinals(terms.window_days)
-    gaps = [*terms.pseudo_gaps, *past.days, *map(sub, days[1:], days)]
+    gaps = [*past.days, *map(sub, days[1:], days)]
     if past.last is not None and days:
         gaps.append(days[0] - past.last)
-    usual = _quantile(sorted(gaps), terms.quantile)
+    gaps.sort()
+    rising = cast("list[float]", gaps)
+    for gap in terms.pseudo_gaps:  # numbers of one kind are sorted faster, and these are few
+        insort(rising, gap)
+    usual = _quantile(rising, terms.quantile)
     if now.last_core is not None:
         quiet = today - now.last_core
     else:

@@ -1,7 +1,7 @@
 """S1, S2 and V1: open tickets, and what customers answer. Pseudo-answers are no data."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, get_args
 
@@ -34,7 +34,7 @@ def open_tickets(now: Moment, id_: MeasureId, terms: OpenTickets) -> Measurement
 def csat_until(now: Moment, terms: Csat) -> datetime:
     """When a rating leaves the window."""
     given = [time for time, _ in ratings(now.slow, now.tickets_at)]
-    given += [answer.stamp.time for answer in _answers(now.slow, now.at, "csat")]
+    given += [answer.stamp.time for answer in _answers(now, "csat")]
     return passing(now, given, terms.window_days)
 
 
@@ -44,7 +44,7 @@ def csat(now: Moment, id_: MeasureId, terms: Csat) -> Measurement:
     Not connected without a rating, stale if all are older than the window.
     """
     rated = [(now.tickets_at, *each) for each in ratings(now.slow, now.tickets_at)]
-    rated += [(now.at, a.stamp.time, a.score) for a in _answers(now.slow, now.at, "csat") if a.score is not None]
+    rated += [(now.at, a.stamp.time, a.score) for a in _answers(now, "csat") if a.score is not None]
     if not rated:
         return Measurement(id_, "not_connected")
     as_of = max(given for _, given, _ in rated)
@@ -82,17 +82,9 @@ def _told(now: Moment, terms: Nps) -> list[tuple[datetime, float, float]]:
     """When each answer to NPS surveys was given, the weight of who gave it, and its points."""
     return [
         (a.stamp.time, terms.role_weights[role_of(now.slow, a, now.same, now.at)], _nps_points(a.score))
-        for a in _answers(now.slow, now.at, "nps")
+        for a in _answers(now, "nps")
         if a.score is not None
     ]
-
-
-def answers_at(slow: SlowFacts, at: datetime) -> Iterator[Answer]:
-    """The answers that count at a moment: of each response the highest revision given until then."""
-    for revisions in slow.answers.values():
-        given = [answer for answer in revisions if answer.stamp.time <= at]
-        if given:
-            yield given[-1]
 
 
 def role_of(slow: SlowFacts, answer: Answer, same: Mapping[str, str], at: datetime) -> Role:
@@ -108,8 +100,8 @@ def role_of(slow: SlowFacts, answer: Answer, same: Mapping[str, str], at: dateti
     return role if role in ROLES else "other"
 
 
-def _answers(slow: SlowFacts, at: datetime, kind: str) -> list[Answer]:
-    return [answer for answer in answers_at(slow, at) if answer.kind == kind]
+def _answers(now: Moment, kind: str) -> list[Answer]:
+    return [answer for answer in now.still.lull.answers if answer.kind == kind]
 
 
 def _nps_points(answer: int) -> float:
