@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvloop
 from tests.bench.reading.freshness import BATCH, RATE, accept_to_readable
 from tests.bench.reading.load import Measured, Order
 from tests.bench.reading.spent import Spent
@@ -212,4 +213,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())
