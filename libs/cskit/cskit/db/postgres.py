@@ -92,9 +92,7 @@ class PostgresTx:
         if not writes:
             return
         with _mapped():
-            driver = await self._begun()
-            for write in writes:
-                await send(driver, write, self._connection.dialect, self._stages)
+            await send(await self._begun(), writes, self._connection.dialect, self._stages)
 
     async def commit(self, transaction: AsyncTransaction) -> None:
         """Send what is collected and commit."""
