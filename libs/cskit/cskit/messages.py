@@ -122,6 +122,7 @@ class UnitOfWork:
         self.tx = tx
         self._plumbing = plumbing
         self._after_commit: list[Callable[[], None]] = []
+        self.publishes = False  # whether anything was put into the outbox
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[tuple[object, ...]]]:
         """See Tx.fetch."""
@@ -149,6 +150,7 @@ class UnitOfWork:
 
     def send(self, records: Sequence[NewRecord]) -> None:
         """Put ready-made records into the outbox."""
+        self.publishes = self.publishes or bool(records)
         self.tx.insert(
             self._plumbing.outbox,
             [

@@ -30,6 +30,7 @@ _LEASE: Final = timedelta(seconds=15)
 _ROWS: Final = 2_000
 _ROWS_A_SHARD: Final = 200  # where more wait than one lot holds
 _BACKOFF: Final = 1.0
+_LONGEST_IDLE: Final = 0.25  # where `idle` is shorter, and looks found nothing for a while
 _FINISH_WITHIN: Final = 10.0
 _TIDY_EVERY: Final = 3_600.0
 
@@ -41,7 +42,9 @@ class _Shard:
 
 
 class Relay:
-    """Sends the outbox of one service. `idle` is how often it looks for rows that other replicas wrote, in seconds."""
+    """Sends the outbox of one service. `idle` is how often it looks for rows that other replicas wrote, in seconds;
+    less often as long as a look finds none.
+    """
 
     def __init__(
         self, *, service: str, log: Log, database: Database, plumbing: Plumbing, clocks: Clocks, owner: str, idle: float
@@ -62,8 +65,10 @@ class Relay:
         """Send until `stop`, then send what is there and give the shards back."""
         self._shards.clear()
         stopping = asyncio.create_task(stop.wait())
+        idle = self._idle
         try:
             while not stop.is_set():
+                woken = self.wake.is_set()
                 self.wake.clear()
                 try:
                     sent = await self._send()
@@ -73,8 +78,12 @@ class Relay:
                     await asyncio.wait((stopping,), timeout=_BACKOFF)
                     continue
                 if not sent:
+                    idle = max(self._idle, min(_LONGEST_IDLE, 1.2 * idle))
+                elif not woken:
+                    idle = self._idle  # others write, too
+                if sent < _ROWS_A_SHARD:  # that was all, but for what was written since
                     waking = asyncio.create_task(self.wake.wait())
-                    await asyncio.wait((stopping, waking), timeout=self._idle, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait((stopping, waking), timeout=idle, return_when=asyncio.FIRST_COMPLETED)
                     waking.cancel()
             await self._finish()
         finally:
@@ -93,8 +102,7 @@ class Relay:
     async def _send(self) -> int:
         """Send one lot of rows; how many."""
         outbox = self._plumbing.outbox
-        async with self._database.read() as tx:
-            shards = await tx.fetch(select(outbox.c.topic, outbox.c.partition).distinct())
+        shards = await self._database.fetch(select(outbox.c.topic, outbox.c.partition).distinct())
         if not shards:
             return 0
         mine = await self._claim([Partition(row.topic, row.partition) for row in shards])
@@ -117,18 +125,17 @@ class Relay:
         """The oldest rows of these shards, each shard's in order; a shard that cannot be sent leaves room to others."""
         outbox = self._plumbing.outbox
         found: dict[Partition, list[Row[Any]]] = defaultdict(list)
-        async with self._database.read() as tx:
-            among = tuple_(outbox.c.topic, outbox.c.partition)
-            statement = select(outbox).where(among.in_([tuple(each) for each in shards])).order_by(outbox.c.id)
-            lot = await tx.fetch(statement.limit(_ROWS))
-            if len(lot) == _ROWS:
-                lot = [
-                    row
-                    for shard in shards
-                    for row in await tx.fetch(
-                        select(outbox).where(among == tuple_(*shard)).order_by(outbox.c.id).limit(_ROWS_A_SHARD)
-                    )
-                ]
+        among = tuple_(outbox.c.topic, outbox.c.partition)
+        statement = select(outbox).where(among.in_([tuple(each) for each in shards])).order_by(outbox.c.id)
+        lot = await self._database.fetch(statement.limit(_ROWS))
+        if len(lot) == _ROWS:
+            lot = [
+                row
+                for shard in shards
+                for row in await self._database.fetch(
+                    select(outbox).where(among == tuple_(*shard)).order_by(outbox.c.id).limit(_ROWS_A_SHARD)
+                )
+            ]
         for row in lot:
             found[Partition(row.topic, row.partition)].append(row)
         return found

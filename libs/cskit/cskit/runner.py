@@ -2,7 +2,7 @@
 
 One batch is one transaction: the claims are held, duplicates and poison are taken out, the handler folds, and its
 rows, the outbox, the fingerprints and the next offsets commit together. What is in memory is thrown away whenever
-that fails.
+that fails. A batch of which nothing is wanted needs no transaction: its offsets commit with a later one.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ from cskit.observability import (
     RUNNER_RETRIES,
     get_logger,
 )
+from cskit.passing import Passed, changes_nothing
 from cskit.progress import BeatingTx, Progress
 from cskit.reading import BatchReader, Reading, Refused
 from cskit.seed import deployment_seed
@@ -47,6 +48,7 @@ log = get_logger()
 Batch = Mapping[Partition, Sequence[Record]]
 
 _POLL_SECONDS = 0.25  # how soon a stop is noticed; records wake a poll at once
+_GATHER_SECONDS = 0.05  # after records of which nothing was wanted: more come before the next look
 _COMMIT_EVERY = 2.0  # seconds between commits to the log's own group, which only dashboards read
 _WATCH_EVERY = 5.0
 _STUCK_AFTER = 30.0
@@ -95,7 +97,8 @@ class Runner:
         self._claims = Claims(plumbing.consumer_offsets, group, owner, fenced=not self._hooks.unfenced)
         self._dedup: Dedup | None = None
         self._reader: BatchReader | None = None
-        self._owned: dict[Partition, Claim] = {}
+        self._owned: dict[Partition, Claim] = {}  # as the database has them
+        self._passed = Passed()
         self._stop = asyncio.Event()
         self._broken_off = 0  # transactions in a row that the database broke off at one place
         self._in_hand = asyncio.Lock()  # a rebalance waits for the batch in hand
@@ -141,6 +144,9 @@ class Runner:
         while not stop.is_set():
             polled = await consumer.poll(max_records=self._size.records, timeout=_POLL_SECONDS)
             if not polled:
+                if self._passed.is_due:
+                    async with self._in_hand:
+                        await self._handle(consumer, {})
                 continue
             count, began = sum(map(len, polled.values())), monotonic()
             self._progress.beat()
@@ -153,6 +159,11 @@ class Runner:
                     await asyncio.sleep(0.01)  # the rest of the piece is not there yet
             self._size.took(count, monotonic() - began)
             await self._tell(consumer)
+            if self._passed:
+                await asyncio.sleep(_GATHER_SECONDS)
+        async with self._in_hand:
+            if self._passed:
+                await self._handle(consumer, {})
 
     # What the log tells of this member's partitions
 
@@ -169,6 +180,7 @@ class Runner:
 
     def _let_go(self, partitions: frozenset[Partition]) -> None:
         """Forget what was known of partitions that are no longer this worker's."""
+        self._passed.forget(partitions)
         for partition in partitions & self._owned.keys():
             del self._owned[partition]
             RUNNER_LAG.remove(self._group, partition.topic, str(partition.number))
@@ -194,6 +206,7 @@ class Runner:
             except DatabaseUnavailable as error:
                 await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
         self._owned.update(claims)
+        self._passed.forget(claims.keys())
         for partition in claims:
             RUNNER_CLAIMS.labels(self._group, partition.topic).inc()
         self._progress.beat()
@@ -208,7 +221,7 @@ class Runner:
             if claim is None or not records:
                 continue
             every = self._hooks.cut if partition.topic == CUSTOMER_EVENTS else None
-            taken, again = until_cut(records, claim.next_offset, every)
+            taken, again = until_cut(records, self._passed.beyond(claim).next_offset, every)
             if again is not None:
                 consumer.seek(partition, again)
             if taken:
@@ -248,9 +261,15 @@ class Runner:
     async def _attempt(self, batch: Batch, refused: Refused) -> None:
         assert self._dedup is not None
         reading = await self._read(batch, refused, await self._handler.wanted())
+        if batch and changes_nothing(reading) and self._hooks.cut is None and not self._passed.is_due:
+            self._passed.note(reading.claims)
+            self._progress.beat()
+            self._count(batch, reading)
+            return
+        claims = {**self._passed.claims, **{claim.partition: claim for claim in reading.claims}}
         async with self._database.write() as transaction:
             tx = BeatingTx(transaction, self._progress)
-            await self._claims.hold(tx, [self._owned[partition] for partition in sorted(batch)])
+            await self._claims.hold(tx, [self._owned[partition] for partition in sorted(claims)])
             uow = UnitOfWork(tx, self._plumbing)
             if reading:
                 if isinstance(self._handler, ColumnHandler):
@@ -260,16 +279,18 @@ class Runner:
             put_aside(uow, self._plumbing, reading.letters)
             if erased := _erased(reading.messages):
                 await forget_people(tx, self._plumbing, erased)  # the letters of this batch among them
-            await self._dedup.write(tx, reading.taken, {claim.partition: claim for claim in reading.claims})
-            self._claims.move(tx, reading.claims)
+            await self._dedup.write(tx, reading.taken, claims)
+            self._claims.move(tx, list(claims.values()))
             if failpoints.armed(failpoints.RUNNER_BEFORE_COMMIT):
                 await tx.flush()
                 failpoints.hit(failpoints.RUNNER_BEFORE_COMMIT)
         failpoints.hit(failpoints.RUNNER_AFTER_COMMIT)
         self._broken_off = 0
         self._dedup.applied(reading.taken)
-        self._owned.update({claim.partition: claim for claim in reading.claims})
-        self._wake_relay.set()
+        self._owned.update(claims)
+        self._passed.forget(claims.keys())
+        if uow.publishes:
+            self._wake_relay.set()
         uow.committed()
         self._progress.beat()
         self._count(batch, reading)
@@ -280,7 +301,8 @@ class Runner:
         now = self._clocks.world.now()
         reading = Reading()
         for partition in sorted(batch):
-            self._reader.read(Records.of(batch[partition]), self._owned[partition], refused, wanted, now, reading)
+            claim = self._passed.beyond(self._owned[partition])
+            self._reader.read(Records.of(batch[partition]), claim, refused, wanted, now, reading)
             await asyncio.sleep(0)
         return reading
 
@@ -334,7 +356,7 @@ class Runner:
             ends = await self._log.end_offsets(topic)
             for claim in list(self._owned.values()):
                 if claim.partition.topic == topic:
-                    lag = max(0, ends.get(claim.partition.number, 0) - claim.next_offset)
+                    lag = max(0, ends.get(claim.partition.number, 0) - self._passed.beyond(claim).next_offset)
                     RUNNER_LAG.labels(self._group, topic, str(claim.partition.number)).set(lag)
                     total += lag
         return total

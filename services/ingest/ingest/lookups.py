@@ -39,8 +39,7 @@ class Lookups:
                 wanted, answer = self._waiting.pop(source)
                 before = self._cache.writes
                 try:
-                    async with self._database.read() as tx:
-                        found = await identity.known(tx, source, wanted)
+                    found = await identity.known(self._database, source, wanted)
                 except BaseException as error:
                     answer.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
                     answer.exception()  # seen here already: those who asked may all have gone

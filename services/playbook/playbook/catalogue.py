@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cskit.clock import Clock
-from cskit.db import Tx
+from cskit.db import Database, Tx
 from cskit.messages import UnitOfWork, UnitOfWorks
 from csmodels.catalogue import CONTROL_TYPES
 from csmodels.ids import PlaybookId
@@ -55,18 +55,24 @@ class Playbooks:
         self._world = world
         self._compiler = Compiler()
         self._compiled: dict[tuple[str, int], Playbook] = {}
+        self._keys: Sequence[store.Key] = []
+        self._catalogue = Catalogue({}, {})
         self._library_applied = False
 
-    async def catalogue(self, tx: Tx) -> Catalogue:
-        """The catalogue as this transaction sees it."""
-        keys = await store.keys(tx)
+    async def catalogue(self, source: Tx | Database) -> Catalogue:
+        """The catalogue as this transaction sees it, or as it is now; the same object as long as nothing changes."""
+        keys = await store.keys(source)
+        if keys == self._keys:
+            return self._catalogue
         missing = {(key.id, key.version) for key in keys} - self._compiled.keys()
-        for key, document in (await store.documents(tx, missing)).items():
+        for key, document in (await store.documents(source, missing)).items():
             self._compiled[key] = self._compiler.compile(document, key[1])
-        return Catalogue(
+        self._catalogue = Catalogue(
             versions={(key.id, key.version): self._compiled[key.id, key.version] for key in keys},
             active={PlaybookId(key.id): self._compiled[key.id, key.version] for key in keys if key.active},
         )
+        self._keys = keys
+        return self._catalogue
 
     async def apply_library(self) -> None:
         """Apply the shipped playbooks that were never applied here; once in a process, harmless when replicas do it."""

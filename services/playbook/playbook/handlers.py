@@ -10,7 +10,7 @@ from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
 from csmodels.health import HealthChanged
 from csmodels.ids import StaffId
-from playbook.catalogue import Playbooks
+from playbook.catalogue import Catalogue, Playbooks
 from playbook.domain.views import cause_of
 from playbook.ledger import Ledger, Means
 
@@ -23,6 +23,8 @@ class PlaybookHandler:
         self._playbooks = playbooks
         self._means = means
         self._world = world
+        self._catalogue: Catalogue | None = None  # the one that tells what is wanted
+        self._wanted: Wanted = frozenset[str]().__contains__
 
     async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
         """Let the runs of the batch's accounts hear its events, and start those that they trigger."""
@@ -54,9 +56,10 @@ class PlaybookHandler:
 
     async def wanted(self) -> Wanted:
         """What the playbooks speak of; the rest is not even parsed."""
-        async with self._database.read() as tx:
-            catalogue = await self._playbooks.catalogue(tx)
-        return frozenset(filter(catalogue.concerns, TYPES)).__contains__
+        catalogue = await self._playbooks.catalogue(self._database)
+        if catalogue is not self._catalogue:
+            self._catalogue, self._wanted = catalogue, frozenset(filter(catalogue.concerns, TYPES)).__contains__
+        return self._wanted
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         """The shipped playbooks are there before the first event is handled."""

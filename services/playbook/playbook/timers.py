@@ -66,8 +66,7 @@ class Timers:
     async def fire(self) -> int:
         """Take one batch of due timers and let runs and tasks step, in one transaction; how many were due."""
         now = self._clocks.world.now()
-        async with self._database.read() as tx:
-            due = await work.next_timer(tx)
+        due = await work.next_timer(self._database)
         if due is None or due > now:
             return 0
         async with self._units() as uow:
@@ -83,8 +82,7 @@ class Timers:
         return len(taken)
 
     async def _sleep(self, stop: asyncio.Event) -> None:
-        async with self._database.read() as tx:
-            due = await work.next_timer(tx)
+        due = await work.next_timer(self._database)
         waits: list[Coroutine[Any, Any, object]] = [stop.wait(), self._wake.wait()]
         if due is not None:
             waits.append(self._clocks.world.sleep_until(due))

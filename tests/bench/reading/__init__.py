@@ -4,4 +4,6 @@ __main__     what is run, and what is printed
 load         keeps connections busy and measures the server's process meanwhile
 bare         the bare route
 freshness    from ingest's acceptance until the score is readable over REST, under load
+client       the client of that
+spent        what each process costs meanwhile
 """

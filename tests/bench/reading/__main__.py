@@ -1,4 +1,4 @@
-"""`python -m tests.bench.reading [--quick] [--only embedded|clustered]`: reading over REST beside a bare route."""
+"""`python -m tests.bench.reading [--quick] [--only embedded|clustered] [--only-fresh]`: REST beside a bare route."""
 
 import argparse
 import asyncio
@@ -7,15 +7,17 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import uvloop
 from tests.bench.reading.freshness import BATCH, RATE, accept_to_readable
 from tests.bench.reading.load import Measured, Order
+from tests.bench.reading.spent import Spent
 from tests.running.processes import clean_environment, free_port
 from tests.running.systems import System, clustered_system, embedded_system
 
@@ -103,7 +105,15 @@ async def put_under_load(server: Server, paths: list[str], seconds: float) -> Me
 Turns = dict[str, list[tuple[Measured, Measured]]]  # of each thing that is read: ours and the bare route's
 
 
-async def measure(platform: str, options: argparse.Namespace) -> tuple[Turns, list[float]]:
+@dataclass(frozen=True)
+class Fresh:
+    """How long it took until scores were readable (seconds, sorted), and what each process spent meanwhile."""
+
+    took: list[float]
+    cpu: Mapping[str, float]
+
+
+async def measure(platform: str, options: argparse.Namespace) -> tuple[Turns, Fresh]:
     """One platform from its start to its end."""
     made = embedded_system if platform == "embedded" else clustered_system
     more: Any = {} if platform == "embedded" else {"replicas": {"scoring": 1}}
@@ -119,13 +129,17 @@ async def measure(platform: str, options: argparse.Namespace) -> tuple[Turns, li
                 "read_list": [f"/v1/accounts?limit={LIMIT}"],
             }
             sizes = {name: await size_of(system, some[0]) for name, some in paths.items()}
-            async with bare(list(sizes.values()), Path(folder)) as other:
-                for _ in range(options.rounds):
-                    for name, some in paths.items():
-                        first = await put_under_load(ours, some, options.seconds)
-                        turns[name].append((first, await put_under_load(other, [f"/{sizes[name]}"], options.seconds)))
+            if not options.only_fresh:
+                async with bare(list(sizes.values()), Path(folder)) as other:
+                    for _ in range(options.rounds):
+                        for name, some in paths.items():
+                            first = await put_under_load(ours, some, options.seconds)
+                            second = await put_under_load(other, [f"/{sizes[name]}"], options.seconds)
+                            turns[name].append((first, second))
             try:
-                fresh = await accept_to_readable(system, accounts, options.fresh)
+                spent, start = Spent(system), time.monotonic()
+                took = await accept_to_readable(system, accounts, options.fresh)
+                fresh = Fresh(took, spent.shares(time.monotonic() - start))
             except BaseException:
                 for name, each in system.processes.items():
                     print(f"{name}:\n{each.tail(1_500)}", file=sys.stderr)
@@ -133,10 +147,12 @@ async def measure(platform: str, options: argparse.Namespace) -> tuple[Turns, li
     return turns, fresh
 
 
-def figures_of(turns: Turns, fresh: list[float]) -> dict[str, Any]:
+def figures_of(turns: Turns, fresh: Fresh) -> dict[str, Any]:
     """Medians of the turns. ratios: our rate over the bare route's, by wall time and by CPU."""
     found: dict[str, Any] = {}
     for name, pairs in turns.items():
+        if not pairs:
+            continue
         found[name] = {
             "per_s": statistics.median(ours.per_s for ours, _ in pairs),
             "bare_per_s": statistics.median(bare.per_s for _, bare in pairs),
@@ -147,8 +163,9 @@ def figures_of(turns: Turns, fresh: list[float]) -> dict[str, Any]:
             "wall_ratio": statistics.median(ours.per_s / bare.per_s for ours, bare in pairs),
             "cpu_ratio": statistics.median(bare.cpu_each / ours.cpu_each for ours, bare in pairs),
         }
-    found["accept_to_readable_p50_s"] = statistics.median(fresh)
-    found["accept_to_readable_p99_s"] = fresh[min(len(fresh) - 1, int(len(fresh) * 0.99))]
+    found["accept_to_readable_p50_s"] = statistics.median(fresh.took)
+    found["accept_to_readable_p99_s"] = fresh.took[min(len(fresh.took) - 1, int(len(fresh.took) * 0.99))]
+    found["accept_to_readable_cpu"] = fresh.cpu
     return found
 
 
@@ -156,12 +173,16 @@ def show(platform: str, found: dict[str, Any]) -> None:
     columns = ("answers/s", "bare/s", "CPU µs", "bare µs", "p50 ms", "p99 ms", "wall", "CPU")
     print(f"\n{platform:<26}" + "".join(f"{name:>10}" for name in columns))
     for name, label in _WHAT.items():
+        if name not in found:
+            continue
         one = found[name]
         print(f"{label:<26}{one['per_s']:>10,.0f}{one['bare_per_s']:>10,.0f}{one['cpu_us']:>10,.0f}", end="")
         print(f"{one['bare_cpu_us']:>10,.0f}{one['p50_ms']:>10.1f}{one['p99_ms']:>10.1f}", end="")
         print(f"{one['wall_ratio']:>10.3f}{one['cpu_ratio']:>10.3f}")
     p50, p99 = found["accept_to_readable_p50_s"] * 1e3, found["accept_to_readable_p99_s"] * 1e3
     print(f"accepted until readable at {RATE * BATCH:,} events/s: p50 {p50:,.0f} ms, p99 {p99:,.0f} ms")
+    spent = sorted(found["accept_to_readable_cpu"].items(), key=lambda each: -each[1])
+    print("meanwhile, % of a core: " + ", ".join(f"{name} {share * 100:.1f}" for name, share in spent))
 
 
 async def main() -> None:
@@ -170,6 +191,7 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, help="turns of each (5)")
     parser.add_argument("--seconds", type=float, help="how long a turn is (3)")
     parser.add_argument("--fresh", type=float, help="how long events are sent for the freshness (20)")
+    parser.add_argument("--only-fresh", action="store_true", help="only from acceptance until the score is readable")
     parser.add_argument("--accounts", type=int, default=500)
     parser.add_argument("--only", choices=("embedded", "clustered"))
     options = parser.parse_args()
@@ -185,10 +207,10 @@ async def main() -> None:
     for platform, one in found.items():
         show(platform, one)
     decisive = found.get("clustered") or found.get("embedded") or {}
-    ratios = {name: decisive[name]["wall_ratio"] for name in _WHAT if decisive}
-    ratios |= {f"{name}_cpu": decisive[name]["cpu_ratio"] for name in _WHAT if decisive}
+    ratios = {name: decisive[name]["wall_ratio"] for name in _WHAT if name in decisive}
+    ratios |= {f"{name}_cpu": decisive[name]["cpu_ratio"] for name in _WHAT if name in decisive}
     print(json.dumps({"bench": "read", "ratios": ratios, "figures": found}))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

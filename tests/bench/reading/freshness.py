@@ -1,10 +1,11 @@
 """From ingest's acceptance of an event until the score that knows it is readable over REST, under a steady load."""
 
 import asyncio
+import json
 import time
 from datetime import UTC, datetime, timedelta
 
-import httpx
+from tests.bench.reading.client import Client
 from tests.running.systems import System
 
 RATE = 100  # requests a second
@@ -23,7 +24,8 @@ async def accept_to_readable(system: System, accounts: list[str], seconds: float
     """
     probed, others = accounts[: len(accounts) // 2], accounts[len(accounts) // 2 :]
     took: list[float] = []
-    async with system.client("ingest") as ingest, system.client("scoring") as reading, asyncio.TaskGroup() as group:
+    ingest, reading = (Client(system.urls[name], system.key) for name in ("ingest", "scoring"))
+    async with ingest, reading, asyncio.TaskGroup() as group:
         start = time.monotonic()
         for number in range(int(RATE * seconds)):
             await asyncio.sleep(max(0.0, start + number / RATE - time.monotonic()))
@@ -34,9 +36,7 @@ async def accept_to_readable(system: System, accounts: list[str], seconds: float
     return sorted(took)
 
 
-async def _sent(
-    ingest: httpx.AsyncClient, reading: httpx.AsyncClient, number: int, accounts: list[str], took: list[float]
-) -> None:
+async def _sent(ingest: Client, reading: Client, number: int, accounts: list[str], took: list[float]) -> None:
     now = datetime.now(UTC)
     events = [
         {
@@ -49,26 +49,20 @@ async def _sent(
         }
         for account in accounts
     ]
-    answer = await _answered(ingest, "POST", "/v1/events", {"events": events})
+    status, answer = await ingest.post("/v1/events", json.dumps({"events": events}).encode())
     accepted = time.monotonic()
-    if answer.status_code != 200 or answer.json()["accepted"] != len(events):
-        raise RuntimeError(f"not all was taken: {answer.text[:500]}")
+    if status != 200 or json.loads(answer)["accepted"] != len(events):
+        raise RuntimeError(f"not all was taken: {answer[:500]!r}")
     if number % _PROBED:
         return
     while True:
-        health = (await _answered(reading, "GET", f"/v1/accounts/{accounts[0]}/health")).json()
+        status, answer = await reading.get(f"/v1/accounts/{accounts[0]}/health")
+        if status != 200:
+            raise RuntimeError(f"not readable: {answer[:500]!r}")
+        health = json.loads(answer)
         if datetime.fromisoformat(health["occurred_at"]) >= now - timedelta(microseconds=now.microsecond % 1000):
             took.append(time.monotonic() - accepted)
             return
         if time.monotonic() - accepted > _WITHIN:
             raise RuntimeError(f"after {_WITHIN:.0f} s the score of {accounts[0]} does not know the event")
         await asyncio.sleep(max(_POLL, _POLL_SHARE * (time.monotonic() - accepted)))
-
-
-async def _answered(client: httpx.AsyncClient, method: str, path: str, body: object = None) -> httpx.Response:
-    """The answer; asked again where the server closed an idle connection just as it was taken up. Both may repeat."""
-    while True:
-        try:
-            return await client.request(method, path, json=body)
-        except (httpx.ReadError, httpx.RemoteProtocolError):
-            continue

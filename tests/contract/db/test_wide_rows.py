@@ -144,3 +144,19 @@ async def test_a_look_up_in_a_reader_keeps_its_view(database: Database) -> None:
         now = await reader.fetch(asked)
 
     assert (len(before), len(after), len(now)) == (0, 0, 5)
+
+
+async def test_writes_to_several_tables_are_all_there_and_of_one_table_the_last_one_stands(
+    database: Database, table: Table
+) -> None:
+    async with database.write() as tx:
+        tx.insert(table, [{"id": "a", "count": 1}, {"id": "b", "count": 1}])
+        tx.insert(wide, rows(count=3))
+        tx.upsert(table, [{"id": "b", "count": 2}])
+        tx.insert(table, [{"id": "b", "count": 3}, {"id": "c", "count": 3}], ignore=True)
+        tx.upsert(wide, rows("second", 2))
+    async with database.read() as tx:
+        counts = {row.id: row.count for row in await tx.fetch(select(table.c.id, table.c["count"].label("count")))}
+
+    assert counts == {"a": 1, "b": 2, "c": 3}
+    assert list(await told(database)) == expected("second", "second", "first")

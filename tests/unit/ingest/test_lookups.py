@@ -1,13 +1,13 @@
 """Requests that ask at the same moment share their questions."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Row
 
 from cskit.clock import FrozenClock
 from cskit.db import DatabaseUnavailable
@@ -29,13 +29,11 @@ class Counted:
         self.reads = 0
         self.away = False
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Any]:
+    async def fetch(self, *asked: Any) -> Sequence[Row[Any]]:
         self.reads += 1
         if self.away:
             raise DatabaseUnavailable("away")
-        async with self.inner.read() as tx:
-            yield tx
+        return await self.inner.fetch(*asked)
 
 
 @pytest.fixture

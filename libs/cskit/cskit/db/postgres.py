@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Executable, Row, Table, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
 from sqlalchemy.schema import CreateSchema
 
 from cskit.db.base import DatabaseUnavailable, Values
@@ -111,37 +111,44 @@ class PostgresTx:
         if not writes:
             return
         with _mapped():
-            driver = await self._begun()
-            for write in writes:
-                await send(driver, write, self._connection.dialect, self._stages)
+            await send(await self._begun(), writes, self._connection.dialect, self._stages)
 
     async def _begun(self) -> Any:
         """The driver's connection, in the transaction."""
         if self._driver is None:
-            raw = await self._connection.get_raw_connection()
-            await self._connection.exec_driver_sql("SELECT 1")  # SQLAlchemy's adapter begins with the first statement
+            raw: Any = await self._connection.get_raw_connection()
+            adapter = raw.dbapi_connection
+            if adapter._transaction is None:  # SQLAlchemy's adapter begins with its own first statement
+                await adapter._start_transaction()
             self._driver = raw.driver_connection
         return self._driver
 
 
-async def _rolled_back(transaction: AsyncTransaction) -> None:
+async def _rolled_back(connection: AsyncConnection, transaction: AsyncTransaction) -> None:
     """Roll back what can be; a connection that is gone has been rolled back by the server."""
     try:
         await transaction.rollback()
     except (DBAPIError, OSError, pg.PostgresError, pg.InterfaceError) as error:
+        await connection.invalidate()
         if not _unavailable(error):
             raise
+
+
+def _is_open(adapter: Any) -> bool:
+    """Whether a connection was not closed by either side, as far as is known here: without a round trip."""
+    return not adapter.driver_connection.is_closed()
 
 
 class PostgresDatabase:
     """The database of one service in the schema `schema` of the database behind `url` (postgresql://...)."""
 
-    def __init__(self, url: str, schema: str, *, pool_size: int = 5) -> None:
+    def __init__(self, url: str, schema: str, *, pool_size: int = 10) -> None:
         self._schema = schema
         self._engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=0,  # what is opened beyond the pool is closed after use, and opening costs more than most uses
+            pool_use_lifo=True,  # the one used last has its statements and pages at hand
             pool_pre_ping=True,
             hide_parameters=True,  # errors are logged, and parameters are people's data
             connect_args={
@@ -154,6 +161,8 @@ class PostgresDatabase:
                 },
             },
         )
+        # a ping of SQLAlchemy's is three round trips; a server that goes away closes its connections
+        self._engine.dialect.do_ping = _is_open  # type: ignore[assignment, method-assign]
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._fetching = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -164,23 +173,36 @@ class PostgresDatabase:
         return self._transaction(reading=True)
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
-        with _mapped():
-            async with self._fetching.connect() as connection:
+        async with self._connected(self._fetching) as connection:
+            with _mapped():
                 return (await connection.execute(statement, values)).all()
 
     @asynccontextmanager
     async def _transaction(self, *, reading: bool) -> AsyncIterator[PostgresTx]:
-        engine = self._reading if reading else self._engine
-        async with AsyncExitStack() as stack:
+        async with self._connected(self._reading if reading else self._engine) as connection:
             with _mapped():
-                connection = await stack.enter_async_context(engine.connect())
                 transaction = await connection.begin()
             tx = PostgresTx(connection)
             try:
                 yield tx
                 await tx.commit(transaction)
             except BaseException:
-                await _rolled_back(transaction)
+                await _rolled_back(connection, transaction)
+                raise
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool. Who takes one out does not ask whether it is in order, so one that may not be (its
+        user was cancelled in the middle of something, or it broke off) is closed and not given back.
+        """
+        async with AsyncExitStack() as stack:
+            with _mapped():
+                connection = await stack.enter_async_context(engine.connect())
+            try:
+                yield connection
+            except BaseException as error:
+                if not isinstance(error, Exception) or isinstance(error, DatabaseUnavailable):
+                    await connection.invalidate()
                 raise
 
     async def migrate(self, work: Callable[[Connection], T]) -> T:

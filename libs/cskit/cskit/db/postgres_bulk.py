@@ -4,10 +4,10 @@ Of a value in an array asyncpg asks twice whether it is one itself: 0.5 µs; in 
 COPY knows no conflicts: upserts of wide rows go by a temporary table, which costs PostgreSQL a second copy of them.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Final, Self
 
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, Table
 
 from cskit.db.bulk import BulkWrite
 from cskit.db.reading import quoted
@@ -56,19 +56,53 @@ class Stages:
         return name
 
 
-async def send(driver: Any, write: BulkWrite, dialect: Dialect, stages: Stages) -> None:
-    """Write the rows over the driver's connection, which is in a transaction."""
+async def send(driver: Any, writes: Sequence[BulkWrite], dialect: Dialect, stages: Stages) -> None:
+    """Write all rows over the driver's connection, which is in a transaction: small writes together, as one statement
+    does not wait for the answer to another.
+    """
+    together: dict[Table, BulkWrite] = {}
+    for write in writes:
+        if _is_large(write) or write.table in together:
+            await _send_together(driver, list(together.values()), dialect)
+            together = {}
+        if _is_large(write):
+            await _send_large(driver, write, dialect, stages)
+        else:
+            together[write.table] = write
+    await _send_together(driver, list(together.values()), dialect)
+
+
+def _is_large(write: BulkWrite) -> bool:
+    return len(write.rows) >= _MANY and (write.on_conflict == "raise" or len(write.columns) >= _WIDE)
+
+
+async def _send_large(driver: Any, write: BulkWrite, dialect: Dialect, stages: Stages) -> None:
     columns = write.bound(dialect)
-    kinds = write.kinds(dialect)
-    if len(write.rows) >= _MANY and write.on_conflict == "raise":
+    if write.on_conflict == "raise":
         await _copy(driver, write.table.name, write, columns)
-    elif len(write.rows) >= _MANY and len(kinds) >= _WIDE:
-        stage = await stages.empty(driver, (write.table.name, write.columns, tuple(kinds)))
-        await _copy(driver, stage, write, columns)
-        await driver.execute(f'{write.head()} SELECT {quoted(write.columns)} FROM "{stage}"{write.conflict_clause()}')
-    else:
-        arrays = ", ".join(f"CAST(${n} AS {kind}[])" for n, kind in enumerate(kinds, 1))
-        await driver.execute(f"{write.head()} SELECT * FROM unnest({arrays}){write.conflict_clause()}", *columns)
+        return
+    stage = await stages.empty(driver, (write.table.name, write.columns, tuple(write.kinds(dialect))))
+    await _copy(driver, stage, write, columns)
+    await driver.execute(f'{write.head()} SELECT {quoted(write.columns)} FROM "{stage}"{write.conflict_clause()}')
+
+
+async def _send_together(driver: Any, writes: Sequence[BulkWrite], dialect: Dialect) -> None:
+    """Writes to different tables, none of which sees another's, in one statement.
+
+    PostgreSQL runs the main part first and then the others from the last to the first: so written, rows are locked in
+    the order of the writes, as by one statement each.
+    """
+    statements: list[str] = []
+    values: list[list[Any]] = []
+    for write in writes:
+        kinds = enumerate(write.kinds(dialect), len(values) + 1)
+        arrays = ", ".join(f"CAST(${n} AS {kind}[])" for n, kind in kinds)
+        statements.append(f"{write.head()} SELECT * FROM unnest({arrays}){write.conflict_clause()}")
+        values += write.bound(dialect)
+    if statements:
+        main, *others = statements
+        before = ", ".join(f"w{n} AS ({statement})" for n, statement in enumerate(reversed(others)))
+        await driver.execute(f"WITH {before} {main}" if others else main, *values)
 
 
 async def _copy(driver: Any, table: str, write: BulkWrite, columns: list[list[Any]]) -> None:

@@ -4,15 +4,16 @@ Locks are taken in one order everywhere: users by id, then people by id. Who lin
 that person wait both hold the person's row, so no event starts to wait unseen.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
-from cskit.db import Tx
+from cskit.db import Database, Tx
 from cskit.messages import UnitOfWork
 from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
@@ -34,9 +35,45 @@ class Loaded:
     people: Mapping[PersonId, PersonRow]
 
 
-async def known(tx: Tx, source: str, users: Collection[str]) -> dict[str, Known]:
-    """Those of the users that the source has spoken of before."""
-    return dict((await _load(tx, source, sorted(users), lock=False)).known)
+_KNOWN: Final = (
+    select(
+        USERS.c.user_id,
+        *(PEOPLE.c[name] for name in ("person_id", "account", "linked_at", "nameless")),
+        *(PEOPLE.c[name] for name in ("previous_account", "regrouped_at")),
+        MEMBERSHIPS.c.account.label("membership"),
+    )
+    .join_from(USERS, PEOPLE, USERS.c.person_id == PEOPLE.c.person_id)
+    .outerjoin(MEMBERSHIPS, MEMBERSHIPS.c.person_id == PEOPLE.c.person_id)
+    .where(USERS.c.source == bindparam("source"), USERS.c.user_id.in_(bindparam("users", expanding=True)))
+)
+_ASKED_AT_ONCE: Final = 1_024
+
+
+async def known(database: Database, source: str, users: Collection[str]) -> dict[str, Known]:
+    """Those of the users that the source has spoken of before. Each as of one moment, which may differ among many."""
+    wanted = sorted(users)
+    rows: dict[str, list[Row[Any]]] = defaultdict(list)  # of a user, one of each membership
+    for start in range(0, len(wanted), _ASKED_AT_ONCE):
+        some = _filled(wanted[start : start + _ASKED_AT_ONCE])
+        for row in await database.fetch(_KNOWN, {"source": source, "users": some}):
+            rows[row.user_id].append(row)
+    return {
+        user: Known(
+            of_user[0].person_id,
+            of_user[0].account,
+            of_user[0].linked_at,
+            frozenset(row.membership for row in of_user if row.membership is not None),
+            of_user[0].nameless,
+            of_user[0].previous_account,
+            of_user[0].regrouped_at,
+        )
+        for user, of_user in rows.items()
+    }
+
+
+def _filled(users: list[str]) -> list[str]:
+    """The same users, as many as a power of two: the database knows the statements of few lengths by heart."""
+    return users + users[-1:] * ((1 << (len(users) - 1).bit_length()) - len(users))
 
 
 async def ensure(
@@ -49,7 +86,7 @@ async def ensure(
     """
     while True:
         await _make(uow, source, fresh, now)
-        loaded = await _load(uow.tx, source, sorted({*fresh, *others}), lock=True)
+        loaded = await _load(uow.tx, source, sorted({*fresh, *others}))
         if loaded.known.keys() >= fresh.keys():
             return loaded
 
@@ -72,13 +109,14 @@ async def _make(uow: UnitOfWork, source: str, fresh: Mapping[str, PersonId], now
     )
 
 
-async def _load(tx: Tx, source: str, users: Sequence[str], *, lock: bool) -> Loaded:
+async def _load(tx: Tx, source: str, users: Sequence[str]) -> Loaded:
+    """These users and their people, locked."""
     of_users = select(USERS.c.user_id, USERS.c.person_id).where(USERS.c.source == source, USERS.c.user_id.in_(users))
     of_users = of_users.order_by(USERS.c.user_id)
-    persons_of = await tx.fetch(of_users.with_for_update() if lock else of_users)
+    persons_of = await tx.fetch(of_users.with_for_update())
     persons = sorted({row.person_id for row in persons_of})
     of_people = select(PEOPLE).where(PEOPLE.c.person_id.in_(persons)).order_by(PEOPLE.c.person_id)
-    people = {row.person_id: row for row in await tx.fetch(of_people.with_for_update() if lock else of_people)}
+    people = {row.person_id: row for row in await tx.fetch(of_people.with_for_update())}
     accounts: dict[PersonId, set[AccountId]] = {person: set() for person in people}
     for row in await tx.fetch(select(MEMBERSHIPS).where(MEMBERSHIPS.c.person_id.in_(persons))):
         accounts[row.person_id].add(row.account)

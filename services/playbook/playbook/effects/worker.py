@@ -135,8 +135,7 @@ class EffectsWorker:
     async def _due(self) -> Sequence[Endpoint]:
         if len(self._flying) >= self._pace.at_once:
             return []
-        async with self._database.read() as tx:
-            return await endpoints.with_due(tx, self._clocks.wall.now())
+        return await endpoints.with_due(self._database, self._clocks.wall.now())
 
     def _room(self, due: Sequence[Endpoint]) -> dict[str, int]:
         """How many attempts may begin for each endpoint; those with the fewest on their way come first."""

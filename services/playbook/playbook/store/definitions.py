@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Row, select, tuple_, update
 
-from cskit.db import Tx
+from cskit.db import Database, Tx
 from playbook.tables import definitions
 
 
@@ -32,19 +33,22 @@ class Key:
     active: bool
 
 
-async def keys(tx: Tx) -> Sequence[Key]:
+_KEYS: Final = select(definitions.c.id, definitions.c.version, definitions.c.active).order_by(
+    definitions.c.id, definitions.c.version
+)
+
+
+async def keys(source: Tx | Database) -> Sequence[Key]:
     """All versions of all playbooks, without their documents."""
-    table = definitions.c
-    rows = await tx.fetch(select(table.id, table.version, table.active).order_by(table.id, table.version))
-    return [Key(row.id, row.version, row.active) for row in rows]
+    return [Key(row.id, row.version, row.active) for row in await source.fetch(_KEYS)]
 
 
-async def documents(tx: Tx, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
+async def documents(source: Tx | Database, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], str]:
     """The documents of these versions."""
     if not wanted:
         return {}
     table = definitions.c
-    found = await tx.fetch(
+    found = await source.fetch(
         select(table.id, table.version, table.document).where(tuple_(table.id, table.version).in_(sorted(wanted)))
     )
     return {(row.id, row.version): row.document for row in found}

@@ -7,11 +7,11 @@ about one account at the same time. Runs and tasks are locked after it.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
-from cskit.db import Tx
+from cskit.db import Database, Tx
 from csmodels.ids import AccountId, PlaybookId, RunId, TaskId
 from playbook.domain.run import Cause, Enrolled, Reason, Run, State, View
 from playbook.domain.task import Status, Task
@@ -20,6 +20,7 @@ from playbook.effects_tables import deliveries, effects
 from playbook.tables import accounts, erased_accounts, notes, runs, tasks, timers
 
 _ACTIVE_TASKS: ColumnElement[bool] = tasks.c.status.in_([Status.OPEN.value, Status.SNOOZED.value])
+_NEXT_TIMER: Final = select(timers.c.due).order_by(timers.c.due).limit(1)
 _TASK_FIELDS = tuple(field.name for field in fields(Task))
 
 
@@ -152,9 +153,9 @@ async def take_due_timers(tx: Tx, now: datetime, limit: int) -> Sequence[Timer]:
     return sorted(taken, key=lambda timer: (timer.due, timer.id))
 
 
-async def next_timer(tx: Tx) -> datetime | None:
+async def next_timer(database: Database) -> datetime | None:
     """When the next timer is due."""
-    rows = await tx.fetch(select(timers.c.due).order_by(timers.c.due).limit(1))
+    rows = await database.fetch(_NEXT_TIMER)
     moment: datetime | None = rows[0].due if rows else None
     return moment
 

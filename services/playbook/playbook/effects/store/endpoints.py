@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, delete, exists, or_, select
+from sqlalchemy import Row, bindparam, delete, exists, or_, select
 
-from cskit.db import Tx
+from cskit.db import Database, Tx
 from playbook.effects.endpoint import Disabled, Endpoint, Status, secrets_from_json, secrets_to_json
 from playbook.effects.store.effects import WAITS
 from playbook.effects_tables import effects, webhook_endpoints
@@ -41,12 +41,21 @@ async def subscriptions(tx: Tx) -> dict[str, list[str]]:
     return found
 
 
-async def with_due(tx: Tx, now: datetime) -> Sequence[Endpoint]:
+_now = bindparam("now", type_=_t.throttled_until.type)
+_WITH_DUE: Final = (
+    select(webhook_endpoints)
+    .where(
+        _t.status == Status.ACTIVE.value,
+        or_(_t.throttled_until.is_(None), _t.throttled_until <= _now),
+        exists().where(effects.c.endpoint == _t.id, WAITS, effects.c.next_at <= _now),
+    )
+    .order_by(_t.id)
+)
+
+
+async def with_due(database: Database, now: datetime) -> Sequence[Endpoint]:
     """The endpoints that may be sent to now and have something due."""
-    due = exists().where(effects.c.endpoint == _t.id, WAITS, effects.c.next_at <= now)
-    free = or_(_t.throttled_until.is_(None), _t.throttled_until <= now)
-    statement = select(webhook_endpoints).where(_t.status == Status.ACTIVE.value, free, due).order_by(_t.id)
-    return [_endpoint(row) for row in await tx.fetch(statement)]
+    return [_endpoint(row) for row in await database.fetch(_WITH_DUE, {"now": now})]
 
 
 def add(tx: Tx, endpoint: Endpoint) -> None:

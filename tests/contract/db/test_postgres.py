@@ -1,0 +1,90 @@
+"""What PostgreSQL alone can do to a connection."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import func, literal, select
+
+from cskit.db import DatabaseUnavailable
+from cskit.db.postgres import PostgresDatabase
+
+pytestmark = pytest.mark.postgres
+_CALLS = 5
+_SLEEPING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND query ~ 'pg_sleep' AND state = 'active'"
+)
+
+
+@pytest.fixture
+async def admin() -> AsyncIterator[Any]:
+    """A connection of its own."""
+    if not os.environ.get("KIZASHI_TEST_DATABASE_URL"):
+        pytest.skip("KIZASHI_TEST_DATABASE_URL is not set")
+    opened = await asyncpg.connect(os.environ["KIZASHI_TEST_DATABASE_URL"])  # type: ignore[no-untyped-call]
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def postgres(admin: Any, schema: str) -> AsyncIterator[PostgresDatabase]:
+    opened = PostgresDatabase(os.environ["KIZASHI_TEST_DATABASE_URL"], schema)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def schema() -> str:
+    return f"test_{secrets.token_hex(6)}"
+
+
+async def test_connections_that_the_server_has_closed_are_replaced(
+    postgres: PostgresDatabase, admin: Any, schema: str
+) -> None:
+    await asyncio.gather(*(postgres.fetch(select(literal(1))) for _ in range(_CALLS)))
+
+    ended = await admin.fetch(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1", f"kizashi-{schema}"
+    )
+    rows = [await _fetched(postgres) for _ in range(_CALLS)]
+
+    assert len(ended) > 1
+    assert rows == [1] * _CALLS
+
+
+@pytest.mark.parametrize("way", ["fetch", "read", "write"])
+async def test_who_is_cancelled_in_a_statement_spoils_no_connection(
+    postgres: PostgresDatabase, admin: Any, schema: str, way: str
+) -> None:
+    async def work() -> None:
+        if way == "fetch":
+            await postgres.fetch(select(func.pg_sleep(60)))
+        else:
+            async with getattr(postgres, way)() as tx:
+                await tx.fetch(select(func.pg_sleep(60)))
+
+    for _ in range(_CALLS):
+        task = asyncio.create_task(work())
+        while not await admin.fetchval(_SLEEPING, f"kizashi-{schema}"):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with postgres.write() as tx:
+            assert [row[0] for row in await tx.fetch(select(literal(1)))] == [1]
+
+
+async def _fetched(database: PostgresDatabase) -> int:
+    """One row; tried again only where this process has not heard yet that its connections are closed."""
+    for _ in range(_CALLS):
+        try:
+            (row,) = await database.fetch(select(literal(1)))
+        except DatabaseUnavailable:
+            continue
+        value: int = row[0]
+        return value
+    raise AssertionError("the connections are not replaced")
