@@ -38,6 +38,7 @@ class UsageMessage(Struct, gc=False):
     backfill: Literal[False] = False
 
 
+_KIND: Final = b"usage.tracked"
 _DECODE: Final = msgspec.json.Decoder(UsageMessage).decode
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -47,10 +48,12 @@ def decoded(values: Sequence[bytes | None]) -> tuple[list[int], list[UsageMessag
     places, messages = [], []
     readable = _are_text(values)
     for place, value in enumerate(values):
+        if value is None or _KIND not in value:  # it would be refused, or is written so that `parse` may look at it
+            continue
         try:
             if not readable:
-                (value or b"").decode()
-            messages.append(_DECODE(value or b""))
+                value.decode()
+            messages.append(_DECODE(value))
         except _UNREADABLE:
             continue
         places.append(place)

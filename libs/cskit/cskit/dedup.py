@@ -162,7 +162,7 @@ class Dedup:
                 new[place] = day is None or day < hour // DAY_HOURS - _DAYS_BEFORE
                 if new[place]:
                     last[value] = hour // DAY_HOURS
-        for hour in np.unique(hours).tolist():
+        for hour in hours[np.flatnonzero(np.diff(hours, prepend=-1))].tolist():  # they ascend
             of_hour = values[new & (hours == hour)]
             of_hour = ordered if len(of_hour) == len(ordered) else np.sort(of_hour)
             if len(of_hour):

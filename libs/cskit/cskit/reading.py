@@ -86,7 +86,7 @@ class BatchReader:
         else:
             both = np.concatenate([plain, usage.places])
             more = self._dedup.fingerprints_of(usage.sources, usage.ids)
-            order = np.argsort(both)
+            order = np.argsort(both, kind="stable")  # two ascending runs: it merges them
             new = np.empty(len(both), dtype=np.bool_)
             new[order] = self._dedup.are_new(
                 partition, clocks[both[order]], np.concatenate([fingerprints, more])[order], reading.taken

@@ -105,9 +105,9 @@ class UsageCounter:
 
 def local_ordinals(times: Ints, zone: tzinfo) -> Ints:
     """The ordinals of the zone's days in which moments lie, given as microseconds since 1970."""
-    quarters, inverse = np.unique(times // _QUARTER_US, return_inverse=True)
+    numbers, quarters = _numbered(times // _QUARTER_US)
     offsets = np.array([_offset_us(quarter, zone) for quarter in quarters.tolist()], dtype=np.int64)
-    return (times + offsets[inverse]) // _DAY_US + _ORDINAL_1970
+    return (times + offsets[numbers]) // _DAY_US + _ORDINAL_1970
 
 
 @lru_cache(maxsize=4096)
@@ -120,33 +120,40 @@ def _offset_us(quarter: int, zone: tzinfo) -> int:
 
 def _in_order(numbers: Ints) -> tuple[Ints, int]:
     """Which of the numbers each is, in the order in which they come, and how many there are."""
-    numbers = _dense(numbers)
-    first = np.full(int(numbers.max()) + 1, -1, dtype=np.int64)
+    numbers, distinct = _numbered(numbers)
+    first = np.empty(len(distinct), dtype=np.int64)
     first[numbers[::-1]] = np.arange(
         len(numbers) - 1, -1, -1
     )  # of those that are written to a place the last one stays
-    present = np.flatnonzero(first >= 0)
-    place = np.empty(len(first), dtype=np.int64)
-    place[present[np.argsort(first[present])]] = np.arange(len(present))
-    return place[numbers], len(present)
+    place = np.empty(len(distinct), dtype=np.int64)
+    place[np.argsort(first)] = np.arange(len(distinct))
+    return place[numbers], len(distinct)
 
 
-def _dense(numbers: Ints) -> Ints:
-    """The numbers, or others that are equal where these are, none of which is much larger than there are of them."""
-    return np.unique(numbers, return_inverse=True)[1] if numbers.max() > _SPARSE * len(numbers) else numbers
+def _numbered(values: Ints) -> tuple[Ints, Ints]:
+    """Which of the distinct values each is, and these, ascending. Where they lie close it needs no sorting."""
+    if not len(values):
+        return values, values
+    since = values - values.min()
+    span = int(since.max()) + 1
+    if span > _SPARSE * len(values):
+        distinct, numbers = np.unique(values, return_inverse=True)
+        return numbers, distinct
+    present = np.flatnonzero(np.bincount(since))
+    place = np.empty(span, dtype=np.int64)
+    place[present] = np.arange(len(present))
+    return place[since], present + values.min()
 
 
 def _counts(columns: UsageColumns, mine: Ints, days: Ints, count: int) -> list[list[Counted]]:
     """How often each name a day, by the places of accounts."""
     since, names = days - days.min(), columns.names
     key = (mine * (int(since.max()) + 1) + since) * len(names.texts) + names.numbers
-    key = _dense(key)
-    row_of = np.full(int(key.max()) + 1, -1, dtype=np.int64)
-    row_of[key] = np.arange(len(key))
-    told = np.flatnonzero(row_of >= 0)
-    rows = row_of[told]
+    key, told = _numbered(key)
+    rows = np.empty(len(told), dtype=np.int64)
+    rows[key] = np.arange(len(key))
     # as two halves, since sums of floats are exact up to 2**53 only
-    high, low = (np.bincount(key, weights=part)[told] for part in (columns.counts >> 16, columns.counts & 0xFFFF))
+    high, low = (np.bincount(key, weights=part) for part in (columns.counts >> 16, columns.counts & 0xFFFF))
     sums = (high.astype(np.int64) << 16) + low.astype(np.int64)
     found: list[list[Counted]] = [[] for _ in range(count)]
     for row, to, day, often in zip(rows.tolist(), mine[rows].tolist(), days[rows].tolist(), sums.tolist(), strict=True):

@@ -286,7 +286,12 @@ def other_zone(first: str, settings: ScoringSettings) -> str | None:
 
 def _old_months(usage: Usage, zone: tzinfo, at_hand: Set[Month]) -> Iterator[tuple[str, Month]]:
     """The accounts with usage of months that are not at hand, and these months."""
-    ordinals = local_ordinals(usage.columns.times, zone)
+    times = usage.columns.times
+    first, last = local_ordinals(np.array([times.min(), times.max()]), zone).tolist()
+    # a day more on both sides, for zones that put back their clocks at midnight
+    if {month_of(date.fromordinal(ordinal)) for ordinal in range(first - 1, last + 2)} <= at_hand:
+        return
+    ordinals = local_ordinals(times, zone)
     for ordinal in np.unique(ordinals).tolist():
         month = month_of(date.fromordinal(ordinal))
         if month not in at_hand:

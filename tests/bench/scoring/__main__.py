@@ -33,6 +33,7 @@ from tests.bench.scoring.turns import (
 from cskit.testing.engines import KAFKA, missing_engines
 
 _MANY = 1_000_000  # accounts whose databases take minutes to copy
+_FEW = 1_000  # accounts that go through 300,000 events in two seconds, most of them while batches still grow
 
 
 def show(accounts: int, rounds: Rounds, stored: Mapping[str, float]) -> None:
@@ -56,6 +57,13 @@ def _number(value: float | None, digits: int = 0) -> str:
     return f"{'-':>12}" if value is None else f"{value:>12,.{digits}f}"
 
 
+def events_of(accounts: int, options: argparse.Namespace) -> int:
+    """How many events the topic of a size has."""
+    if options.events:
+        return int(options.events)
+    return 60_000 if options.quick else 1_000_000 if accounts <= _FEW else 300_000
+
+
 async def contenders_here(wanted: Sequence[str]) -> list[str]:
     """Those that can run here."""
     try:
@@ -77,7 +85,7 @@ async def measure(options: argparse.Namespace) -> tuple[dict[int, tuple[Rounds, 
         async with AsyncExitStack() as stack:
             warm = await stack.enter_async_context(warmth(kafka, Path(folder), contenders))
             for accounts in sorted(options.accounts):
-                async with size(accounts, options.events, kafka, Path(folder), warm) as at:
+                async with size(accounts, events_of(accounts, options), kafka, Path(folder), warm) as at:
                     if options.crash and crashed is None:
                         crashed = await _crashed(at, contenders)
                     rounds = await in_turns(at, contenders, 1 if accounts >= _MANY else options.rounds)
@@ -100,25 +108,32 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 accounts, 60,000 events, one round")
     parser.add_argument("--accounts", type=int, nargs="+", help="sizes (1000 100000 1000000)")
-    parser.add_argument("--events", type=int, help="events on the topic of each size (300000)")
+    parser.add_argument(
+        "--events", type=int, help="events on the topic of each size (1000000 at 1,000 accounts, else 300000)"
+    )
     parser.add_argument("--rounds", type=int, help="turns of each contender (3; at a million accounts 1)")
     parser.add_argument("--only", choices=CONTENDERS, nargs="+", help="contenders (all)")
     parser.add_argument("--no-crash", dest="crash", action="store_false", help="do not kill scoring in the middle")
     options = parser.parse_args()
     options.accounts = options.accounts or ([1_000, 10_000] if options.quick else [1_000, 100_000, 1_000_000])
-    options.events = options.events or (60_000 if options.quick else 300_000)
     options.rounds = options.rounds or (1 if options.quick else 3)
     if reason := not_possible():
         print(f"Scoring was not measured: {reason}.", file=sys.stderr)
         return 1
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic just made has no leader for a moment
     found, crashed = await measure(options)
-    figures: dict[str, Any] = {"events": options.events, "rounds": options.rounds}
+    figures: dict[str, Any] = {"rounds": options.rounds}
     for accounts, (rounds, stored) in found.items():
         show(accounts, rounds, stored)
         figures[LABELS.get(accounts, str(accounts))] = {
-            contender: {**asdict(median(turns)), **({"state_bytes": stored[contender]} if contender in stored else {})}
-            for contender, turns in rounds.items()
+            "events": events_of(accounts, options),
+            **{
+                contender: {
+                    **asdict(median(turns)),
+                    **({"state_bytes": stored[contender]} if contender in stored else {}),
+                }
+                for contender, turns in rounds.items()
+            },
         }
     if crashed is not None:
         show_crash(crashed)
