@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import func, literal, select
+from sqlalchemy import Column, MetaData, String, Table, func, literal, select
 
 from cskit.db import DatabaseUnavailable
 from cskit.db.postgres import PostgresDatabase
@@ -88,3 +88,22 @@ async def _fetched(database: PostgresDatabase) -> int:
         value: int = row[0]
         return value
     raise AssertionError("the connections are not replaced")
+
+
+async def test_a_transaction_one_of_whose_statements_was_cut_off_is_not_taken_for_committed(
+    postgres: PostgresDatabase, admin: Any, schema: str
+) -> None:
+    table = Table("things", MetaData(), Column("id", String, primary_key=True))
+    await postgres.migrate(lambda connection: table.create(connection))
+
+    with pytest.raises(DatabaseUnavailable, match="cut off"):
+        async with postgres.write() as tx:
+            await tx.execute(table.insert().values(id="a"))
+            sleeping = asyncio.create_task(tx.fetch(select(func.pg_sleep(60))))
+            while not await admin.fetchval(_SLEEPING, f"kizashi-{schema}"):
+                await asyncio.sleep(0.01)
+            sleeping.cancel()
+            await asyncio.gather(sleeping, return_exceptions=True)
+
+    assert [row.id for row in await postgres.fetch(select(table))] == []
+    assert await _fetched(postgres) == 1

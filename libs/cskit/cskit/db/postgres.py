@@ -68,17 +68,19 @@ class PostgresTx:
         self._driver: Any = None
         self._stages = Stages.of(connection.info)
         self._turn = asyncio.Lock()  # a connection does one thing at a time
+        self.cut_off = (
+            False  # whether a task was cancelled in the middle of a statement: nobody knows what became of it
+        )
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[Any]]:
-        async with self._turn:
+        async with self._at_work():
             await self._send()
             return await self._fetch(statement, values)
 
     async def execute(self, statement: Executable, values: Values | None = None) -> int:
-        async with self._turn:
+        async with self._at_work():
             await self._send()
-            with _mapped():
-                return (await self._connection.execute(statement, values)).rowcount
+            return (await self._connection.execute(statement, values)).rowcount
 
     def insert(self, table: Table, rows: Sequence[Values], *, ignore: bool = False) -> None:
         self._pending.add(table, rows, "ignore" if ignore else "raise")
@@ -87,30 +89,41 @@ class PostgresTx:
         self._pending.add(table, rows, "update")
 
     async def flush(self) -> None:
-        async with self._turn:
+        async with self._at_work():
             await self._send()
 
     async def commit(self, transaction: AsyncTransaction) -> None:
-        """Send what is collected and commit."""
-        async with self._turn:
+        """Send what is collected and commit. Raises DatabaseUnavailable where a statement was cut off: PostgreSQL would
+        answer the commit with a rollback.
+        """
+        if self.cut_off:
+            raise DatabaseUnavailable("a statement of this transaction was cut off")
+        async with self._at_work():
             await self._send()
-            with _mapped():
-                await transaction.commit()
+            await transaction.commit()
             self._stages.committed()
 
+    @asynccontextmanager
+    async def _at_work(self) -> AsyncIterator[None]:
+        """The connection, for one statement after the other."""
+        async with self._turn:
+            try:
+                with _mapped():
+                    yield
+            except asyncio.CancelledError:
+                self.cut_off = True
+                raise
+
     async def _fetch(self, statement: Executable, values: Values | None) -> Sequence[Row[Any]]:
-        with _mapped():
-            if isinstance(statement, LookUp):
-                sql = statement.sql(f"= ANY(${n})" for n in range(1, len(statement.values) + 1))
-                rows = await (await self._begun()).fetch(sql, *statement.values)
-                return statement.read(rows, self._connection.dialect)
-            return (await self._connection.execute(statement, values)).all()
+        if isinstance(statement, LookUp):
+            sql = statement.sql(f"= ANY(${n})" for n in range(1, len(statement.values) + 1))
+            rows = await (await self._begun()).fetch(sql, *statement.values)
+            return statement.read(rows, self._connection.dialect)
+        return (await self._connection.execute(statement, values)).all()
 
     async def _send(self) -> None:
         writes = self._pending.take()
-        if not writes:
-            return
-        with _mapped():
+        if writes:
             await send(await self._begun(), writes, self._connection.dialect, self._stages)
 
     async def _begun(self) -> Any:
@@ -188,6 +201,8 @@ class PostgresDatabase:
                 await tx.commit(transaction)
             except BaseException:
                 await _rolled_back(connection, transaction)
+                if tx.cut_off:
+                    await connection.invalidate()
                 raise
 
     @asynccontextmanager
