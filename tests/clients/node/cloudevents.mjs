@@ -11,14 +11,14 @@ const authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`
 async function send({ headers, body }) {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     if (attempt) await rest(500)
-    let answer
+    let answer, text
     try {
       answer = await fetch(`${url}/v1/cloudevents`, { method: 'POST', headers: { ...headers, authorization }, body })
+      text = await answer.text() // a server that dies may have sent the head alone
     } catch (error) {
       console.error(`again after ${error.cause ?? error}`)
       continue
     }
-    const text = await answer.text()
     if (answer.status === 429 || answer.status >= 500) {
       console.error(`again after ${answer.status}`)
       continue
