@@ -182,9 +182,7 @@ async def test_a_backlog_leaves_at_more_than_fifteen_a_second(stack: Stack, rece
     await stack.endpoint(receiver.url)
     await stack.enqueue(*(f"w{n}" for n in range(300)))
     started = time.monotonic()
-    patient = stack.worker(
-        "patient", replace(stack.pace, timeout=20.0, lease=60.0)
-    )  # of a busy machine
+    patient = stack.worker("patient", replace(stack.pace, timeout=20.0, lease=60.0))  # of a busy machine
 
     async with stack.sending(patient):
         await until(lambda: len(receiver.requests) == 300, seconds=30)
