@@ -185,9 +185,10 @@ def _stands(buffer: bytes, at: Ints, literal: bytes) -> Flags:
     wanted, mask = (
         np.frombuffer(part.ljust(letters, b"\0"), dtype="<u8") for part in (literal, b"\xff" * len(literal))
     )
-    stands = np.ones(len(at), dtype=np.bool_)
-    for word in range(letters // 8):
-        stands &= (seen[:, word] & mask[word]) == wanted[word]
+    # only the last eight bytes may have some that are not the literal's
+    stands: Flags = (seen[:, -1] & mask[-1]) == wanted[-1]
+    for word in range(letters // 8 - 1):
+        stands &= seen[:, word] == wanted[word]
     return stands
 
 

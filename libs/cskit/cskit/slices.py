@@ -95,6 +95,14 @@ def windows(buffer: bytes, starts: Ints, letters: int) -> NDArray[np.uint8]:
     return items[starts].view(np.uint8).reshape(len(starts), letters)
 
 
+def same(rows: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which rows of numbers are the same in both; column by column, which is faster than row by row."""
+    found: NDArray[np.bool_] = rows[:, 0] == others[:, 0]
+    for column in range(1, rows.shape[1]):
+        found &= rows[:, column] == others[:, column]
+    return found
+
+
 def words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Rows of bytes as rows of numbers of eight bytes each."""
     return rows.view("<u8")

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cskit.slices import Ints, words
+from cskit.slices import Ints, same, words
 
 SHORT: Final = 40  # bytes of a text that is found by its bytes
 
@@ -113,18 +113,15 @@ class Texts:
             if not len(wrong):
                 break
             there = self._table[(places[wrong] + probe) & last]
-            same = self._same(there, asked[wrong], lengths[wrong])
-            numbers[wrong[same]] = there[same]
-            wrong = wrong[~same]
+            right = self._same(there, asked[wrong], lengths[wrong])
+            numbers[wrong[right]] = there[right]
+            wrong = wrong[~right]
         return numbers
 
     def _same(self, numbers: Ints, asked: Words, lengths: Ints) -> NDArray[np.bool_]:
         """Whether the texts with these numbers are the ones that are asked for; there is none with -1."""
-        kept = self._words[numbers]
-        same: NDArray[np.bool_] = (numbers >= 0) & (self._lengths[numbers] == lengths)
-        for word in range(_WORDS):
-            same &= kept[:, word] == asked[:, word]
-        return same
+        found: NDArray[np.bool_] = (numbers >= 0) & (self._lengths[numbers] == lengths)
+        return found & same(self._words[numbers], asked)
 
     def _learned(self, bodies: Bytes, lengths: Ints, places: Ints) -> Ints:
         """The numbers of texts that the table does not have; it has them then, where there is room."""
@@ -159,23 +156,24 @@ class Texts:
             self._lengths = np.concatenate([self._lengths, np.zeros(number, dtype=np.int64)])
         self._lengths[number] = len(body)
         self._words[number] = np.frombuffer(body.ljust(SHORT, b"\0"), dtype="<u8")
+        self._put(number, place)
+
+    def _grow(self) -> None:
+        """Four times as many places: all are put in anew."""
+        numbers = self._table[self._table >= 0]
+        self._table = np.full(4 * len(self._table), _UNKNOWN, dtype=np.int64)
+        self._placed = 0
+        for number, place in zip(numbers.tolist(), self._places(self._words[numbers]).tolist(), strict=True):
+            self._put(number, place)
+
+    def _put(self, number: int, place: int) -> None:
+        """Note a text at its place, or soon behind it; where there is no room it is asked for by its text each time."""
         last = len(self._table) - 1
         for probe in range(_PROBES):
-            if self._table[(place + probe) & last] in (_UNKNOWN, number):
+            if self._table[(place + probe) & last] == _UNKNOWN:
                 self._table[(place + probe) & last] = number
                 self._placed += 1
                 return
-
-    def _grow(self) -> None:
-        """Twice as many places: all are put in anew."""
-        numbers = np.unique(self._table)[1:]
-        self._table = np.full(4 * len(self._table), _UNKNOWN, dtype=np.int64)
-        last = len(self._table) - 1
-        for number, place in zip(numbers.tolist(), self._places(self._words[numbers]).tolist(), strict=True):
-            for probe in range(_PROBES):
-                if self._table[(place + probe) & last] == _UNKNOWN:
-                    self._table[(place + probe) & last] = number
-                    break
 
 
 def _text(body: bytes) -> str | None:

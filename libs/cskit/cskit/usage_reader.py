@@ -15,7 +15,7 @@ from cskit import skeletons
 from cskit.columns import UsageColumns, in_order
 from cskit.decoding import decoded, properties_good
 from cskit.skeletons import Skeleton, skeleton_of
-from cskit.slices import Ints, Slices, windows, words
+from cskit.slices import Ints, Slices, same, windows, words
 from cskit.texts import MASKS, SHORT, Bytes, Column, Texts
 from cskit.times import LONGEST, microseconds
 from csmodels.ids import MAX_WIRE_ID, UUID_PATTERN, are_plain, is_account_id, is_wire_id, matches
@@ -166,10 +166,8 @@ def _obey(columns: UsageColumns) -> Flags:
 
 def _are_keys(keys: Slices, subjects: Bytes, lengths: Ints) -> Flags:
     """Whether these keys are the subjects."""
-    good: Flags = keys.ends - keys.starts == lengths
-    mine, asked = words(windows(keys.buffer, keys.starts, SHORT)) & MASKS[lengths], words(subjects)
-    for word in range(SHORT // 8):
-        good &= mine[:, word] == asked[:, word]
+    mine = words(windows(keys.buffer, keys.starts, SHORT)) & MASKS[lengths]
+    good: Flags = (keys.ends - keys.starts == lengths) & same(mine, words(subjects))
     return good
 
 

@@ -17,12 +17,12 @@ from scoring.engine.usage import AccountUsage, Counted, Seen
 _DAY_US: Final = 86_400_000_000
 _QUARTER_US: Final = 900_000_000  # clocks of zones change at full quarters of an hour
 _ORDINAL_1970: Final = 719_163
-_PLACES: Final = 20  # bits
-_SPREAD: Final = 0x1E3779B97F4A7C15
+_PLACES: Final = 20  # bits: of the table of who was seen
+_SPREAD: Final = 0x1E3779B97F4A7C15  # odd: what is multiplied by it differs in its upper bits
 
 # Who did what when as one number: account, person, name, and the day counted from a first one.
 _PERSON, _NAME, _DAY = 21, 12, 9  # bits; of accounts there are as many as of persons
-_SPARSE: Final = 4  # how many times as large as there are events
+_SPARSE: Final = 4  # places for each value, beyond which values are sorted instead
 _BEFORE: Final = 400  # days before the first batch that may come yet
 
 
@@ -122,9 +122,8 @@ def _in_order(numbers: Ints) -> tuple[Ints, int]:
     """Which of the numbers each is, in the order in which they come, and how many there are."""
     numbers, distinct = _numbered(numbers)
     first = np.empty(len(distinct), dtype=np.int64)
-    first[numbers[::-1]] = np.arange(
-        len(numbers) - 1, -1, -1
-    )  # of those that are written to a place the last one stays
+    # backwards, since of those that are written to a place the last one stays
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
     place = np.empty(len(distinct), dtype=np.int64)
     place[np.argsort(first)] = np.arange(len(distinct))
     return place[numbers], len(distinct)
@@ -132,8 +131,6 @@ def _in_order(numbers: Ints) -> tuple[Ints, int]:
 
 def _numbered(values: Ints) -> tuple[Ints, Ints]:
     """Which of the distinct values each is, and these, ascending. Where they lie close it needs no sorting."""
-    if not len(values):
-        return values, values
     since = values - values.min()
     span = int(since.max()) + 1
     if span > _SPARSE * len(values):
