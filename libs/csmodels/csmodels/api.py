@@ -245,7 +245,9 @@ class EventItem(Model):
 
 
 class EventResult(Model):
-    """What became of an item; code, field and message say why one was refused."""
+    """What became of an item; code, field and message say why one was refused, or what of it was left out
+    (`left_out`: a malformed trait of an SDK's call, which is taken without it).
+    """
 
     index: int
     id: str | None

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -71,6 +71,8 @@ def _type_of(event: type[Event]) -> str:
     name: str = event.model_fields["type"].default
     return name
 
+
+_D = TypeVar("_D", bound=Data)
 
 _BY_TOPIC: Final[dict[str, tuple[type[Event], ...]]] = {
     CUSTOMER_EVENTS: _members(CustomerEvent),
@@ -148,11 +150,16 @@ def parse_data(type_: str, data: object) -> Data:
     """
     if type_ not in TYPES:
         raise InvalidEvent(errors.UNKNOWN_TYPE, "type", "type is refused: there is no such event.")
+    model: type[Data] = TYPES[type_].model_fields["data"].annotation  # type: ignore[assignment]
+    return parse_as(model, data)
+
+
+def parse_as(model: type[_D], data: object) -> _D:
+    """The same for data of one's own."""
     try:
         raw = json.dumps(data)
     except (TypeError, ValueError, RecursionError):
         raise InvalidEvent(errors.INVALID_FIELD, "data", "data is refused: it should be a JSON object.") from None
-    model: type[Data] = TYPES[type_].model_fields["data"].annotation  # type: ignore[assignment]
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:

@@ -24,6 +24,12 @@ _RFC3339: Final = re.compile(
 )
 MONEY_PATTERN: Final = r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$"
 POSITIVE_MONEY_PATTERN: Final = r"^[0-9]{1,15}(\.[0-9]{1,6})?$"
+CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
+TITLE_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,256}$"
+COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
+TIME_ZONE_PATTERN: Final = r"^[A-Za-z0-9_+/-]{1,64}$"
+LOCALE_PATTERN: Final = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$"
+EMAIL_PATTERN: Final = r"^[^\s@\x00-\x1f\x7f-\x9f]+@[^\s@\x00-\x1f\x7f-\x9f]+$"
 _FUTURE_PROOF_INT: Final = 2**53 - 1
 
 
@@ -97,7 +103,7 @@ PositiveMoney = Annotated[
     _PLAIN,
     WithJsonSchema({"type": "string", "pattern": POSITIVE_MONEY_PATTERN}),
 ]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]  # ISO 4217
+Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]  # ISO 4217
 
 Account = Annotated[AccountId, StringConstraints(pattern=ACCOUNT_ID_PATTERN)]
 Person = Annotated[PersonId, StringConstraints(pattern=UUID_PATTERN)]  # the random id of the people directory
@@ -109,10 +115,11 @@ TextRef = Annotated[str, StringConstraints(pattern=TEXT_REF_PATTERN)]  # a text 
 # what made something happen: an event's id with its source in front if wanted, a timer, a person's request
 Trigger = Annotated[str, StringConstraints(pattern=r"^[^@\x00-\x1f\x7f-\x9f]{1,320}$")]
 Label = WireId  # a short text that is no person's: a plan, a product, the name of an action
-Title = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,256}$")]  # an account's name
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]  # ISO 3166-1 alpha-2
-TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")]  # IANA; not looked up here
-Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$")]  # BCP 47
+Title = Annotated[str, StringConstraints(pattern=TITLE_PATTERN)]  # an account's name, or a person's
+Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]  # ISO 3166-1 alpha-2
+TimeZone = Annotated[str, StringConstraints(pattern=TIME_ZONE_PATTERN)]  # IANA; not looked up here
+Locale = Annotated[str, StringConstraints(pattern=LOCALE_PATTERN)]  # BCP 47
+Email = Annotated[str, StringConstraints(pattern=EMAIL_PATTERN, max_length=320)]  # only its shape; never on the log
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Size = Annotated[int, Field(ge=0, le=2**31 - 1)]

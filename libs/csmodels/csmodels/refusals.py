@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from csmodels import errors, ids
+from csmodels import errors, fields, ids
 from csmodels.errors import InvalidEvent
 
 _PATTERN_RULES: Final = {
@@ -15,6 +15,12 @@ _PATTERN_RULES: Final = {
     ids.CODE_PATTERN: "should be a code: 1 to 64 of a-z, 0-9, _, . and -",
     ids.UUID_PATTERN: "should be a UUID in lower case",
     ids.TEXT_REF_PATTERN: "should be ingest/<uuid> or survey/<uuid>",
+    fields.CURRENCY_PATTERN: "should be a currency of ISO 4217: three capital letters, such as JPY",
+    fields.TITLE_PATTERN: "should have 1 to 256 characters, none a control character such as a line break",
+    fields.COUNTRY_PATTERN: "should be a country of ISO 3166-1: two capital letters, such as JP",
+    fields.TIME_ZONE_PATTERN: "should be the name of a time zone, such as Asia/Tokyo",
+    fields.LOCALE_PATTERN: "should be a language, with a country if you like, such as ja or en-US",
+    fields.EMAIL_PATTERN: 'should be an e-mail address, such as hana@example.com: one "@", no space',
 }
 _PROPERTY_RULE: Final = (
     'a property is a finite number, a boolean or a text of at most 64 characters without "@", under such a name'

@@ -1,5 +1,6 @@
 """The commands that are about one kind of thing: keys, sources, dead letters, quarantine; scorecards are apart."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from allinone.commands import dead_letters, tails
 from allinone.commands import keys as key_commands
 from allinone.commands import quarantine as waiting
 from allinone.commands import sources as source_commands
-from allinone.commands.output import say, show, show_json
+from allinone.commands.output import note, say, show, show_json
 from allinone.options import NO, AsJson, Data, settings_of
 from allinone.scorecards import scorecards_app
 
@@ -54,12 +55,13 @@ def keys_new(
     daily: Annotated[int | None, typer.Option(min=1, help="Events per UTC day; no quota if left out.")] = None,
     data: Data = None,
 ) -> None:
-    """Make a key and print it, once, alone on standard output."""
+    """Make a key and print it, once, alone on standard output; on standard error, where it was written to."""
     origins = key_commands.pages_of(origin or [], browser=browser)
-    key = key_commands.make_key(
-        settings_of(data), name, scope or [], source, expires, rate, daily, origins=origins
-    )  # fmt: skip
-    print(key)  # the key alone, unstyled
+    settings = settings_of(data)
+    place = key_commands.place_of(settings, data, os.environ)
+    print(key_commands.make_key(settings, name, scope or [], source, expires, rate, daily, origins=origins))  # unstyled
+    for line in place.told():
+        note(line)
 
 
 @keys_app.command("list")

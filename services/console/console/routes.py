@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from console.assets import StaticFiles
 from console.doors import Doors, Page, Plain
 from console.listening import News
 from console.names import AccountNames
@@ -22,6 +21,7 @@ from console.pages.tasks import TasksPage, with_said
 from console.parts import Frame
 from console.rendering import HEADERS
 from console.visits import Visit
+from cskit.http.assets import StaticFiles
 
 
 @dataclass(frozen=True, slots=True)

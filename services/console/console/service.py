@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from console.assets import StaticFiles
 from console.doors import Doors, Place
 from console.links import link_routes
 from console.listening import STREAMS, Listener, News
@@ -13,6 +12,7 @@ from console.parts import Frame
 from console.rendering import Renderer
 from console.routes import Pages, page_routes
 from console.upstream import SERVICES, Upstream
+from cskit.http.assets import StaticFiles, files_of
 from cskit.platform import Platform
 from cskit.service import Service
 from cskit.settings import SettingsError
@@ -39,7 +39,7 @@ def build(platform: Platform) -> Service:
 
 def assembled(place: Place, upstream: Upstream, closing: asyncio.Event) -> Service:
     """The console at this place, on these clients. Streams of pages end when `closing` is set."""
-    static, news = StaticFiles(), News()
+    static, news = StaticFiles(files_of("console", "static"), "/static"), News()
     renderer = Renderer(static)
     pages = Pages(
         doors=Doors(place, upstream, renderer),

@@ -173,8 +173,7 @@ class _PostHog:
         for item in _in_words(taken.answer, posthog.told)["items"]:
             uuid = given.uuids[item["index"]]
             if uuid is not None:
-                refused = item["status"] == "refused"
-                results[uuid] = {"result": "drop", "details": item["message"]} if refused else {"result": "ok"}
+                results[uuid] = _result(item)
         return _answered({"results": results}, taken.headers)
 
     async def _take(self, sent: _Sent) -> tuple[bodies.PostHog, _Taken]:
@@ -200,10 +199,17 @@ def _path_of(sent: _Sent) -> str:
     return route.path
 
 
+def _result(item: Mapping[str, str]) -> dict[str, str]:
+    """What became of an item in the words of PostHog's newer protocol."""
+    if "message" not in item:
+        return {"result": "ok"}
+    return {"result": "drop" if item["status"] == "refused" else "warning", "details": item["message"]}
+
+
 def _in_words(answer: Answer, told: Callable[[str, str], tuple[str, str]]) -> Answer:
-    """The refusals in the names that the client has for its fields."""
+    """What is said of fields in the names that the client has for them."""
     for item in answer["items"]:
-        if item["status"] == "refused":
+        if "message" in item:
             item["field"], item["message"] = told(item["field"], item["message"])
     return answer
 

@@ -20,7 +20,7 @@ from ingest import bodies
 from ingest.cache import Cache
 from ingest.domain import browser, columns, native, quick, segment
 from ingest.domain.columns import Columns, Usage
-from ingest.domain.drafts import Arrival, Draft, Mapped, Refusal, sorted_out
+from ingest.domain.drafts import LEFT_OUT, Arrival, Draft, Mapped, Refusal, sorted_out
 from ingest.domain.identity import Known, Placed, Plan, others_of, resolve, users_of
 from ingest.domain.quick import USAGE
 from ingest.domain.records import FAMILY_OF, feed_resumed, merge_events
@@ -329,15 +329,18 @@ def _event_too_large(index: int, item: bytes) -> DomainError:
     )
 
 
+def _without(field: str, message: str) -> dict[str, Any]:
+    return {"code": LEFT_OUT, "field": field, "message": message}
+
+
 def _answer(mapped: Mapped, plan: Plan) -> Answer:
     items: list[dict[str, Any]] = []
     waiting = 0
     for one in plan.placed:
         waits = one.account is None and one.draft.type is not None
         waiting += waits
-        items.append(
-            {"index": one.draft.index, "id": one.draft.client_id, "status": "waiting" if waits else "accepted"}
-        )
+        item = {"index": one.draft.index, "id": one.draft.client_id, "status": "waiting" if waits else "accepted"}
+        items.append(item if one.draft.left_out is None else item | _without(*one.draft.left_out))
     items += [{"index": one.index, "id": one.client_id, "status": "duplicate"} for one in mapped.repeats]
     items += [
         {

@@ -28,7 +28,8 @@ _ACCEPTED: Final = ("accepted", "duplicate")
 class TailItem(BaseModel):
     """An item as it came in, and what became of it: accepted, duplicate, waiting or refused.
 
-    id is the one under which it travels; code and field say why it was refused. What else it said is not kept here.
+    id is the one under which it travels; code and field say why it was refused, or which of its traits was left out
+    (`left_out`). What else it said is not kept here.
     """
 
     at: UtcTime

@@ -1,7 +1,6 @@
 """`python -m tests.bench.ingest.load JSON`: keeps N connections busy and measures the server's process meanwhile.
 
-Prints one JSON line. Lean on purpose, as it shares the machine with what it measures: HTTP/1.1 written by hand over
-asyncio, bodies made beforehand.
+Prints one JSON line. Bodies are made beforehand.
 """
 
 import asyncio
@@ -11,11 +10,11 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 import psutil  # type: ignore[import-untyped]
 import uvloop
 from tests.bench.ingest.events import Bodies
+from tests.bench.wire import Connection
 
 _ANSWERS_WITHIN = 60.0  # seconds after the end
 _LONGEST = 20.0  # seconds of a window that waits for its answers
@@ -89,17 +88,17 @@ class Load:
             self.idle.set()
 
 
-class Connection(asyncio.Protocol):
-    """One connection: the next request goes out when the answer to the last is there."""
+class _Busy(Connection):
+    """The next request goes out when the answer to the last is there."""
 
     def __init__(self, load: Load) -> None:
+        super().__init__()
         self._load = load
-        self._received = b""
         self._number = -1
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is none of asyncio's
+        super().connection_made(transport)
         self._load.open += 1
         self._send()
 
@@ -108,21 +107,11 @@ class Connection(asyncio.Protocol):
         if not self._load.stopping:
             raise RuntimeError(f"the server closed a connection: {exc!r}")
 
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._received[:end].lower()
-        length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
-        if len(self._received) < end + 4 + length:
-            return
-        body, self._received = self._received[end + 4 :], b""
+    def answered(self, status: int, body: bytes) -> None:
         now = time.monotonic()
-        status = int(head[9:12])
         self._load.answered(now, now - self._sent, status, self._number, body)
         if self._load.stopping:
-            self._transport.close()
+            self.transport.close()
         elif status == 503:
             asyncio.get_running_loop().call_later(_PAUSE, self._send)
         else:
@@ -130,11 +119,11 @@ class Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         if self._load.stopping:
-            self._transport.close()
+            self.transport.close()
             return
         self._number, body = next(self._load.bodies)
         self._sent = time.monotonic()
-        self._transport.write(b"%s%d\r\n\r\n%s" % (self._load.head, len(body), body))
+        self.transport.write(b"%s%d\r\n\r\n%s" % (self._load.head, len(body), body))
 
 
 def cpu(server: psutil.Process) -> float:
@@ -155,7 +144,7 @@ async def run(order: Order) -> Measured:
     server = psutil.Process(order.pid)
     load = Load(order)
     for _ in range(order.connections):
-        await loop.create_connection(lambda: Connection(load), "127.0.0.1", order.port)
+        await loop.create_connection(lambda: _Busy(load), "127.0.0.1", order.port)
     await asyncio.wait((failed,), timeout=order.warm)
     before, first, start = cpu(server), len(load.took), time.monotonic()
     await asyncio.wait((failed,), timeout=order.seconds)

@@ -1,4 +1,4 @@
-"""An HTTP client that costs little: it shares the machine with what it measures.
+"""An HTTP client that costs little.
 
 Requests go out at once, each over a connection that is idle, or a new one, as any client with a pool does.
 """
@@ -6,42 +6,32 @@ Requests go out at once, each over a connection that is idle, or a new one, as a
 import asyncio
 from collections import deque
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 from urllib.parse import urlsplit
+
+from tests.bench.wire import Connection
 
 
 class Closed(Exception):
     """The server closed a connection before it had answered."""
 
 
-class _Connection(asyncio.Protocol):
-    """One request at a time."""
+class _Connection(Connection):
+    """One whose answers are awaited."""
 
     def __init__(self) -> None:
-        self._received = b""
+        super().__init__()
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self.is_open = True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's own class is none of asyncio's
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(Closed())
 
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._received[:end].lower()
-        length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0] or 0)
-        if len(self._received) < end + 4 + length:
-            return
-        body, self._received = self._received[end + 4 :], b""
+    def answered(self, status: int, body: bytes) -> None:
         assert self._answer is not None
-        self._answer.set_result((int(head[9:12]), body))
+        self._answer.set_result((status, body))
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         self._answer = asyncio.get_running_loop().create_future()

@@ -1,6 +1,6 @@
 """`python -m tests.bench.reading.load JSON`: GETs paths over N connections and measures the server's process meanwhile.
 
-Prints one JSON line. Lean on purpose, as it shares the machine with what it measures.
+Prints one JSON line.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle
-from typing import cast
 
 import psutil  # type: ignore[import-untyped]
 import uvloop
 from tests.bench.ingest.load import cpu
+from tests.bench.wire import Connection
 
 
 @dataclass(frozen=True)
@@ -51,42 +51,33 @@ class Measured:
         return self.cpu / self.requests
 
 
-class Connection(asyncio.Protocol):
-    """One connection: the next request goes out when the answer to the last is there."""
+class _Busy(Connection):
+    """The next request goes out when the answer to the last is there."""
 
     def __init__(self, requests: "cycle[bytes]", took: list[float], failed: "asyncio.Future[None]") -> None:
+        super().__init__()
         self._requests = requests
         self._took = took
         self._failed = failed
-        self._received = b""
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is none of asyncio's
+        super().connection_made(transport)
         self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._failed.done():
             self._failed.set_exception(RuntimeError(f"the server closed a connection: {exc!r}"))
 
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        end = self._received.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._received[:end].lower()
-        length = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
-        if len(self._received) < end + 4 + length:
-            return
-        if head[9:12] != b"200" and not self._failed.done():
-            self._failed.set_exception(RuntimeError(f"answered {self._received[:500]!r}"))
-        self._received = b""
+    def answered(self, status: int, body: bytes) -> None:
+        if status != 200 and not self._failed.done():
+            self._failed.set_exception(RuntimeError(f"answered {status}: {body[:500]!r}"))
         self._took.append(time.monotonic() - self._sent)
         self._send()
 
     def _send(self) -> None:
         self._sent = time.monotonic()
-        self._transport.write(next(self._requests))
+        self.transport.write(next(self._requests))
 
 
 async def run(order: Order) -> Measured:
@@ -97,7 +88,7 @@ async def run(order: Order) -> Measured:
     requests = cycle([f"GET {path}{end}".encode() for path in order.paths])
     took: list[float] = []
     for _ in range(order.connections):
-        await loop.create_connection(lambda: Connection(requests, took, failed), "127.0.0.1", order.port)
+        await loop.create_connection(lambda: _Busy(requests, took, failed), "127.0.0.1", order.port)
     await asyncio.wait((failed,), timeout=order.warm)
     before, first, start = cpu(server), len(took), time.monotonic()
     await asyncio.wait((failed,), timeout=order.seconds)

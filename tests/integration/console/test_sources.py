@@ -120,6 +120,18 @@ async def test_what_a_source_sent_is_shown_as_text(visitor: Visitor, upstream: F
     assert "/accounts/a%2Fb%20c" in found.links
 
 
+async def test_what_was_taken_without_a_trait_says_so(visitor: Visitor, upstream: FakeUpstream) -> None:
+    without = {"code": "left_out", "field": "traits.country"}
+    upstream.tails["shop"] = [came("i-1", **without), came("i-2", "waiting", account=None, **without)]
+
+    english = await page(visitor(**LEADER), "/sources/shop")
+    japanese = await page(visitor(**LEADER, language="ja"), "/sources/shop")
+
+    assert english.text.count("Taken without traits.country: its form or its value is not allowed.") == 2
+    assert "It follows once somebody does. Taken without traits.country" in english.text
+    assert "traits.countryは形式か値が正しくないため、この項目を除いて受け付けました。" in japanese.text
+
+
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
     async with served() as one:

@@ -148,6 +148,30 @@ async def test_traits_of_an_account_are_mapped_and_wrong_ones_left_out(ingest: A
     (event,) = await ingest.events("account.described")
     assert event["data"] == {"name": "Acme", "plan": "gold", "seats": 20, "owner": "kenji"}
     assert answer["dropped"] == 3
+    assert answer["items"] == [
+        {
+            "index": 0,
+            "id": "g",
+            "status": "accepted",
+            "code": "left_out",
+            "field": "traits.employees",
+            "message": "traits.employees is left out: it should be a valid integer.",
+        }
+    ]
+
+
+async def test_a_malformed_trait_of_a_person_is_left_out_and_told(ingest: Any) -> None:
+    traits = {"email": "taro@example.com", "timezone": "Tokyo time", "country": "JP", "avatar": "x"}
+
+    answer = await ingest.batch(group("g"), {"type": "identify", "messageId": "i", "userId": "u-1", "traits": traits})
+
+    assert (answer["accepted"], answer["dropped"]) == (2, 2)
+    assert [(one.get("code"), one.get("field")) for one in answer["items"]] == [
+        (None, None),
+        ("left_out", "traits.timezone"),
+    ]
+    (person,) = (await ingest.client.get("/v1/people", params={"user": "u-1"})).json()["items"]
+    assert (person["email"], person["country"], person["time_zone"]) == ("taro@example.com", "JP", None)
 
 
 async def test_someone_without_a_name_waits_until_identify_says_who_it_is(each_ingest: Any) -> None:

@@ -111,21 +111,25 @@ def test_posthog_streams_in_both_its_protocols(counted: Any, mode: str | None) -
     assert "u-1" not in json.dumps(events)
 
 
-async def test_posthogs_newer_protocol_hears_why_an_event_is_dropped(ingest: Any) -> None:
+async def test_posthogs_newer_protocol_hears_why_an_event_is_dropped_and_what_is_left_out(ingest: Any) -> None:
     body = {
         "batch": [
             {"event": "x", "uuid": "a", "distinct_id": "u-1", "properties": {"$groups": {"company": "a@b"}}},
             {"event": "$feature_flag_called", "uuid": "b", "distinct_id": "u-1", "properties": {}},
             {"event": "x", "uuid": "c", "distinct_id": "u-1", "properties": {"$groups": {"company": "acme"}}},
+            {"event": "$set", "uuid": "d", "distinct_id": "u-1", "properties": {"$set": {"country": "Japan"}}},
         ]
     }
 
     answer = await ingest.client.post("/i/v1/analytics/events", json=body)
 
     results = answer.json()["results"]
-    assert {uuid: one["result"] for uuid, one in results.items()} == {"a": "drop", "b": "drop", "c": "ok"}
+    assert {uuid: one["result"] for uuid, one in results.items()} == {
+        "a": "drop", "b": "drop", "c": "ok", "d": "warning"
+    }  # fmt: skip
     assert "properties.$groups" in results["a"]["details"]
     assert results["b"]["details"].startswith("event is refused")
+    assert results["d"]["details"].startswith("country is left out: it should be a country")
 
 
 def cloudevent(number: int, **more: Any) -> CloudEvent:

@@ -203,6 +203,19 @@ async def test_contacts_go_to_the_directory_and_no_name_to_the_bus(ingest: Inges
     assert [(each["name"], each["email"]) for each in people] == [("赤城 花", "akagi@example.com")]
 
 
+async def test_a_contact_whose_country_nobody_knows_is_refused_in_its_column(ingest: Ingest) -> None:
+    columns = {"email": "メール", "country": "国"}
+    begun = await begin(ingest, {"kind": "contacts", "columns": columns, "sha256": "a" * 64, "lines": 2})
+
+    body = {"from_line": 1, "rows": [{"line": 2, "cells": {"email": "akagi@example.com", "country": "東の国"}}]}
+    answer = await post(ingest, f"/v1/imports/{begun['id']}/rows", body, 200)
+
+    (row,) = answer["rows"]
+    assert [(one["field"], one["column"], one["code"]) for one in row["problems"]] == [
+        ("country", "国", "invalid_field")
+    ]
+
+
 async def test_a_preview_shows_the_first_rows_as_events_and_all_problems_and_writes_nothing(ingest: Ingest) -> None:
     body = {"kind": "usage", "columns": COLUMNS, "rows": [*FOUR, *rows(6, "01/02/2026")], "show": 2}
 

@@ -1,4 +1,6 @@
-"""A field that an event's type does not have: its event is refused for it, whatever way it came, and no other is."""
+"""A field that an event's type does not have, or a person cannot: its event is refused, whatever way it came, and no
+other is.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -115,3 +117,26 @@ async def test_an_event_that_comes_alone_is_refused_for_it_too(
     assert [(one["code"], one["field"]) for one in refused["items"]] == [("unknown_field", f"data.{wrong}")]
     assert [one["status"] for one in taken["items"]] == ["accepted"]
     assert [event["id"] for event in await ingest.events()] == ["right"]
+
+
+@pytest.mark.parametrize("sent_as", [as_list, as_object, as_lines, as_cloudevents])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "a\nb"), ("email", "hana"), ("country", "Japan"), ("locale", "日本語"), ("time_zone", "Tokyo time")],
+)
+async def test_a_malformed_field_of_a_person_refuses_its_event_alone(
+    ingest: Any, field: str, value: str, sent_as: Callable[[Sequence[Mapping[str, Any]]], Body]
+) -> None:
+    data = {"name": "Hana", "email": "hana@example.com"}
+    odd, right = (
+        item(id_, "contact.described", said) for id_, said in (("odd", {**data, field: value}), ("right", data))
+    )
+
+    answer = await post(ingest, sent_as([USUAL[0], odd, right, *USUAL[1:]]))
+
+    refused = answer["items"].pop(1)
+    assert (refused["id"], refused["status"], refused["code"]) == ("odd", "refused", "invalid_field")
+    assert refused["field"] == f"data.{field}"
+    assert refused["message"].startswith(f"data.{field} is refused: it should ")
+    assert {one["status"] for one in answer["items"]} == {"accepted"}
+    assert "odd" not in {event["id"] for event in await ingest.events()}

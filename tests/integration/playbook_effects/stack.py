@@ -198,9 +198,9 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.01)
 
 
-async def until_status(stack: Stack, wanted: dict[str, int], endpoint: str = "crm") -> None:
+async def until_status(stack: Stack, wanted: dict[str, int], endpoint: str = "crm", *, seconds: float = 10.0) -> None:
     """Wait until an endpoint's webhooks stand so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(seconds):
         while await stack.statuses(endpoint) != Counter(wanted):
             await asyncio.sleep(0.01)
 

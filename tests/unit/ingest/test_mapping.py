@@ -1,6 +1,7 @@
 """Times, properties, people and hours: the rules, one by one."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from csmodels.catalogue import parse_data
 from ingest.domain import segment
 from ingest.domain.drafts import Arrival, Draft, Refusal
 from ingest.domain.hours import HOUR, due, full_hour
-from ingest.domain.people import contact_fields, directory_fields
+from ingest.domain.people import directory_fields, of_traits
 from ingest.domain.properties import travelling, valid_fields
 from ingest.domain.times import client_time, corrected, settle
 
@@ -72,10 +73,11 @@ def test_a_text_travels_only_if_it_is_on_the_keep_list_and_fits() -> None:
 
 @given(fields=st.dictionaries(st.sampled_from(["name", "plan", "seats", "owner", "country", "custom"]), VALUES))
 def test_the_valid_ones_of_some_fields_are_taken_together(fields: dict[str, Any]) -> None:
-    kept = valid_fields("account.described", fields)
+    kept, wrong = valid_fields(partial(parse_data, "account.described"), fields)
 
     parse_data("account.described", kept)
     assert kept.items() <= fields.items() or kept == {name: fields[name] for name in kept}
+    assert (wrong is None) == (kept.keys() == fields.keys())
 
 
 def test_a_persons_name_may_come_in_two_parts_and_goes_to_the_directory_only() -> None:
@@ -87,10 +89,45 @@ def test_a_persons_name_may_come_in_two_parts_and_goes_to_the_directory_only() -
         "role": "x",
     }
 
-    assert directory_fields(traits) == {
-        "name": "Taro Yamada", "email": "taro@example.com", "time_zone": "Asia/Tokyo"
-    }  # fmt: skip
-    assert contact_fields(traits) == {"time_zone": "Asia/Tokyo"}
+    told = of_traits(traits)
+
+    assert told.directory == {"name": "Taro Yamada", "email": "taro@example.com", "time_zone": "Asia/Tokyo"}
+    assert told.travels == {"time_zone": "Asia/Tokyo"}
+    assert (told.dropped, told.left_out and told.left_out[0]) == (1, "traits.role")
+
+
+TRAITS = st.sampled_from(
+    [
+        "name",
+        "firstName",
+        "lastName",
+        "email",
+        "country",
+        "locale",
+        "timezone",
+        "timeZone",
+        "time_zone",
+        "role",
+        "consent",
+        "x",
+    ]
+)
+
+
+@given(
+    traits=st.dictionaries(TRAITS, VALUES | st.sampled_from(["Hana", "h@example.com", "JP", "ja", "UTC", "sponsor"]))
+)
+def test_of_an_sdks_traits_the_well_formed_are_taken_and_the_others_are_told(traits: dict[str, Any]) -> None:
+    told = of_traits(traits)
+
+    assert directory_fields(told.directory) == told.directory
+    parse_data("contact.described", told.travels)
+    assert 0 <= told.dropped <= len(traits)
+    if told.left_out is not None:
+        assert told.dropped > 0
+        field, message = told.left_out
+        assert field.removeprefix("traits.") in traits or field == "traits.name"
+        assert message.startswith(f"{field} is left out: it should ")
 
 
 @given(

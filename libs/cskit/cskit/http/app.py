@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from cskit.auth import Keys
 from cskit.clock import Clocks
 from cskit.http.bodies import Bodies, BodyLimits
+from cskit.http.docs import docs_router
 from cskit.http.edge import Edge
 from cskit.http.problems import handle_problems
 
@@ -40,6 +41,7 @@ def make_app(
     """
     app = FastAPI(
         title=f"Kizashi {name}",
+        docs_url=None,  # docs_router: FastAPI's own page runs what a CDN sends
         redoc_url=None,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -53,6 +55,7 @@ def make_app(
     for router in routers:
         app.include_router(router)
     app.include_router(_open_routes(ready))
+    app.include_router(docs_router(app.title))
     handle_problems(app)
     app.add_middleware(Bodies, limits=limits or BodyLimits())
     app.add_middleware(Edge, service=name)  # added last, so outermost

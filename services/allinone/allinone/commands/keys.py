@@ -1,17 +1,21 @@
 """kizashi keys: the key file of an embedded data folder, or the one KIZASHI_KEYS names."""
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from allinone.data_folder import usable
+from allinone.data_folder import running_server, usable
 from cskit.auth import KeyFile, new_key
 from cskit.clock import RealClock
 from cskit.errors import Invalid
 from cskit.platform import check_exists, key_file
 from cskit.settings import Settings
+
+_WHY_401: Final = "A server that reads another one answers 401 to this key."
 
 
 def _existing(settings: Settings) -> Path:
@@ -41,6 +45,40 @@ def make_key(
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         KeyFile(path, RealClock()).add(entry)
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where keys are written to, as it is before one is: `named_by` is the option or the variable that chose it."""
+
+    path: Path
+    named_by: str
+    is_new: bool
+    idle_folder: Path | None  # whose server would read it, if one ran
+
+    def told(self) -> list[str]:
+        """Lines for who made a key, and may have made it in the wrong place."""
+        lines = [f"Written to {self.path} ({self.named_by})."]
+        if self.is_new:
+            lines.append(f"That file is new. {_WHY_401}")
+        if self.idle_folder is not None:
+            lines.append(
+                f"No server runs on that folder. Run: kizashi serve --data {shlex.quote(str(self.idle_folder))}"
+            )
+        return lines
+
+
+def place_of(settings: Settings, option: Path | None, environment: Mapping[str, str]) -> Place:
+    """Where make_key writes to; `option` is what --data said. SettingsError as from key_file."""
+    path = key_file(settings).absolute()
+    if settings.keys is not None:
+        named_by = "KIZASHI_KEYS" if option is None else "KIZASHI_KEYS, which goes before --data"
+    elif option is not None:
+        named_by = "--data"
+    else:
+        named_by = "KIZASHI_DATA" if environment.get("KIZASHI_DATA") else "neither --data nor KIZASHI_DATA is set"
+    is_idle = settings.keys is None and running_server(settings.data) is None
+    return Place(path, named_by, not path.exists(), path.parent if is_idle else None)
 
 
 def pages_of(origins: Sequence[str], *, browser: bool) -> Sequence[str] | None:

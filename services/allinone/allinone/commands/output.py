@@ -34,6 +34,11 @@ def complain(text: str) -> None:
     _err.print(_printable(text))
 
 
+def note(text: str) -> None:
+    """A line for people on standard error, where a script reads what stands on standard output."""
+    _err.print(_printable(text))
+
+
 def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
     """Rows as a table of these columns, the first one never broken, or whole as JSON."""
     if as_json:

@@ -35,7 +35,7 @@ def follow(
 
 
 def as_line(item: Item) -> str:
-    """When, what became of it, what it was, and why it was refused."""
+    """When, what became of it, what it was, and why it was refused, or taken without a trait."""
     words = [item["at"], f"{item['status']:<{_WIDEST}}", item["type"] or "-", item["id"] or "-"]
     words += [f"account={item['account']}"] if item["account"] else []
     words += [f"{name}={item[name]}" for name in ("code", "field") if item[name]]

@@ -186,7 +186,11 @@ def _lead_of(visit: Visit, tail: Tail) -> str:
         refused=sum(item.status == "refused" for item in tail.items),
     )
     heard = visit.say("sources.heard", time=visit.formats.precise(tail.items[0].at))
-    return heard + (" " if visit.language == "en" else "") + sums
+    return _sentences(visit, heard, sums)
+
+
+def _sentences(visit: Visit, *told: str) -> str:
+    return (" " if visit.language == "en" else "").join(filter(None, told))
 
 
 def _items(visit: Visit, tail: Tail) -> list[ItemRow]:
@@ -207,9 +211,11 @@ def _items(visit: Visit, tail: Tail) -> list[ItemRow]:
 
 def _why(visit: Visit, item: TailItem) -> str:
     """Why it was not simply accepted, in plain words."""
-    if item.status != "refused":
-        return visit.say_or(f"sources.why_{item.status}", "")
     named = item.field or visit.say("sources.a_field")
+    if item.status != "refused":
+        why = [visit.say_or(f"sources.why_{item.status}", "")]
+        why += [visit.say(f"sources.why_{item.code}", field=named)] if item.code == "left_out" else []
+        return _sentences(visit, *why)
     if visit.say_or(f"sources.why_{item.code}", ""):
         return visit.say(f"sources.why_{item.code}", field=named)
     return visit.say("sources.why_other", field=named)

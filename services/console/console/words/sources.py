@@ -118,6 +118,10 @@ TEXTS: Final[Mapping[str, Text]] = {
     "why_not_from_browser": Text(
         "A browser key sends usage only.", "ブラウザ用のキーで送れるのは利用イベントだけです。"
     ),
+    "why_left_out": Text(
+        "Taken without {field}: its form or its value is not allowed.",
+        "{field}は形式か値が正しくないため、この項目を除いて受け付けました。",
+    ),
     "why_other": Text("{field} is refused.", "{field}は受け付けられません。"),
     "why_code": Text("Code: {code}", "コード: {code}"),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from csmodels.ids import AccountId, EventId
 MAX_USER_ID: Final = 256
 USER_ID: Final = rf"[^\x00-\x1f\x7f-\x9f]{{1,{MAX_USER_ID}}}"
 FOREIGN_SOURCE: Final = "foreign_source"  # an event that says it is of another source than the key's
+LEFT_OUT: Final = "left_out"  # an SDK's event was taken without a trait that is malformed
 ANONYMOUS: Final = "anon:"  # in front of an anonymousId, where a user id is wanted
 ACCOUNT_RULE: Final = (
     'is refused: an account id has 1 to 128 characters, no "@", no control character and no "!" in front.'
@@ -54,7 +55,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     account is what the item itself names; `moves` says that the user belongs there from now on (a group call).
     absorbs are other keys of the same person; `absorbs_named` merges people who are known by a user id, too (alias).
     person holds what goes to the directory only: a field that is absent stays, None clears it.
-    dropped counts the properties that were left out.
+    dropped counts the properties that were left out; left_out is the field of one that was malformed, and a sentence.
     """
 
     index: int
@@ -73,6 +74,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     absorbs: tuple[str, ...] = ()
     absorbs_named: bool = False
     person: Mapping[str, object] = MappingProxyType({})
+    left_out: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def _draft(item: EventItem, index: int, arrival: Arrival) -> Draft:
     settled = settle(item.time or arrival.received, arrival.received, backfill=item.backfill)
     said, dropped = _without_what_stays(item.type, item.data, arrival.keep)
     data = parse_data(item.type, said)
+    person = directory_fields(said) if item.type == "contact.described" else {}
     for name, value in data:
         if isinstance(value, datetime):
             check_not_too_early(value, f"data.{name}")
@@ -71,7 +72,7 @@ def _draft(item: EventItem, index: int, arrival: Arrival) -> Draft:
         data=text_of(data),
         user=item.user,
         account=None if item.account is None else AccountId(item.account),
-        person=directory_fields(item.data) if item.type == "contact.described" else {},
+        person=person,
         dropped=dropped,
     )
 

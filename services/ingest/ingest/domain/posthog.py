@@ -54,8 +54,10 @@ def call_of(event: object) -> object:
 
 
 def told(field: str, message: str) -> tuple[str, str]:
-    """A refusal's field and sentence in PostHog's names."""
-    theirs = _FIELDS.get(field, field)
+    """A field and what is said of it in PostHog's names. A trait keeps its own: it came in any of $set, $set_once and
+    $group_set.
+    """
+    theirs = _FIELDS.get(field, field.removeprefix("traits."))
     return theirs, message.replace(field, theirs, 1) if field else message
 
 

@@ -1,12 +1,11 @@
 """What of free-form data may travel: numbers and booleans; texts only if the source's keep list names them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
-from csmodels.catalogue import parse_data
 from csmodels.errors import InvalidEvent
 
 MAX_INT: Final = 2**53 - 1
@@ -45,16 +44,30 @@ def _fits(name: str, value: Any, keep: frozenset[str], nulls: bool) -> bool:
     return kind is bool or (value is None and nulls)
 
 
-def valid_fields(type_: str, candidates: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the fields that the event's data takes. For SDK traits, whose wrong types must not lose the call."""
+def valid_fields(
+    check: Callable[[Mapping[str, Any]], object], candidates: Mapping[str, Any]
+) -> tuple[dict[str, Any], InvalidEvent | None]:
+    """Those of an event's fields that its check takes, and what it says of the first of the others.
+
+    For SDK traits, whose wrong types must not lose the call.
+    """
     fields = dict(candidates)
+    first: InvalidEvent | None = None
     while True:
         try:
-            parse_data(type_, fields)
+            check(fields)
         except InvalidEvent as error:
+            first = first or error
             blamed = error.field.split(".")[1] if "." in error.field else ""
             if blamed not in fields:
-                return {}
+                return {}, first
             del fields[blamed]
         else:
-            return fields
+            return fields, first
+
+
+def left_out(error: InvalidEvent, traits: Mapping[str, str]) -> tuple[str, str]:
+    """The trait that is not taken, and why; `traits` are the SDK's names of our fields, where they differ."""
+    field = error.field.removeprefix("data.")
+    trait = f"traits.{traits.get(field, field)}"
+    return trait, error.message.replace(f"{error.field} is refused", f"{trait} is left out", 1)

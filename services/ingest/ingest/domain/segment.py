@@ -4,14 +4,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from csmodels.catalogue import parse_data
 from csmodels.errors import INVALID_FIELD, MISSING_FIELD, NOT_AN_OBJECT, UNKNOWN_TYPE, InvalidEvent
 from csmodels.ids import AccountId, is_account_id, wire_event_id
 from ingest.domain.drafts import ACCOUNT_RULE, ANONYMOUS, MAX_USER_ID, Arrival, Draft, Refusal, refused
-from ingest.domain.people import contact_fields, directory_fields
-from ingest.domain.properties import travelling, valid_fields
+from ingest.domain.people import of_traits
+from ingest.domain.properties import left_out, travelling, valid_fields
 from ingest.domain.times import client_time, corrected, settle
 from ingest.domain.wire import text_of
 
@@ -43,7 +44,8 @@ def anonymous(anonymous_id: str) -> str:
 def draft(item: object, raw: bytes, index: int, arrival: Arrival) -> Draft | Refusal:
     """The draft of one call, whose bytes are `raw`.
 
-    Explicit nulls count as absent. An unusable trait is left out; an unusable id, name or time refuses the call.
+    Explicit nulls count as absent. An unusable trait is left out, and told; an unusable id, name or time refuses the
+    call.
     """
     if not isinstance(item, dict):
         return Refusal(index, None, NOT_AN_OBJECT, "", "The event is refused: it is not a JSON object.")
@@ -105,16 +107,17 @@ class _Call:
         )
 
     def _identify(self, user: str, named: str | None, nameless: str | None) -> Draft:
-        traits = self._object("traits")
+        traits = of_traits(self._object("traits"))
         context = self._object("context")
-        directory, travels = directory_fields(traits), contact_fields(traits)
         return self._made(
             "contact.described",
-            data=text_of(parse_data("contact.described", travels)),
+            data=text_of(parse_data("contact.described", traits.travels)),
             user=user,
             account=self._account(context.get("groupId"), "context.groupId"),
             absorbs=(anonymous(nameless),) if named and nameless else (),
-            person=directory,
+            person=traits.directory,
+            dropped=traits.dropped,
+            left_out=traits.left_out,
         )
 
     def _group(self, user: str | None) -> Draft:
@@ -122,9 +125,10 @@ class _Call:
         if account is None:
             raise InvalidEvent(MISSING_FIELD, "groupId", "groupId is missing.")
         traits = self._object("traits")
-        known = {field: traits[trait] for trait, field in _ACCOUNT_TRAITS.items() if trait in traits}
+        names = {field: trait for trait, field in _ACCOUNT_TRAITS.items() if trait in traits}
+        known = {field: traits[trait] for field, trait in names.items()}
         rest = {name: value for name, value in traits.items() if name not in _ACCOUNT_TRAITS}
-        fields = valid_fields("account.described", known)
+        fields, wrong = valid_fields(partial(parse_data, "account.described"), known)
         custom = travelling(
             {name: value for name, value in rest.items() if name in self._arrival.keep}, self._arrival.keep
         )
@@ -137,6 +141,7 @@ class _Call:
             account=account,
             moves=True,
             dropped=len(known) + len(rest) + (1 if custom else 0) - len(fields) - len(custom),
+            left_out=None if wrong is None else left_out(wrong, names),
         )
 
     def _alias(self, user: str) -> Draft:

@@ -1,6 +1,7 @@
-"""The few files that pages load: read once, served under addresses that change with their content."""
+"""The few files that pages load: in memory, served under addresses that change with their content."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
@@ -22,20 +23,18 @@ class StaticFile:
 
 
 class StaticFiles:
-    """All files of console/static, in memory."""
+    """Files by their names, of the kinds that pages load; `below` is the path that they are served under."""
 
-    def __init__(self) -> None:
-        self._files: dict[str, StaticFile] = {}
-        for entry in resources.files("console").joinpath("static").iterdir():
-            suffix = f".{entry.name.rpartition('.')[2]}"
-            if suffix in _TYPES:
-                content = entry.read_bytes()
-                digest = hashlib.sha256(content).hexdigest()[:16]
-                self._files[entry.name] = StaticFile(content, _TYPES[suffix], digest)
+    def __init__(self, files: Mapping[str, bytes], below: str) -> None:
+        self._below = below
+        self._files = {
+            name: StaticFile(content, _TYPES[_suffix(name)], hashlib.sha256(content).hexdigest()[:16])
+            for name, content in files.items()
+        }
 
     def url(self, name: str) -> str:
         """Where the file is; the address holds its hash. KeyError if there is none."""
-        return f"/static/{name}?v={self._files[name].digest}"
+        return f"{self._below}/{name}?v={self._files[name].digest}"
 
     async def serve(self, request: Request) -> Response:
         """The file: for a year under its present hash, to be asked for again under any other."""
@@ -52,3 +51,13 @@ class StaticFiles:
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return Response(file.content, media_type=file.media_type, headers=headers)
+
+
+def files_of(package: str, folder: str = "") -> Mapping[str, bytes]:
+    """The files of a package's folder that pages load, read now."""
+    place = resources.files(package).joinpath(folder)
+    return {entry.name: entry.read_bytes() for entry in place.iterdir() if _suffix(entry.name) in _TYPES}
+
+
+def _suffix(name: str) -> str:
+    return f".{name.rpartition('.')[2]}"
