@@ -31,6 +31,7 @@ class ArchiveRoot:
     region: str | None = None
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
+    patience: float = 10.0  # seconds without a byte from the store; each request is tried three times
 
     @classmethod
     def of(cls, settings: Settings, address: str) -> "ArchiveRoot":
@@ -138,9 +139,10 @@ class Bucket:
         """See Place."""
         from pyarrow.fs import FileSelector  # type: ignore[import-untyped]
 
-        selector = FileSelector(f"{self._prefix}/{folder(partition)}", allow_not_found=True)
         try:
-            found = self._files.get_file_info(selector)
+            found = self._files.get_file_info(FileSelector(f"{self._prefix}/{folder(partition)}"))
+        except FileNotFoundError:  # nothing is below it; a bucket that is not there is another error
+            return []
         except OSError as error:
             raise _refused(self.where, error, self._hidden) from error
         return sorted(file for info in found if (file := parsed(partition, info.base_name)))
@@ -154,9 +156,12 @@ class Bucket:
             raise _refused(self.where, error, self._hidden) from error
 
     def source(self, file: ArchiveFile) -> Any:
-        """See Place."""
+        """See Place: read at once, so that a store that fails in the middle is not taken for a damaged file."""
+        from pyarrow import BufferReader
+
         try:
-            return self._files.open_input_file(self._path(file))
+            with self._files.open_input_file(self._path(file)) as opened:
+                return BufferReader(opened.read_buffer())
         except FileNotFoundError as error:
             raise FileGone(self.where, file) from error
         except OSError as error:
@@ -186,8 +191,9 @@ def _bucket(root: ArchiveRoot) -> Bucket:
         "region": root.region or ("us-east-1" if root.endpoint else None),
         "endpoint_override": host or None,
         "scheme": scheme or "https",
-        "connect_timeout": 10,
-        "request_timeout": 60,
+        "connect_timeout": root.patience / 2,
+        "request_timeout": root.patience,
+        "allow_delayed_open": True,  # what fits into one request is put by one, and leaves nothing if it fails
         "allow_bucket_creation": False,
     }
     store = S3FileSystem(**{name: value for name, value in options.items() if value is not None})
