@@ -65,7 +65,7 @@ async def test_many_small_files_become_few_and_hold_what_the_log_holds(world: Pa
 async def test_while_the_store_is_away_scoring_goes_on_and_later_each_record_is_archived_once(
     world: Past, store: Store
 ) -> None:
-    limits = Limits(records=20, seconds=0.0, small=99)
+    limits = Limits(records=20, seconds=0.0, small=99, again=0.2)
     await world.append(*(usage("acme", NOON + n * HOUR) for n in range(40)))
     async with world.running(world.archiver(limits), world.runner()):
         await world.caught_up(GROUP)
