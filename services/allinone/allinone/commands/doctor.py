@@ -132,10 +132,10 @@ async def _archive(platform: Platform) -> Finding:
     behind = [row.append_clock_ms for row in rows if 0 < row.next_offset < ends.get(row.partition, 0)]
     age = platform.clocks.world.now() - append_time(min(behind)) if behind else timedelta()
     state = f"{waiting} records to archive, {age.days} days behind"
-    root = ArchiveRoot.of(platform.settings, platform.archive)
     try:
+        root = ArchiveRoot.of(platform.settings, platform.archive)
         await asyncio.to_thread(lambda: root.open().files(0))
-    except ArchiveUnreachable as error:
+    except (ArchiveUnreachable, SettingsError) as error:
         advice = "See that the place answers, or correct KIZASHI_ARCHIVE_*: the log keeps what waits."
         return Finding(what, f"{state}. {error}", advice)
     advice = "See that scoring runs and reaches the archive, before the log forgets what is not archived."

@@ -1,6 +1,7 @@
 """Where the archive is: a folder, or a bucket of an S3-compatible store. pyarrow is loaded when a place is opened."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from cskit.settings import Settings, SettingsError
 from scoring.archive.files import ArchiveFile, FileGone, folder, parsed
 
 _S3: Final = "s3://"
+_ADDRESS: Final = re.compile(r"s3://[\w.-]+(/[^/]+)*/?", re.ASCII)
 _SAID: Final = 300  # characters of what a store says
 
 
@@ -35,8 +37,8 @@ class ArchiveRoot:
 
     @classmethod
     def of(cls, settings: Settings, address: str) -> "ArchiveRoot":
-        """From KIZASHI_ARCHIVE_*. SettingsError for an address that is neither a folder nor in s3://."""
-        if "://" in address and not address.startswith(_S3):
+        """From KIZASHI_ARCHIVE_*. SettingsError, without the address, if it is neither a folder nor s3://bucket/prefix."""
+        if "://" in address and not _ADDRESS.fullmatch(address):
             raise SettingsError("KIZASHI_ARCHIVE is neither a folder nor an address such as s3://bucket/prefix.")
         key, secret = settings.archive_access_key, settings.archive_secret_key
         if (key is None) != (secret is None):
