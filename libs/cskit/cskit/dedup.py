@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, select
 
 from cskit.claims import Claim
 from cskit.db import Tx
+from cskit.hashing import hashes_of
 from cskit.log import Partition
 from cskit.slices import Slices
 from cskit.texts import Column
@@ -133,12 +134,12 @@ class Dedup:
 
     def fingerprints_of(self, sources: Column, ids: Slices) -> Ids:
         """The same of events by columns."""
-        digest, seed = xxhash.xxh3_64_intdigest, self._seed
         found = np.empty(len(ids), dtype=np.uint64)
         for source in np.flatnonzero(np.bincount(sources.numbers)).tolist():
-            rows, before = np.flatnonzero(sources.numbers == source), f"{sources.texts[source]}\0".encode()
+            rows = np.flatnonzero(sources.numbers == source)
             some = ids if len(rows) == len(ids) else ids.at(rows)
-            found[rows] = [digest(before + id_, seed) or 1 for id_ in some.present()]
+            found[rows] = hashes_of(f"{sources.texts[source]}\0".encode(), some, self._seed)
+        found[found == 0] = 1
         return found
 
     def are_new(self, partition: Partition, clocks: NDArray[np.int64], values: Ids, taken: Taken) -> NDArray[np.bool_]:

@@ -88,7 +88,7 @@ class Slices(Sequence[bytes | None]):
         return f"Slices({list(self)})"
 
 
-def windows(buffer: bytes, starts: Ints, letters: int) -> NDArray[np.uint8]:
+def windows(buffer: bytes | memoryview, starts: Ints, letters: int) -> NDArray[np.uint8]:
     """So many bytes from each start on, a row each. They must be there; letters is a multiple of eight."""
     # as items of their length, since numpy copies such at any address at once
     items = np.ndarray((len(buffer) - letters + 1,), f"V{letters}", buffer, 0, (1,))
