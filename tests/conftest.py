@@ -3,16 +3,23 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 from _pytest.reports import TestReport
 from _pytest.terminal import TerminalReporter
-from tests.running import browser, node
+from tests.running import browser, node, stores
 
 _ENGINES = {"kafka": "KIZASHI_TEST_KAFKA", "postgres": "KIZASHI_TEST_DATABASE_URL"}
-_NAMES = {"kafka": "Apache Kafka", "postgres": "PostgreSQL", "chromium": "Chromium", "node": "Node.js"}
+_NAMES = {
+    "kafka": "Apache Kafka",
+    "postgres": "PostgreSQL",
+    "chromium": "Chromium",
+    "node": "Node.js",
+    "s3": "S3 store",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,6 +40,8 @@ def _why_missing(name: str) -> str | None:
         return browser.MISSING
     if name == "node":
         return _why_no_clients()
+    if name == "s3":
+        return _why_no_store()
     return None if os.environ.get(_ENGINES[name]) else _why(name)
 
 
@@ -40,6 +49,14 @@ def _why_no_clients() -> str | None:
     try:
         node.prepare()
     except node.Missing as reason:
+        return str(reason)
+    return None
+
+
+def _why_no_store() -> str | None:
+    try:
+        stores.prepare()
+    except stores.Missing as reason:
         return str(reason)
     return None
 
@@ -98,3 +115,20 @@ def _table(counts: Counter[tuple[str, str, str]]) -> list[str]:
         if not area:
             lines.append(f"could not run: {counts[area, engine, reason]} on {engine}: {reason}")
     return [*lines, ""]
+
+
+@pytest.fixture(scope="session")
+def store_that_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stores.Store]:
+    """One S3-compatible store for all tests of a process that ask for it; skips where there can be none."""
+    try:
+        with stores.running_store(tmp_path_factory.mktemp("s3")) as store:
+            yield store
+    except stores.Missing as reason:
+        pytest.skip(f"no S3-compatible store: {reason}")
+
+
+@pytest.fixture
+def store(store_that_runs: stores.Store) -> Iterator[stores.Store]:
+    """A store that answers at the beginning of the test, whatever the one before did to it."""
+    yield store_that_runs
+    store_that_runs.start()

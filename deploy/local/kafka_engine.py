@@ -1,61 +1,15 @@
 """A single-node Apache Kafka (KRaft) from its published jars."""
 
-import os
-import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 import engine_process as process
+import jars
 
 VERSION = "4.1.0"
-HERE = Path(__file__).resolve().parent
 SIZE = 9 * 1024 * 1024  # a message of 8 MB and its batch header
-
-
-def require() -> None:
-    """Missing when this machine cannot run Kafka; needs no network."""
-    if shutil.which("java") is None:
-        raise process.Missing("there is no `java` (17 or newer) in PATH")
-    said = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
-    found = re.search(r'version "(\d+)', said.stderr + said.stdout)
-    if found is None or int(found[1]) < 17:
-        raise process.Missing("Kafka needs Java 17 or newer")
-
-
-def jars(repository: Path) -> Path:
-    """The folder of jars, fetched with Maven at the first call. Missing when they cannot be had."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kizashi"
-    places = [repository / ".local", cache]
-    for place in places:
-        if any((place / f"kafka-{VERSION}").glob("kafka-server-*.jar")):
-            return place / f"kafka-{VERSION}"
-    if shutil.which("mvn") is None:
-        raise process.Missing("Kafka's jars are not here yet and there is no `mvn` in PATH to fetch them")
-    home = next(p for p in places if os.access(p if p.exists() else p.parent, os.W_OK) or p is cache)
-    home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home) as work:
-        fetched = Path(work, "lib")
-        mvn = ["mvn", "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
-        done = subprocess.run(
-            [*mvn, f"-DoutputDirectory={fetched}"], capture_output=True, text=True, check=False, cwd=work, timeout=600
-        )
-        if done.returncode:
-            reason = (done.stdout + done.stderr).strip().splitlines()[:1]
-            raise process.Missing(f"Maven could not fetch Kafka's jars: {' '.join(reason) or done.returncode}")
-        try:
-            fetched.rename(home / f"kafka-{VERSION}")
-        except OSError:  # another run was first
-            if not (home / f"kafka-{VERSION}").exists():
-                raise
-    return home / f"kafka-{VERSION}"
-
-
-def property_value(text: str) -> str:
-    """Escaped for a Java properties file, which is Latin-1."""
-    return text.replace("\\", "\\\\").encode("ascii", "backslashreplace").decode().replace("\\x", "\\u00")
 
 
 def settings(data: Path, port: int, controller: int) -> str:
@@ -68,7 +22,7 @@ def settings(data: Path, port: int, controller: int) -> str:
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller}",
-        "log.dirs": property_value(str(data)),
+        "log.dirs": jars.property_value(str(data)),
         "auto.create.topics.enable": "false",
         "message.max.bytes": str(SIZE),
         "replica.fetch.max.bytes": str(SIZE),
@@ -90,8 +44,8 @@ def settings(data: Path, port: int, controller: int) -> str:
 
 def prepare(state: Path, repository: Path) -> dict[str, int | str]:
     """Choose ports and format the storage; returns what `start` needs. A folder in use before is used again."""
-    require()
-    library = jars(repository)
+    jars.require_java("Kafka")
+    library = jars.fetched(repository, "Kafka", f"kafka-{VERSION}", "pom.xml", "kafka-server-*.jar")
     home = state / "kafka"
     home.mkdir(parents=True, exist_ok=True)
     port, controller = process.free_port(), process.free_port()
@@ -109,7 +63,7 @@ def prepare(state: Path, repository: Path) -> dict[str, int | str]:
 
 
 def log4j() -> str:
-    return f"-Dlog4j2.configurationFile={(HERE / 'log4j2.xml').as_uri()}"
+    return f"-Dlog4j2.configurationFile={(jars.HERE / 'log4j2.xml').as_uri()}"
 
 
 def start(state: Path, known: dict[str, int | str]) -> int:

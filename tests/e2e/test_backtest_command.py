@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from tests.running.processes import command, ended
+from tests.running.stores import Store
 
+from cskit.settings import read_settings
 from csmodels.customer import ContractChanged, UsageTracked
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from scoring.archive.columns import ArchivedRecord, encoded
 from scoring.archive.files import ArchiveFile
-from scoring.archive.place import Folder
+from scoring.archive.place import ArchiveRoot
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -133,9 +135,22 @@ async def test_events_need_their_churn(tmp_path: Path) -> None:
     assert "--churn" in refused.err
 
 
-async def test_the_archive_is_judged_by_the_ends_of_contracts_with_or_without_its_server(tmp_path: Path) -> None:
-    archived(tmp_path / "archive")
-    environment = {**nowhere(tmp_path), "KIZASHI_ARCHIVE": str(tmp_path / "archive")}
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.s3)])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The settings of an archive that holds the past."""
+    if request.param == "folder":
+        archived(ArchiveRoot(str(tmp_path / "archive")))
+        return {"KIZASHI_ARCHIVE": str(tmp_path / "archive")}
+    store: Store = request.getfixturevalue("store")
+    settings = store.settings(f"s3://{store.bucket()}/kizashi")
+    archived(ArchiveRoot.of(read_settings(settings), settings["KIZASHI_ARCHIVE"]))
+    return settings
+
+
+async def test_the_archive_is_judged_by_the_ends_of_contracts_with_or_without_its_server(
+    tmp_path: Path, archive: dict[str, str]
+) -> None:
+    environment = {**nowhere(tmp_path), **archive}
     span = ("--from", "2026-02-01", "--to", "2026-07-31")
 
     told = json.loads(await command("backtest", *span, "--json", environment=environment))
@@ -165,8 +180,20 @@ def nowhere(folder: Path) -> dict[str, str]:
     return {"KIZASHI_DATA": str(folder / "data")}
 
 
-def archived(folder: Path) -> None:
+@pytest.mark.s3
+async def test_an_archive_whose_bucket_is_not_there_is_no_empty_one(tmp_path: Path, store: Store) -> None:
+    environment = {**nowhere(tmp_path), **store.settings("s3://no-such-bucket/kizashi")}
+
+    refused = await ended("backtest", "--from", "2026-02-01", "--to", "2026-07-31", environment=environment)
+
+    assert refused.status == 3
+    assert "s3://no-such-bucket/kizashi cannot be used" in refused.err
+    assert "Traceback" not in refused.err
+
+
+def archived(root: ArchiveRoot) -> None:
     """The same accounts as records of the archive, with contracts; the last day is there in every partition."""
+    place = root.open()
     by_partition: dict[int, list[Event]] = {}
     for day in range(LAST):
         for number in range(ACCOUNTS):
@@ -180,7 +207,7 @@ def archived(folder: Path) -> None:
             ArchivedRecord(partition, offset, int(one.receivedtime.timestamp() * 1000), one.key, one.to_bytes())
             for offset, one in enumerate(events)
         ]
-        Folder(folder).put(ArchiveFile(partition, 0, len(records) - 1), encoded(records))
+        place.put(ArchiveFile(partition, 0, len(records) - 1), encoded(records))
 
 
 def usage(number: int, day: int) -> Event:

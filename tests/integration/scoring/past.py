@@ -30,7 +30,7 @@ from scoring.tables import PLUMBING
 
 LIVE = "scoring"
 _PATIENCE = 60.0  # seconds
-SMALL_FILES = Limits(records=40, seconds=0.0, small=4)
+SMALL_FILES = Limits(records=40, seconds=0.0, small=4, again=0.2)
 
 
 class Past:
@@ -116,6 +116,19 @@ class Past:
         deadline = monotonic() + _PATIENCE
         while not reached(at := await self.offsets(group)):
             assert monotonic() < deadline, f"{group} is at {at}"
+            await asyncio.sleep(0.02)
+
+    async def owned_by(self, owner: str, partitions: int) -> None:
+        """Wait until so many partitions are archived by this worker."""
+        table = PLUMBING.consumer_offsets
+        deadline = monotonic() + _PATIENCE
+        while True:
+            async with self.database.read() as tx:
+                rows = await tx.fetch(select(table).where(table.c.consumer_group == GROUP))
+            owners = [row.owner for row in rows]
+            if owners.count(owner) == partitions:
+                return
+            assert monotonic() < deadline, owners
             await asyncio.sleep(0.02)
 
     async def offsets(self, group: str) -> Mapping[int, int]:

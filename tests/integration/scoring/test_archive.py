@@ -22,7 +22,7 @@ from cskit.migrate import upgrade
 from cskit.testing.log import read_all
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
-from scoring.archive.files import ArchiveDamaged, ArchiveFile
+from scoring.archive.files import ArchiveDamaged, ArchiveFile, folder
 from scoring.archive.place import ArchiveUnreachable, Folder
 from scoring.archive.reading import archived_until, read_events
 from scoring.archive.writing import GROUP, Limits
@@ -185,6 +185,23 @@ async def test_while_the_place_refuses_nothing_moves_and_later_all_is_archived(w
     async with world.running(world.archiver()):
         await world.until(lambda at: len(at) == PARTITIONS, GROUP)
         (tmp_path / "archive").unlink()
+        await world.caught_up(GROUP)
+
+    assert archived(world) == await on_the_log(world)
+
+
+async def test_a_partition_that_cannot_be_put_holds_up_no_other(world: Past, tmp_path: Path) -> None:
+    refused = {0}
+    ways = [tmp_path / "archive" / folder(number) for number in refused]
+    ways[0].parent.mkdir(parents=True)
+    for way in ways:
+        way.write_text("a file is in the way")
+    await world.append(control("clock.ticked", NOON, {"hour": NOON}))
+
+    async with world.running(world.archiver()):
+        await world.until(lambda at: {number for number, end in at.items() if end == 0} == refused, GROUP)
+        for way in ways:
+            way.unlink()
         await world.caught_up(GROUP)
 
     assert archived(world) == await on_the_log(world)

@@ -59,6 +59,25 @@ async def test_partitions_that_move_between_two_archivers_are_archived_once_and_
     assert len(found) == 600
 
 
+async def test_partitions_move_while_the_place_refuses_and_nobody_is_fenced_when_it_is_back(world: Past) -> None:
+    place = Path(world.root.address)
+    place.write_text("a file is in the way")
+    limits = Limits(records=10, seconds=0.0, held=1, again=0.5)  # whoever has read anything has read enough
+    events = [usage(f"a{n % 40}", NOON + n * HOUR, n % 7) for n in range(200)]
+    await world.append(*events[:100])
+
+    async with world.running(world.archiver(limits, "one")):
+        await world.until(lambda at: len(at) == PARTITIONS, GROUP)
+        async with world.running(world.archiver(limits, "two")):
+            await world.owned_by("one", PARTITIONS // 2)
+            await world.append(*events[100:])
+            place.unlink()
+            await world.caught_up(GROUP)
+
+    found = [each.as_record() for number in range(PARTITIONS) for each in read_events(world.root, number)]
+    assert found == sorted(record._replace(headers=()) for record in await read_all(world.log, CUSTOMER_EVENTS, 60))
+
+
 async def test_a_rebuild_from_archive_and_kafka_equals_what_was_folded_live(world: Past, fresh: Fresh) -> None:
     shadow = await fresh()
     events = [usage(f"a{n % 12}", NOON + n * HOUR / 8, n % 7) for n in range(160)]

@@ -40,6 +40,12 @@ def environment(part: str) -> dict[str, str]:
     return {name: filled(value) for name, value in PARTS[part]["environment"].items()}
 
 
+def folders_of_the_image() -> set[str]:
+    """What the image's user may write, so that a volume there is his, too."""
+    found = re.search(r"install --directory .*--mode=0700 (.*)$", DOCKERFILE, re.MULTILINE)
+    return set(found[1].split()) if found else set()
+
+
 def settings_of_the_clustered_tests() -> set[str]:
     """The variables that clustered_system gives to every process; those for tests alone left out."""
     names = set(re.findall(r'"(KIZASHI_[A-Z_]+)"', inspect.getsource(systems.clustered_system)))
@@ -148,12 +154,22 @@ def test_the_links_of_surveys_and_of_the_console_lead_to_where_they_are_publishe
 
 
 def test_only_ingest_writes_the_key_file() -> None:
-    mounts = {name: PARTS[name]["volumes"] for name in SERVED}
+    mounts = {name: [each for each in PARTS[name]["volumes"] if each.startswith("keys:")] for name in SERVED}
 
     assert mounts.pop("ingest") == ["keys:/keys"]
     assert {mount for volumes in mounts.values() for mount in volumes} == {"keys:/keys:ro"}
     assert environment("ingest")["KIZASHI_KEYS"].startswith("/keys/")
-    assert "--mode=0700 /keys" in DOCKERFILE
+    assert "/keys" in folders_of_the_image()
+
+
+def test_scoring_and_nobody_else_archives_into_a_volume_of_all_its_replicas() -> None:
+    mounted = {name for name in SERVED if "archive:/archive" in PARTS[name]["volumes"]}
+
+    assert mounted == {"scoring"}
+    assert {name for name in SERVED if "KIZASHI_ARCHIVE" in environment(name)} == {"scoring"}
+    assert read_settings(environment("scoring")).archive == "/archive"
+    assert "archive" in COMPOSE["volumes"]
+    assert "/archive" in folders_of_the_image()
 
 
 def test_kafka_is_the_version_that_the_tests_run(local_kafka: Any) -> None:

@@ -1,5 +1,6 @@
 """kizashi doctor: what is reachable, how far each consumer lags, what waits, and what to do about it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from cskit.messages import append_time
 from cskit.platform import Platform, SchemaOutdated, check_exists, open_platform
 from cskit.settings import Settings, SettingsError, TestHooks
 from csmodels import topics
+from scoring.archive.place import ArchiveRoot, ArchiveUnreachable
 
 READS = {
     "scoring": (topics.CUSTOMER_EVENTS,),
@@ -118,10 +120,10 @@ async def _lag(platform: Platform, name: str, topic: str) -> Finding:
 
 
 async def _archive(platform: Platform) -> Finding:
-    """Whether all is archived well before the log may forget it."""
+    """Whether the place answers, and all is archived well before the log may forget it."""
     what = f"archive of {topics.CUSTOMER_EVENTS}"
     if platform.archive is None:
-        return Finding(what, "none: the log keeps everything; KIZASHI_ARCHIVE names a place")
+        return Finding(what, "none is set here: the log must keep everything; KIZASHI_ARCHIVE names a place")
     ends = await platform.log.end_offsets(topics.CUSTOMER_EVENTS)
     table = plumbing_of("scoring").consumer_offsets
     async with platform.database("scoring").read() as tx:
@@ -130,6 +132,12 @@ async def _archive(platform: Platform) -> Finding:
     behind = [row.append_clock_ms for row in rows if 0 < row.next_offset < ends.get(row.partition, 0)]
     age = platform.clocks.world.now() - append_time(min(behind)) if behind else timedelta()
     state = f"{waiting} records to archive, {age.days} days behind"
+    try:
+        root = ArchiveRoot.of(platform.settings, platform.archive)
+        await asyncio.to_thread(lambda: root.open().files(0))
+    except (ArchiveUnreachable, SettingsError) as error:
+        advice = "See that the place answers, or correct KIZASHI_ARCHIVE_*: the log keeps what waits."
+        return Finding(what, f"{state}. {error}", advice)
     advice = "See that scoring runs and reaches the archive, before the log forgets what is not archived."
     return Finding(what, state, advice if age > RETENTION * 2 / 3 else "")
 

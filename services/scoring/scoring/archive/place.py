@@ -1,6 +1,7 @@
 """Where the archive is: a folder, or a bucket of an S3-compatible store. pyarrow is loaded when a place is opened."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from cskit.settings import Settings, SettingsError
 from scoring.archive.files import ArchiveFile, FileGone, folder, parsed
 
 _S3: Final = "s3://"
+_ADDRESS: Final = re.compile(r"s3://[\w.-]+(/[^/]+)*/?", re.ASCII)
 _SAID: Final = 300  # characters of what a store says
 
 
@@ -31,11 +33,12 @@ class ArchiveRoot:
     region: str | None = None
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
+    patience: float = 10.0  # seconds without a byte from the store; each request is tried three times
 
     @classmethod
     def of(cls, settings: Settings, address: str) -> "ArchiveRoot":
-        """From KIZASHI_ARCHIVE_*. SettingsError for an address that is neither a folder nor in s3://."""
-        if "://" in address and not address.startswith(_S3):
+        """From KIZASHI_ARCHIVE_*. SettingsError, without the address, if it is neither a folder nor s3://bucket/prefix."""
+        if "://" in address and not _ADDRESS.fullmatch(address):
             raise SettingsError("KIZASHI_ARCHIVE is neither a folder nor an address such as s3://bucket/prefix.")
         key, secret = settings.archive_access_key, settings.archive_secret_key
         if (key is None) != (secret is None):
@@ -138,9 +141,10 @@ class Bucket:
         """See Place."""
         from pyarrow.fs import FileSelector  # type: ignore[import-untyped]
 
-        selector = FileSelector(f"{self._prefix}/{folder(partition)}", allow_not_found=True)
         try:
-            found = self._files.get_file_info(selector)
+            found = self._files.get_file_info(FileSelector(f"{self._prefix}/{folder(partition)}"))
+        except FileNotFoundError:  # nothing is below it; a bucket that is not there is another error
+            return []
         except OSError as error:
             raise _refused(self.where, error, self._hidden) from error
         return sorted(file for info in found if (file := parsed(partition, info.base_name)))
@@ -154,9 +158,12 @@ class Bucket:
             raise _refused(self.where, error, self._hidden) from error
 
     def source(self, file: ArchiveFile) -> Any:
-        """See Place."""
+        """See Place: read at once, so that a store that fails in the middle is not taken for a damaged file."""
+        from pyarrow import BufferReader
+
         try:
-            return self._files.open_input_file(self._path(file))
+            with self._files.open_input_file(self._path(file)) as opened:
+                return BufferReader(opened.read_buffer())
         except FileNotFoundError as error:
             raise FileGone(self.where, file) from error
         except OSError as error:
@@ -186,8 +193,9 @@ def _bucket(root: ArchiveRoot) -> Bucket:
         "region": root.region or ("us-east-1" if root.endpoint else None),
         "endpoint_override": host or None,
         "scheme": scheme or "https",
-        "connect_timeout": 10,
-        "request_timeout": 60,
+        "connect_timeout": root.patience / 2,
+        "request_timeout": root.patience,
+        "allow_delayed_open": True,  # what fits into one request is put by one, and leaves nothing if it fails
         "allow_bucket_creation": False,
     }
     store = S3FileSystem(**{name: value for name, value in options.items() if value is not None})

@@ -34,14 +34,14 @@ log = get_logger()
 GROUP: Final = "scoring-archive"
 _POLL_SECONDS: Final = 0.25
 _AT_ONCE: Final = 2_000
-_AGAIN: Final = 5.0  # seconds after a place or a database that does not answer
 _ERASED: Final = "account.erased"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When what was collected becomes a file: at so many records or bytes of a partition, or when the first of them was
-    read so many seconds ago; `held` bytes are collected over all partitions. `small` files in a row are merged.
+    read so many seconds ago; `held` bytes are collected over all partitions. `small` files in a row are merged. A place
+    or a database that does not answer is tried `again` after so many seconds.
     """
 
     records: int = 20_000
@@ -49,6 +49,7 @@ class Limits:
     seconds: float = 900.0
     held: int = 64_000_000
     small: int = 24
+    again: float = 5.0
 
 
 @dataclass(slots=True)
@@ -102,13 +103,14 @@ class Archiver:
         try:
             await consumer.start(self)
             while not stop.is_set():
-                if sum(each.size for each in self._collected.values()) < self._limits.held:
-                    polled = await consumer.poll(max_records=_AT_ONCE, timeout=_POLL_SECONDS)
-                    for partition, records in polled.items():
-                        if partition in self._collected:
-                            self._collected[partition].add(records, self._clocks.wall.now())
+                full = sum(each.size for each in self._collected.values()) >= self._limits.held
+                polled = await consumer.poll(max_records=1 if full else _AT_ONCE, timeout=_POLL_SECONDS)
+                for partition, records in polled.items():
+                    if partition in self._collected:
+                        self._collected[partition].add(records, self._clocks.wall.now())
                 for partition in self._due():
-                    await self._write(place, partition)
+                    if not await self._write(place, partition):
+                        break  # back to `poll`, which tells of partitions that move, however long the place is away
         finally:
             await consumer.stop()
             await self.on_revoked(frozenset(self._collected))
@@ -157,7 +159,8 @@ class Archiver:
             return 0.0
         return (self._clocks.world.now() - append_time(each.records[0].timestamp_ms)).total_seconds()
 
-    async def _write(self, place: Place, partition: Partition) -> None:
+    async def _write(self, place: Place, partition: Partition) -> bool:
+        """Whether a file was put and the database says so; else it has waited, and the partition's turn is the last."""
         each = self._collected[partition]
         records = each.records[: self._limits.records]
         file = ArchiveFile(partition.number, each.claim.next_offset, records[-1].offset)
@@ -172,12 +175,13 @@ class Archiver:
                 erasures.note(tx, partition.number, _erasures(records))
                 self._claims.move(tx, [claim])
         except ArchiveUnreachable as error:
+            self._collected[partition] = self._collected.pop(partition)
             await self._wait("archive.unreachable", error)
-            return
+            return False
         except DatabaseUnavailable as error:
             await self._wait("archive.database_unavailable", error)
             await self._claim_again()
-            return
+            return False
         ARCHIVE_RECORDS.inc(len(records))
         left = _Collected(claim)
         if len(each.records) > len(records):
@@ -185,6 +189,7 @@ class Archiver:
         self._collected[partition] = left
         log.info("archive.written", file=file.name, records=len(records))
         await self._tend(place, partition.number)
+        return True
 
     async def _claim_again(self) -> None:
         """After a transaction of unknown end: where it had committed, its records are archived."""
@@ -215,9 +220,9 @@ class Archiver:
             log.warning("archive.not_tended", partition=partition, reason=str(error))
 
     async def _wait(self, event: str, error: Exception) -> None:
-        log.warning(event, reason=str(error), seconds=_AGAIN)
+        log.warning(event, reason=str(error), seconds=self._limits.again)
         try:
-            async with asyncio.timeout(_AGAIN):
+            async with asyncio.timeout(self._limits.again):
                 await self._stop.wait()
         except TimeoutError:
             return

@@ -1,0 +1,26 @@
+"""What deploy/local starts is what its poms pin."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOCAL = Path(__file__).resolve().parents[3] / "deploy" / "local"
+
+
+@pytest.fixture
+def local_s3(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """deploy/local/s3_engine.py: a script beside others, no package."""
+    monkeypatch.syspath_prepend(str(LOCAL))
+    return import_module("s3_engine")
+
+
+def test_the_store_is_the_version_that_its_pom_names(local_s3: Any) -> None:
+    pom = (LOCAL / "s3.pom.xml").read_text()
+
+    in_pom = re.search(r"<artifactId>s3proxy</artifactId>\s*<version>(.*)</version>", pom)
+
+    assert in_pom is not None
+    assert in_pom[1] == local_s3.VERSION
