@@ -21,7 +21,7 @@ from scoring.planning import Application, Segment, Tick
 from scoring.publishing import health_changed
 from scoring.store import folding as store
 
-_LOT: Final = 250  # accounts that are read, scored and written one after the other
+_LOT: Final = 100  # accounts that are read, scored and written one after the other
 _TURN: Final = 0.005  # seconds of work; then others get their turn
 _SILENCE: Final = 0.5  # seconds of work without a statement
 
