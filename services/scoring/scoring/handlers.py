@@ -96,11 +96,15 @@ class ScoringHandler:
         await self._know_scorecards(uow, [states[number] for number in batches], messages)
         cards = self._catalogue.cards
         plans = {number: plan(states[number], part, cards, usage.get(number)) for number, part in batches.items()}
-        work = await self._load(uow, self._wanted(plans.values()))
+        wanted = self._wanted(plans.values())
         partition_of: dict[str, int] = {message.event.subject: message.partition for message in messages}
         for number, some in usage.items():
             partition_of.update(dict.fromkeys(some.accounts(), number))
-        fold = BatchFold(uow, work, partition_of, self._clocks.world.now(), self._counter)
+
+        async def load(ids: Sequence[str]) -> Mapping[str, Account]:
+            return await self._load(uow, {id_: wanted[id_] for id_ in ids})
+
+        fold = BatchFold(uow, {}, partition_of, self._clocks.world.now(), self._counter, load)
         for planned in plans.values():
             for segment in planned.segments:
                 rules = self._rules(segment.state)
@@ -192,7 +196,7 @@ class ScoringHandler:
                 after, others = await reading
                 if after is not None:
                     reading = asyncio.create_task(read(after))
-                apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at, self._counter)
+                apart = fold.apart(others, partition)
                 await stepped(apart, list(others))
                 await apart.write()
                 self._memory.refresh(apart.work.values(), self._trimmed)
