@@ -1,8 +1,6 @@
 """Accounts at hand during a batch: what becomes of them, and what is to be written of it."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Final
@@ -21,18 +19,11 @@ from scoring.planning import Application, Segment, Tick
 from scoring.publishing import health_changed
 from scoring.store import folding as store
 
-_LOT: Final = 100  # accounts that are read, scored and written one after the other
-_TURN: Final = 0.005  # seconds of work; then others get their turn
-_SILENCE: Final = 0.5  # seconds of work without a statement
-
-Load = Callable[[Sequence[str]], Awaitable[Mapping[str, Account]]]
+_SILENCE: Final = 0.03  # seconds of work without a statement; then others get their turn, too
 
 
 class BatchFold:
-    """Accounts at hand during a batch, what has become of them, and what is to be written.
-
-    load: reads accounts that events touch; those at hand are never read again.
-    """
+    """Accounts at hand during a batch, what has become of them, and what is to be written."""
 
     def __init__(
         self,
@@ -41,27 +32,18 @@ class BatchFold:
         partition_of: Mapping[str, int],
         scored_at: datetime,
         counter: UsageCounter,
-        load: Load,
     ) -> None:
         self.uow = uow
         self.work = work
         self.partition_of = partition_of
         self.scored_at = scored_at
         self._counter = counter
-        self._load = load
         self._changes = store.Changes()
         self._records: list[NewRecord] = []
-        self._turned = self._spoke = monotonic()
-
-    def apart(self, others: dict[str, Account], partition: int) -> "BatchFold":
-        """The same for accounts of a partition that no event touches."""
-        partition_of = dict.fromkeys(others, partition)
-        return BatchFold(self.uow, others, partition_of, self.scored_at, self._counter, self._load)
+        self._spoke = monotonic()
 
     async def take(self, segment: Segment, rules: Rules) -> None:
-        """Fold the events of a segment and score the accounts they touch, lot by lot: while one is scored, what came of
-        the one before is written and the next one is read.
-        """
+        """Fold the events of a segment and score the accounts they touch."""
         if segment.cut is None:
             return
         touched: dict[str, list[Message[Event]]] = {}
@@ -71,39 +53,18 @@ class BatchFold:
         if segment.usage is not None:
             usage = self._of_living(segment.usage, touched)
             counted = dict(self._counter.counted(usage, rules.zone)) if usage else {}
-        async with aclosing(self._at_hand(list({**touched, **counted}))) as lots:
-            async for lot in lots:
-                for id_ in lot:
-                    messages, of_usage = touched.get(id_, []), counted.get(id_)
-                    before = self.work[id_].facts.slow
-                    done = taken(self.work[id_], messages, segment.cut, rules, of_usage)
-                    self._fold(id_, done)
-                    self._changes.book(before, done, segment.cut, rules.zone)
-                    if of_usage is None or (messages and messages[-1].offset > of_usage.offsets[-1]):
-                        traceparent = messages[-1].traceparent
-                    else:
-                        traceparent = usage.traceparent(of_usage.last)
-                    self._judged(done.account, done.evaluations, traceparent)
-                    await self._breathe()
-                await self.write()
-
-    async def _at_hand(self, ids: Sequence[str]) -> AsyncGenerator[Sequence[str]]:
-        """These accounts in lots, which are at hand: while one is used, the next is read."""
-
-        async def read(lot: Sequence[str]) -> None:
-            if absent := [id_ for id_ in lot if id_ not in self.work]:
-                self.work |= await self._load(absent)
-
-        lots = [ids[start : start + _LOT] for start in range(0, len(ids), _LOT)]
-        reading = asyncio.create_task(read(lots[0] if lots else ()))
-        try:
-            for number, lot in enumerate(lots, 1):
-                await reading
-                reading = asyncio.create_task(read(lots[number] if number < len(lots) else ()))
-                yield lot
-        finally:
-            reading.cancel()  # if a step failed: it ends before its transaction does
-            await asyncio.gather(reading, return_exceptions=True)
+        for id_ in {**touched, **counted}:
+            messages, of_usage = touched.get(id_, []), counted.get(id_)
+            before = self.work[id_].facts.slow
+            done = taken(self.work[id_], messages, segment.cut, rules, of_usage)
+            self._fold(id_, done)
+            self._changes.book(before, done, segment.cut, rules.zone)
+            if of_usage is None or (messages and messages[-1].offset > of_usage.offsets[-1]):
+                traceparent = messages[-1].traceparent
+            else:
+                traceparent = usage.traceparent(of_usage.last)
+            self._judged(done.account, done.evaluations, traceparent)
+            await self._speak()
 
     def _of_living(self, usage: Usage, touched: dict[str, list[Message[Event]]]) -> Usage:
         """The usage without that of accounts that are erased in the same piece: it joins their other messages."""
@@ -129,7 +90,7 @@ class BatchFold:
                     self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules
                 )
                 self._judged(account, evaluations, None)
-                await self._breathe()
+                await self._speak()
             if self.work[id_].facts.slow is not slow:
                 self._changes.slow[id_] = self.work[id_].facts.slow
 
@@ -139,7 +100,7 @@ class BatchFold:
             account, evaluation = rescored(self.work[id_], application.cut, application.received_at, rules)
             if evaluation is not None:
                 self._judged(account, [evaluation], None)
-            await self._breathe()
+            await self._speak()
 
     async def write(self) -> None:
         """Write everything, and put what is published into the outbox."""
@@ -147,21 +108,16 @@ class BatchFold:
         self.uow.send(self._records)
         self._changes, self._records = store.Changes(), []
 
-    async def _breathe(self) -> None:
-        """Let others have their turn, and send the database a statement if there was none for a while; it changes
-        nothing of what is written.
+    async def _speak(self) -> None:
+        """Send the database a statement if there was none for a while; it changes nothing of what is written.
 
         The row of the offset is locked all the time that accounts are scored. PostgreSQL ends a transaction that is
         idle for five seconds (so that a stopped zombie cannot hold that lock), and the runner's watchdog takes one
-        without statements for stuck: a backlog of hours may take minutes.
+        without statements for stuck: a backlog of hours may take minutes. While it waits, the process answers others.
         """
-        now = monotonic()
-        if now - self._spoke >= _SILENCE:
+        if monotonic() - self._spoke >= _SILENCE:
             await store.speak(self.uow.tx)
-            self._spoke = self._turned = monotonic()
-        elif now - self._turned >= _TURN:
-            await asyncio.sleep(0)
-            self._turned = monotonic()
+            self._spoke = monotonic()
 
     def _fold(self, id_: str, done: Taken) -> None:
         facts = done.account.facts

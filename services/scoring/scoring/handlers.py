@@ -96,15 +96,11 @@ class ScoringHandler:
         await self._know_scorecards(uow, [states[number] for number in batches], messages)
         cards = self._catalogue.cards
         plans = {number: plan(states[number], part, cards, usage.get(number)) for number, part in batches.items()}
-        wanted = self._wanted(plans.values())
+        work = await self._load(uow, self._wanted(plans.values()))
         partition_of: dict[str, int] = {message.event.subject: message.partition for message in messages}
         for number, some in usage.items():
             partition_of.update(dict.fromkeys(some.accounts(), number))
-
-        async def load(ids: Sequence[str]) -> Mapping[str, Account]:
-            return await self._load(uow, {id_: wanted[id_] for id_ in ids})
-
-        fold = BatchFold(uow, {}, partition_of, self._clocks.world.now(), self._counter, load)
+        fold = BatchFold(uow, work, partition_of, self._clocks.world.now(), self._counter)
         for planned in plans.values():
             for segment in planned.segments:
                 rules = self._rules(segment.state)
@@ -196,7 +192,7 @@ class ScoringHandler:
                 after, others = await reading
                 if after is not None:
                     reading = asyncio.create_task(read(after))
-                apart = fold.apart(others, partition)
+                apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at, self._counter)
                 await stepped(apart, list(others))
                 await apart.write()
                 self._memory.refresh(apart.work.values(), self._trimmed)
