@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import structlog
@@ -13,6 +14,7 @@ from _pytest.terminal import TerminalReporter
 from tests.running import browser, node, stores
 
 _ENGINES = {"kafka": "KIZASHI_TEST_KAFKA", "postgres": "KIZASHI_TEST_DATABASE_URL"}
+_FETCHED = {"node": node, "s3": stores}
 _NAMES = {
     "kafka": "Apache Kafka",
     "postgres": "PostgreSQL",
@@ -38,25 +40,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def _why_missing(name: str) -> str | None:
     if name == "chromium":
         return browser.MISSING
-    if name == "node":
-        return _why_no_clients()
-    if name == "s3":
-        return _why_no_store()
+    if name in _FETCHED:
+        return _why_not_fetched(_FETCHED[name])
     return None if os.environ.get(_ENGINES[name]) else _why(name)
 
 
-def _why_no_clients() -> str | None:
+def _why_not_fetched(what: ModuleType) -> str | None:
     try:
-        node.prepare()
-    except node.Missing as reason:
-        return str(reason)
-    return None
-
-
-def _why_no_store() -> str | None:
-    try:
-        stores.prepare()
-    except stores.Missing as reason:
+        what.prepare()
+    except what.Missing as reason:
         return str(reason)
     return None
 
