@@ -49,8 +49,8 @@ def _hashed(prefix: bytes, texts: Slices, lengths: Ints, seed: int) -> Hashes:
     begins = np.arange(len(lengths)) * width
     ends = begins + lengths
     total = lengths.astype(np.uint64) * _PRIME
-    if (lengths > 32).any():
-        long = np.flatnonzero(lengths > 32)
+    long = np.flatnonzero(lengths > 32)
+    if len(long):
         total[long] += _mixed(laid, begins[long] + 16, 4, seed) + _mixed(laid, ends[long] - 32, 6, seed)
     total += _mixed(laid, begins, 0, seed) + _mixed(laid, ends - 16, 2, seed)
     total ^= total >> np.uint64(37)
