@@ -11,7 +11,7 @@ from allinone.commands import dead_letters, tails
 from allinone.commands import keys as key_commands
 from allinone.commands import quarantine as waiting
 from allinone.commands import sources as source_commands
-from allinone.commands.output import note, say, show, show_json
+from allinone.commands.output import complain, say, show, show_json
 from allinone.options import NO, AsJson, Data, settings_of
 from allinone.scorecards import scorecards_app
 
@@ -61,7 +61,7 @@ def keys_new(
     place = key_commands.place_of(settings, data, os.environ)
     print(key_commands.make_key(settings, name, scope or [], source, expires, rate, daily, origins=origins))  # unstyled
     for line in place.told():
-        note(line)
+        complain(line)
 
 
 @keys_app.command("list")

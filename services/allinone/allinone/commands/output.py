@@ -30,12 +30,7 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """What is wrong and what to do, on standard error."""
-    _err.print(_printable(text))
-
-
-def note(text: str) -> None:
-    """A line for people on standard error, where a script reads what stands on standard output."""
+    """What is wrong and what to do, or what a script shall not read with the answer: a line on standard error."""
     _err.print(_printable(text))
 
 
