@@ -1,10 +1,12 @@
 """An account as scoring holds it, and what a cut or an hour makes of it: pure functions of values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import takewhile
 from typing import Final, Literal, NamedTuple, cast
+
+from msgspec import Struct, structs
 
 from cskit.messages import Message
 from csmodels.catalogue import CustomerEvent
@@ -12,7 +14,6 @@ from csmodels.envelope import Event
 from csmodels.internal import AccountErased, PersonErased
 from scoring.causes import Causes, Told
 from scoring.domain.calendar import Month, closing_moment
-from scoring.domain.lean import lean
 from scoring.domain.precedence import Segmental
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
@@ -71,9 +72,7 @@ class Cut:
     at: datetime
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True, gc=False):
     """The score that an account has now, as far as the next one is compared with it; as of `at`."""
 
     at: datetime
@@ -84,19 +83,17 @@ class Standing:
     received_at: datetime
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True, gc=False):
     """Facts, verdict and standing. `standing` is None until it is scored for the first time.
 
     base is the version that an erased account of the same id had reached: versions go on from there.
     """
 
     facts: Facts
-    verdict: Verdict = field(default_factory=Verdict)
+    verdict: Verdict = Verdict()
     base: int = 0
     standing: Standing | None = None
-    causes: Causes = field(default_factory=Causes)
+    causes: Causes = Causes()
 
     @property
     def id(self) -> str:
@@ -109,9 +106,7 @@ class Account:
         return self.base + self.verdict.version
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True, gc=False):
     """One scoring of an account: a row of history if it is published or a closing, and what the live row shows."""
 
     account: str
@@ -180,7 +175,9 @@ def taken(
             folded = fold_all(account.facts, events, rules.folding, rules.zone, counted)
             months, slow = months | folded.months, slow or folded.slow
             told = Told.by(some, counted)
-            account, evaluation = _told(replace(account, facts=folded.facts), cut, rules, told, backfill=backfill)
+            account, evaluation = _told(
+                structs.replace(account, facts=folded.facts), cut, rules, told, backfill=backfill
+            )
             evaluations.append(evaluation)
     return Taken(account, tuple(evaluations), months, slow, erased is not None)
 
@@ -194,7 +191,7 @@ def _of_somebody(messages: Sequence[Message[Event]], usage: AccountUsage | None)
 
 def _told(account: Account, cut: Cut, rules: Rules, told: Told, *, backfill: bool) -> tuple[Account, Evaluation]:
     """The account, whose facts hold the events already that tell this, scored at a cut."""
-    caused = replace(account, causes=account.causes.with_events(told))
+    caused = structs.replace(account, causes=account.causes.with_events(told))
     kind: Kind = "backfill" if backfill else "change"
     return _evaluated(caused, cut, rules, kind, occurred_at=told.occurred_at, received_at=told.received_at)
 
@@ -287,7 +284,11 @@ def _closed(account: Account, standing: Standing, cut: Cut, found: _Look) -> tup
 
 def _without_the_old(account: Account, closing: datetime) -> Account:
     slow = forgotten(account.facts.slow, closing)
-    return account if slow is account.facts.slow else replace(account, facts=replace(account.facts, slow=slow))
+    return (
+        account
+        if slow is account.facts.slow
+        else structs.replace(account, facts=structs.replace(account.facts, slow=slow))
+    )
 
 
 def _evaluated(
@@ -346,4 +347,4 @@ def _with_rest(
         override = score.override or before.override
     if (time, scorecard, override) == (causes.time, causes.scorecard, causes.override):
         return causes
-    return replace(causes, time=time, scorecard=scorecard, override=override)
+    return structs.replace(causes, time=time, scorecard=scorecard, override=override)

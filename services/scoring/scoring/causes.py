@@ -1,20 +1,19 @@
 """What has had a part in a score: what it keeps of the events behind it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct, structs
 
 from cskit.messages import Message
 from csmodels.envelope import Event
 from csmodels.health import MAX_CAUSE_EVENTS
 from csmodels.internal import OverrideEnded, OverrideSet
-from scoring.domain.lean import lean
 from scoring.engine.usage import AccountUsage
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Causes:
+class Causes(Struct, frozen=True, gc=False):
     """What has had a part in the score since the last published change; events are the newest ids, oldest first."""
 
     events: tuple[str, ...] = ()
@@ -26,7 +25,7 @@ class Causes:
     def with_events(self, told: "Told") -> "Causes":
         """These causes and some newer events."""
         ids = (*self.events, *told.ids)
-        return replace(
+        return structs.replace(
             self,
             events=ids[-MAX_CAUSE_EVENTS:],
             more=self.more + max(0, len(self.events) + told.count - MAX_CAUSE_EVENTS),

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from pydantic import TypeAdapter
+from msgspec import convert
 from sqlalchemy import Row
 
 from csmodels import api as wire
@@ -20,10 +20,7 @@ from scoring.engine.facts import Facts
 from scoring.engine.features import assess
 from scoring.engine.story import Entry
 
-_CONTRIBUTIONS: Final = TypeAdapter(tuple[Contribution, ...])
-_PARTS: Final = TypeAdapter(dict[str, tuple[float, float | None, float]])
-_ADJUSTMENTS: Final = TypeAdapter(tuple[Adjustment, ...])
-_CAUSES: Final = TypeAdapter(Causes)
+_Parts = dict[str, tuple[float, float | None, float]]  # a row of history's: contribution, points, weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +51,12 @@ class End:
 
 def now(live: Row[Any]) -> End:
     """The score as it is."""
-    return _end(live, _parts_of(_CONTRIBUTIONS.validate_python(live.contributions)))
+    return _end(live, _parts_of(convert(live.contributions, list[Contribution])))
 
 
 def recorded(row: Row[Any]) -> End:
     """A score as it was recorded in the history."""
-    return _end(row, [Part(name, *each) for name, each in _PARTS.validate_python(row.contributions).items()])
+    return _end(row, [Part(name, *each) for name, each in convert(row.contributions, _Parts).items()])
 
 
 def from_facts(facts: Facts, at: datetime, rules: Rules) -> End:
@@ -116,7 +113,7 @@ def explanation(
 
 def causes_of(value: Any) -> Causes:
     """The causes in a row."""
-    return _CAUSES.validate_python(value)
+    return convert(value, Causes)
 
 
 def told(entry: Entry) -> wire.TimelineEntry:
@@ -154,4 +151,4 @@ def _end(row: Row[Any], parts: Sequence[Part]) -> End:
         at=row.at, score=row.score, band=row.band, stage=row.stage, version=row.version, scorecard=row.scorecard,
         view="known",
     )  # fmt: skip
-    return End(row.score, parts, _ADJUSTMENTS.validate_python(row.adjustments), moment)
+    return End(row.score, parts, convert(row.adjustments, list[Adjustment]), moment)

@@ -3,12 +3,12 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import Final, Protocol
 
 import numpy as np
+from msgspec import structs
 
 from cskit.clock import Clocks
 from cskit.db import Database
@@ -247,7 +247,7 @@ class ScoringHandler:
         }
         more = await store.load_months(uow.tx, missing)
         for id_, account in known.items():
-            found[id_] = replace(account, facts=account.facts.loaded(more[id_])) if id_ in more else account
+            found[id_] = structs.replace(account, facts=account.facts.loaded(more[id_])) if id_ in more else account
         return {id_: found[id_] for id_ in wanted}
 
     def _trimmed(self, account: Account) -> Account:
@@ -258,7 +258,7 @@ class ScoringHandler:
         if account.facts.months.keys() <= needed:
             return account
         kept = {month: facts for month, facts in account.facts.months.items() if month in needed}
-        return replace(account, facts=Facts(account.id, account.facts.slow, kept))
+        return structs.replace(account, facts=Facts(account.id, account.facts.slow, kept))
 
 
 class _Step(Protocol):

@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import structs
 from tests.unit.scoring.builders import (
     ACCOUNT,
     CARD,
@@ -207,7 +208,7 @@ def test_late_events_skip_dwell_only_if_they_moved_the_score() -> None:
     assert score is not None
     # the score lies just above a boundary that the band has not crossed yet
     card = replace(CARD, green=score.value - 0.5)
-    yellow = replace(account, verdict=replace(account.verdict, band="yellow"))
+    yellow = structs.replace(account, verdict=structs.replace(account.verdict, band="yellow"))
     rules = replace(RULES, card=card)
 
     idle = take(yellow, [event("note.recorded", NOON, NOTE, backfill=True)], at(NOON), rules).evaluations[-1]

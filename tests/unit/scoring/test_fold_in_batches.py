@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.unit.scoring.builders import ACCOUNT, BERLIN, CARD, DAY, NOON, TOKYO, event, person, ticket, usage
 from tests.unit.scoring.test_fold_laws import quick, worlds
 
@@ -48,7 +49,9 @@ def empty(events: Sequence[CustomerEvent], zone: tzinfo = UTC) -> Facts:
 
 def read_back(facts: Facts) -> Facts:
     """As they come from their rows."""
-    return replace(facts, months={key: decode_month(encode_month(month)) for key, month in facts.months.items()})
+    return structs.replace(
+        facts, months={key: decode_month(encode_month(month)) for key, month in facts.months.items()}
+    )
 
 
 def assert_equal(one: Folded, other: Folded) -> None:

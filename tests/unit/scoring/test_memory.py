@@ -1,7 +1,6 @@
 """Accounts in memory."""
 
-from dataclasses import replace
-
+from msgspec import structs
 from tests.unit.scoring.builders import NOON
 
 from scoring.account import Account, Standing
@@ -28,7 +27,7 @@ def test_an_account_that_is_gone_is_not_remembered() -> None:
     memory = Memory(2)
     memory.put([account("a")])
 
-    memory.put([replace(account("a"), standing=None)])
+    memory.put([structs.replace(account("a"), standing=None)])
 
     assert memory.get("a") is None
 

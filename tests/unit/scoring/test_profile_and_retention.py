@@ -1,10 +1,10 @@
 """What the facts tell beside the measures: profile, override, feeds, retention."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from msgspec import structs
 from tests.unit.scoring.builders import (
     CARD,
     DAY,
@@ -133,7 +133,7 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
     days = [NOON - n * DAY for n in range(0, 280, 7)] + [NOON - 399 * DAY, NOON - 390 * DAY]
     facts = facts_of(events, *days)
 
-    kept = replace(facts, slow=forgotten(facts.slow, NOON))
+    kept = structs.replace(facts, slow=forgotten(facts.slow, NOON))
 
     assert set(kept.slow.tickets) == {"open", "rated"}
     assert set(kept.slow.answers) == {"r2"}
@@ -172,7 +172,7 @@ def test_answers_are_kept_as_long_as_a_score_of_the_last_400_days_sees_them() ->
     facts = facts_of([*events, answer(NOON - 500 * DAY, 9), answer(NOON - 901 * DAY, 1, "r2")], NOON - 399 * DAY)
     at = NOON - 399 * DAY
 
-    kept = replace(facts, slow=forgotten(facts.slow, NOON))
+    kept = structs.replace(facts, slow=forgotten(facts.slow, NOON))
 
     assert assess(kept, at, CARD, UTC) == assess(facts, at, CARD, UTC)
     assert next(one for one in assess(kept, at, CARD, UTC).contributions if one.measure == "nps").status == "fresh"

@@ -1,11 +1,11 @@
 """The score: its reasons add up, whatever is measured."""
 
-from dataclasses import replace
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.unit.scoring.builders import CARD, NOON, card_with
 
 from csmodels.fields import Stage
@@ -127,7 +127,7 @@ def test_the_same_facts_weigh_as_their_stage_says() -> None:
     # sponsor gone -> 0, active share .9 -> 100, milestones 1 -> 100, tickets 0 -> 100
     found = fresh(sponsor=0, active_share=0.9, milestones=1, open_tickets=0)
 
-    values = {stage: score(replace(found, stage=stage), CARD, stage, None).value for stage in get_args(Stage)}
+    values = {stage: score(structs.replace(found, stage=stage), CARD, stage, None).value for stage in get_args(Stage)}
 
     assert values["onboarding"] == 100  # milestones and tickets
     assert values["adoption"] == pytest.approx(100 * 25 / 30)
@@ -139,10 +139,10 @@ def test_while_weights_blend_the_score_goes_evenly_from_one_column_to_the_other(
     everything = fresh(**{name: 1.0 for name in CARD.measures})
 
     def value(share: float) -> float:
-        mixed = replace(everything, mix={"adoption": 1 - share, "renewal": share})
+        mixed = structs.replace(everything, mix={"adoption": 1 - share, "renewal": share})
         return score(mixed, CARD, "renewal", None).value
 
-    old, new = (score(replace(everything, stage=s), CARD, s, None).value for s in ("adoption", "renewal"))
+    old, new = (score(structs.replace(everything, stage=s), CARD, s, None).value for s in ("adoption", "renewal"))
     assert abs(old - new) > 1
     assert [value(n / 14) for n in (1, 7, 13)] == pytest.approx([old + (new - old) * n / 14 for n in (1, 7, 13)])
 
@@ -169,14 +169,14 @@ def test_too_little_known_is_grey() -> None:
 
     assert not score(half, CARD, "adoption", None).grey
     assert score(fresh(active_share=1, usage_trend=1, breadth=1), CARD, "adoption", None).grey
-    assert score(replace(half, in_use=False), CARD, "adoption", None).grey
+    assert score(structs.replace(half, in_use=False), CARD, "adoption", None).grey
     nothing = score(fresh(), CARD, "adoption", None)
     assert (nothing.grey, nothing.value, nothing.coverage) == (True, 75, 0)
 
 
 def test_what_does_not_apply_does_not_lower_coverage() -> None:
     absent = [
-        replace(m, status="not_applicable") if m.status == "not_connected" else m
+        structs.replace(m, status="not_applicable") if m.status == "not_connected" else m
         for m in fresh(active_share=1).measurements
     ]
 

@@ -1,11 +1,11 @@
 """The verdict: bands with dwell, gapless versions, what is published."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.unit.scoring.builders import CARD, DAY, NOON
 
 from scoring.domain.score import Adjustment, Score
@@ -30,7 +30,7 @@ def scored(value: float, *, cap: bool = False, grey: bool = False, **changes: ob
         caps=("no_active_person",) if cap else (),
         override=None,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return structs.replace(made, **changes)  # type: ignore[arg-type]
 
 
 def step(
@@ -94,7 +94,9 @@ def test_a_cap_acts_at_once_and_its_end_dwells() -> None:
 
 
 def test_a_cap_that_does_not_bind_moves_no_band() -> None:
-    loose = replace(scored(74), caps=("no_active_person",), adjustments=(Adjustment("cap", 0.0, "no_active_person"),))
+    loose = structs.replace(
+        scored(74), caps=("no_active_person",), adjustments=(Adjustment("cap", 0.0, "no_active_person"),)
+    )
 
     assert step(after(), loose)[0].band == "green"
 

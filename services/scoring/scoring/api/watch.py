@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
-from pydantic import TypeAdapter
+from msgspec import convert
 from sqlalchemy import Row
 
 from cskit.auth import READ, Principal
@@ -19,7 +19,6 @@ from csmodels.fields import Band, PositiveMoney, Stage, UtcTime, Watch
 from scoring.domain.verdict import Verdict
 from scoring.store import watching
 
-_VERDICT: Final = TypeAdapter(Verdict)
 _NOTHING: Final = Decimal(0)
 
 _Place = tuple[Decimal, datetime, str, str]
@@ -92,7 +91,7 @@ def _items(rows: Sequence[Row[Any]]) -> list[Watched]:
             renewal_on=date.fromisoformat(row.renewal_on) if row.renewal_on else None,
         )
         for row in rows
-        for sign in _VERDICT.validate_python(row.verdict).signs
+        for sign in convert(row.verdict, Verdict).signs
     ]
 
 

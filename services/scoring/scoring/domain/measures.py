@@ -1,12 +1,12 @@
 """What is known of an account at a moment, before any points are given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
+from msgspec import Struct
+
 from csmodels.fields import AdoptionLevel, Stage
-from scoring.domain.lean import lean
 
 MeasureId = str  # a code: the scorecard names its measures
 Column = Literal["onboarding", "adoption", "renewal"]  # of weights
@@ -23,9 +23,7 @@ COLUMN_OF: Final[Mapping[Stage, Column]] = {
 }
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Struct, frozen=True, gc=False):
     """The raw value of a measure, or why there is none.
 
     fresh: value is a number (a true zero is fresh). not_connected: nothing of the kind was ever seen. stale: seen, but
@@ -44,9 +42,7 @@ class Measurement:
     points: float | None = None
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(Struct, frozen=True, gc=False):
     """Everything that `score` needs: measurements in the scorecard's order, caps in force, the stage.
 
     mix is the share of each column of weights, adding up to 1: of the last days (blend_days) those spent in its stages;
@@ -57,7 +53,7 @@ class Features:
     measurements: tuple[Measurement, ...]
     caps: tuple[CapId, ...]
     stage: Stage
-    mix: Mapping[Column, float] = field(default_factory=dict)
+    mix: Mapping[Column, float] = {}
     in_use: bool = True
     adoption_level: AdoptionLevel = "none"
 
@@ -67,9 +63,7 @@ class Features:
         return self.mix or {COLUMN_OF[self.stage]: 1.0}
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class ActiveOverride:
+class ActiveOverride(Struct, frozen=True, gc=False):
     """The override in force: its id and its points, -10 to 10."""
 
     override: str

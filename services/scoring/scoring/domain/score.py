@@ -3,19 +3,17 @@
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from csmodels.fields import AdjustmentKind, AdoptionLevel, Stage
 from scoring.domain.curve import Curve
-from scoring.domain.lean import lean
 from scoring.domain.measures import ActiveOverride, CapId, Features, MeasureId, Measurement, Status
 from scoring.domain.scorecard import Scorecard
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(Struct, frozen=True, gc=False):
     """A measure's part: points 0-100 from its curve, contribution = weight * (points - reference).
 
     weight is the share among the fresh measures of the stage: they add up to 1. Unless fresh: value and points None,
@@ -33,9 +31,7 @@ class Contribution:
     frozen: bool
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Adjustment:
+class Adjustment(Struct, frozen=True, gc=False):
     """A line that is no measure's: the override, each cap in force (0 points if the score is below it), the clamp."""
 
     kind: AdjustmentKind
@@ -43,9 +39,7 @@ class Adjustment:
     reason: str
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True, gc=False):
     """A score of 0-100 and its reasons.
 
     coverage is the weight of fresh measures over that of those that apply, 0-1; coverage_class its index among the

@@ -1,11 +1,11 @@
 """The verdict: band, dwell, version and what was last published; a function of the log's order and of its cuts."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
+from msgspec import Struct, structs
+
 from csmodels.fields import AdoptionLevel, Band, Stage, Watch
-from scoring.domain.lean import lean
 from scoring.domain.measures import CapId
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
@@ -16,9 +16,7 @@ Moved = Literal["first", "score", "band", "stage", "adoption_level", "watch", "c
 _RANK: Final[dict[Band, int]] = {"red": 0, "yellow": 1, "green": 2}
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True, gc=False):
     """The values that went out with a version."""
 
     version: int
@@ -32,9 +30,7 @@ class Published:
     caps: tuple[CapId, ...]
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, gc=False):
     """What scoring holds of an account beside its facts. `Verdict()` is that of an account never judged.
 
     dwell_band is the band that the score of the last daily closings asked for, dwell_closings at how many in a row.
@@ -54,9 +50,7 @@ class Verdict:
         return self.published.version if self.published else 0
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True, gc=False):
     """A change to publish: its values, those of the version before (None before the first), and what moved."""
 
     now: Published
@@ -96,7 +90,7 @@ def judge(
         watch=judged.watch,
         caps=score.caps,
     )
-    return replace(judged, published=now), Change(now, before, moved)
+    return structs.replace(judged, published=now), Change(now, before, moved)
 
 
 def closed(
@@ -144,7 +138,7 @@ def _settle(
     if binding and _RANK[plain] < _RANK[at_once]:
         at_once = plain
     if at_once != verdict.band:
-        verdict = replace(verdict, band=at_once, dwell_band=None, dwell_closings=0)
+        verdict = structs.replace(verdict, band=at_once, dwell_band=None, dwell_closings=0)
     if not closing:
         return verdict.band, verdict.dwell_band, verdict.dwell_closings
     return _dwell(verdict, _reached(score.value, verdict.band, card.dwell.margin, card), card)

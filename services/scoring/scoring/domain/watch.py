@@ -18,9 +18,11 @@ points or more, while usage_trend has less than `weak`.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from csmodels.fields import Band, Stage, Watch
 
@@ -70,13 +72,12 @@ class Decline:
     declining: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(Struct, frozen=True, gc=False):
     """Why an account is watched, since when, and the numbers behind it as they are now."""
 
     watch: Watch
     since: datetime
-    numbers: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, float] = {}
 
 
 def decline(counts: Sequence[int], terms: WatchTerms = TERMS) -> Decline | None:

@@ -5,7 +5,6 @@ row is written in any more, are read, too.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
@@ -120,7 +119,7 @@ def _first_month(raw: bytes) -> MonthFacts:
         signals={(kind, topic): _dense(counts) for kind, topic, counts in wire.signals},
     )
     people, names = packed(plain)
-    return replace(plain, people=people, names=names)
+    return structs.replace(plain, people=people, names=names)
 
 
 def encode_slow(slow: SlowFacts) -> bytes:

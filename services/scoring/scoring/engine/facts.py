@@ -4,15 +4,13 @@ The parts of the slow row are written as arrays of their fields: new fields go t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final, NamedTuple, Self
 
-from msgspec import Struct
+from msgspec import Struct, field, structs
 
 from csmodels.fields import Direction, Role, SurveyKind, TouchKind
 from scoring.domain.calendar import Month
-from scoring.domain.lean import lean
 from scoring.engine.register import Register, Stamp
 
 KEPT_DAYS: Final = 400  # usage older than this when it arrives leaves no day behind
@@ -41,20 +39,18 @@ class Feature(NamedTuple):
     people: Mapping[int, tuple[str, ...]] = {}
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class MonthFacts:
+class MonthFacts(Struct, frozen=True, gc=False):
     """What happened in a month: people's days, counts a day (all usage, core actions), names, signals.
 
     Of more than NAMES_KEPT names those with the smallest hash are kept (and the key features of the scorecard), which
     does not depend on the order of arrival. Signals: (kind, topic) to counts a day.
     """
 
-    people: Mapping[str, Days] = field(default_factory=dict)
+    people: Mapping[str, Days] = {}
     events: tuple[int, ...] = NO_DAYS
     core: tuple[int, ...] = NO_DAYS
-    names: Mapping[str, Feature] = field(default_factory=dict)
-    signals: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    names: Mapping[str, Feature] = {}
+    signals: Mapping[tuple[str, str], tuple[int, ...]] = {}
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):
@@ -160,18 +156,16 @@ class SlowFacts(Struct, frozen=True, array_like=True, dict=True, weakref=True):
     again: Register = {}
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True, gc=False):
     """An account's facts as far as they are loaded: a month without a row is loaded as `MonthFacts()`."""
 
     account: str
     slow: SlowFacts = field(default_factory=SlowFacts)
-    months: Mapping[Month, MonthFacts] = field(default_factory=dict)
+    months: Mapping[Month, MonthFacts] = {}
 
     def loaded(self, months: Mapping[Month, MonthFacts]) -> Self:
         """These facts with more months loaded."""
-        return replace(self, months={**self.months, **months})
+        return structs.replace(self, months={**self.months, **months})
 
     def month(self, month: Month) -> MonthFacts:
         """A loaded month. Raises MonthNotLoaded."""

@@ -1,7 +1,7 @@
 """fold: how an event of an account becomes facts."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -231,7 +231,7 @@ def _usage(facts: Facts, event: customer.UsageTracked, card: Scorecard, zone: tz
         first_usage, first_core, first_person = firsts
         slow = structs.replace(slow, first_usage=first_usage, first_core=first_core, first_person=first_person)
     if not _is_kept(day, event, zone):
-        return Folded(replace(facts, slow=slow), slow=seen_earlier)
+        return Folded(structs.replace(facts, slow=slow), slow=seen_earlier)
     key = month_of(day)
     month = facts.month(key)
     people = month.people

@@ -11,7 +11,7 @@ from typing import Final
 
 from csmodels.fields import Family
 from scoring.domain.calendar import ONE_DAY, business_days_between, local_day, months_back, window_masks
-from scoring.domain.lean import lazy
+from scoring.domain.lazily import lazy
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import TouchClass
 from scoring.engine.facts import Facts, MonthFacts

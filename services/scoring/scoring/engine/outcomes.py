@@ -1,7 +1,7 @@
 """What became of an account, and of its overrides. Told by facts and a moment alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import MAXYEAR, datetime, time, timedelta, tzinfo
 
 from msgspec import structs
@@ -43,7 +43,9 @@ def graded(facts: Facts, id_: str, now: datetime, card: Scorecard, zone: tzinfo)
     due = due_at(over)
     set_at = override.stamp.time
     with_it, without = (
-        assess(replace(facts, slow=structs.replace(facts.slow, overrides=some, ended={})), set_at, card, zone).value
+        assess(
+            structs.replace(facts, slow=structs.replace(facts.slow, overrides=some, ended={})), set_at, card, zone
+        ).value
         for some in (_only(id_, override), {})
     )
     found = outcome(facts.slow, set_at, due, now, zone)

@@ -1,12 +1,12 @@
 """The account as health.changed carries it and as lists show it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
-from scoring.domain.lean import lean
+from msgspec import Struct
+
 from scoring.engine import contracts
 from scoring.engine.facts import Facts
 from scoring.engine.register import Register, Value, newest, read
@@ -15,9 +15,7 @@ from scoring.engine.still import Lull, lull_at
 MAX_MRR: Final = Decimal("999999999999999.999999")  # what the wire can say (csmodels PositiveMoney); sums stop there
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True, gc=False):
     """What is known of an account at a moment.
 
     mrr is the sum over living contracts that are no trial, in the portfolio's currency; None if none is priced, or

@@ -4,14 +4,15 @@ It needs the slow part only. All of it is told by facts and a moment alone, with
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
+from msgspec import Struct
+
 from csmodels.fields import Stage
 from scoring.domain.calendar import ONE_DAY, day_of, local_day
-from scoring.domain.lean import lazy, lean
+from scoring.domain.lazily import lazy
 from scoring.domain.measures import COLUMN_OF, Column
 from scoring.domain.scorecard import Stages
 from scoring.engine.contracts import OF_STAGES, Contract, contract_at, contracts_at, moment
@@ -24,9 +25,7 @@ _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class OnboardingNow:
+class OnboardingNow(Struct, frozen=True, gc=False):
     """The onboarding of an account at a moment.
 
     began: the start of its first contract; where that tells none, when it was heard of, or the account was used before.
@@ -39,9 +38,7 @@ class OnboardingNow:
     outcome: Outcome
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True, gc=False):
     """The renewal that is ahead of a contract: the day it begins, and the last day of the term."""
 
     begins: date

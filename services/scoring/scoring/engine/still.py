@@ -7,7 +7,7 @@ from weakref import ref
 
 from csmodels.fields import Family, Stage
 from scoring.domain.calendar import day_end, day_of
-from scoring.domain.lean import lazy
+from scoring.domain.lazily import lazy
 from scoring.domain.measures import Column, MeasureId, Measurement
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import TouchClass

@@ -1,11 +1,11 @@
 """The tickets that are open at a moment."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from scoring.domain.lean import lean
+from msgspec import Struct
+
 from scoring.domain.scorecard import Tickets
 from scoring.engine.contracts import moment
 from scoring.engine.facts import SlowFacts
@@ -14,9 +14,7 @@ from scoring.engine.register import Register, last, read, since
 DONE: Final = ("solved", "closed")
 
 
-@lean
-@dataclass(frozen=True, slots=True)
-class OpenTicket:
+class OpenTicket(Struct, frozen=True, gc=False):
     """An open ticket: its severity, 1 to 4, and its age over the SLA of that severity."""
 
     severity: int

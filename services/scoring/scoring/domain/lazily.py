@@ -1,22 +1,9 @@
-"""Values that are made by the million."""
+"""Values that are made when they are asked for."""
 
 from collections.abc import Callable
-from dataclasses import fields, make_dataclass
 from typing import Any, Generic, TypeVar
 
-T = TypeVar("T", bound=type[Any])
 V = TypeVar("V")
-
-
-def lean(cls: T) -> T:
-    """The same frozen dataclass without its guard at run time: it is made five times as fast.
-
-    Type checkers still see to it that nobody sets a field.
-    """
-    plain = make_dataclass(cls.__name__, [(each.name, each.type, each) for each in fields(cls)])
-    cls.__init__ = plain.__init__  # type: ignore[misc]
-    del cls.__setattr__, cls.__delattr__
-    return cls
 
 
 class lazy(Generic[V]):
