@@ -11,6 +11,7 @@ import pytest
 import structlog
 from _pytest.reports import TestReport
 from _pytest.terminal import TerminalReporter
+from hypothesis import HealthCheck, settings
 from tests.running import browser, node, stores
 
 _ENGINES = {"kafka": "KIZASHI_TEST_KAFKA", "postgres": "KIZASHI_TEST_DATABASE_URL"}
@@ -22,6 +23,9 @@ _NAMES = {
     "node": "Node.js",
     "s3": "S3 store",
 }
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -226,9 +226,7 @@ ITEM = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(items=st.lists(ITEM | JSON, max_size=4), whole=JSON, wrapped=st.booleans(), sent_at=JSON)
 async def test_no_json_whatever_gives_an_error_of_ours(
     ingest: Any, items: Any, whole: Any, wrapped: bool, sent_at: Any
@@ -250,7 +248,7 @@ async def test_no_json_whatever_gives_an_error_of_ours(
             assert body["accepted"] + body["waiting"] + body["refused"] == len(items)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(body=st.binary(max_size=60) | st.sampled_from([b"[" * 5_000, b'{"a":' * 5_000, b"9" * 5_000, b'[{"id":1e999}]']))
 async def test_no_bytes_whatever_give_an_error_of_ours(ingest: Any, body: bytes) -> None:
     for path in ("/v1/events", "/v1/batch"):

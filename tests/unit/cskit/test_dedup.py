@@ -279,7 +279,7 @@ def test_it_answers_as_sets_by_day_do_over_batches_repeats_crashes_and_claims(tm
         loop.run(database.migrate(metadata.create_all))
         groups = iter(range(1_000_000))
 
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=60)
         @given(histories)
         def law(steps: list[Batch | Takeover]) -> None:
             loop.run(told_as_by_the_model(database, f"group {next(groups)}", limits, steps))

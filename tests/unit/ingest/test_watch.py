@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.domain.hours import HOUR
@@ -86,7 +86,6 @@ def test_what_is_older_than_four_weeks_says_nothing() -> None:
     assert silence(old, MONDAY) is None
 
 
-@settings(deadline=None)  # a week, hour by hour
 @given(patterns)
 def test_a_family_that_keeps_its_rhythm_is_never_dead(pattern: set[int]) -> None:
     seen = weekly(pattern)

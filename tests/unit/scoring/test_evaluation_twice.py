@@ -8,7 +8,7 @@ from typing import Any
 from weakref import ref
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.scoring.builders import (
     BERLIN,
@@ -61,7 +61,7 @@ EVERYWHERE = card_with(
 )
 CARDS = [CARD, FULL, EVERYWHERE, card_with(stages__blend_days=60), card_with(stages__blend_days=0)]
 ZONES: list[tzinfo] = [UTC, TOKYO, BERLIN, ZoneInfo("America/St_Johns"), ZoneInfo("America/Asuncion")]
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=150)
 
 
 def _anew(facts: Facts) -> Facts:

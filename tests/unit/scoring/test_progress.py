@@ -277,7 +277,7 @@ def _contract(told: dict[str, Any]) -> CustomerEvent:
 
 
 @given(told=TOLD, reached=REACHED, later=st.integers(0, 60), people=st.integers(0, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_progress_never_tells_another_story_than_the_score(
     told: list[dict[str, Any]], reached: list[tuple[str, int]], later: int, people: int
 ) -> None:

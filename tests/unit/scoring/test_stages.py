@@ -249,7 +249,7 @@ histories = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(histories, st.integers(0, 200).map(lambda n: NOON - n * DAY))
 def test_the_mix_is_what_a_clock_that_looks_every_hour_would_have_seen(
     events: list[CustomerEvent], at: datetime
@@ -273,7 +273,7 @@ def any_heard(events: Sequence[CustomerEvent], at: datetime) -> bool:
     return any(event.type == "contract.changed" and event.time <= at for event in events)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(histories, st.integers(0, 200).map(lambda n: NOON - n * DAY))
 def test_the_stage_and_its_weights_are_the_same_whatever_came_later(events: list[CustomerEvent], at: datetime) -> None:
     moment = at + timedelta(hours=11, minutes=59)

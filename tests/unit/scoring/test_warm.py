@@ -40,9 +40,7 @@ async def _told(scoring: Scoring) -> dict[str, Any]:
     return {name_: everything[name_] for name_ in ("facts", "live", "history")}
 
 
-@settings(
-    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate]
-)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate])
 @given(st.lists(shapes, min_size=1, max_size=3, unique=True), st.integers(0, 100), st.data())
 async def test_copied_accounts_equal_folded_ones(
     tmp_path: Path, some: list[int], days: int, data: st.DataObject

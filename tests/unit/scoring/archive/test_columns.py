@@ -41,7 +41,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return Bucket(LocalFileSystem(), f"{tmp_path}/bucket/prefix/", "s3://bucket/prefix")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows)
 def test_what_comes_back_is_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, found: list[tuple[int, int, bytes | None, bytes | None]]

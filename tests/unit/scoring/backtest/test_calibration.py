@@ -49,7 +49,7 @@ def test_no_row_is_judged_by_a_curve_that_saw_its_account() -> None:
     np.testing.assert_array_equal(before, after)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 100), st.booleans(), st.integers(0, 8)), min_size=1, max_size=80))
 def test_whatever_the_rows_probabilities_lie_between_0_and_1_and_bins_hold_every_row_once(
     made: list[tuple[int, bool, int]],

@@ -95,7 +95,7 @@ def test_an_end_that_has_not_come_yet_is_not_told() -> None:
     assert found == Outcome()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200)), min_size=1, max_size=6),
     st.integers(-10, 310),

@@ -241,7 +241,7 @@ def test_names_are_counted_up_to_a_moment(tmp_path: Path) -> None:
 moments = st.datetimes(datetime(2026, 4, 1), datetime(2026, 6, 30), timezones=st.just(UTC))  # noqa: DTZ001
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(moments, st.sampled_from("abc"), st.sampled_from(["p", "q", None])), min_size=1, max_size=40),
     st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York"]),

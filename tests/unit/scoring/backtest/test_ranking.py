@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score  # type: igno
 
 from scoring.backtest.ranking import Ranking
 
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=150)
 # few values, so that ties are common
 rows = st.lists(st.tuples(st.integers(0, 6), st.booleans(), st.integers(0, 3)), min_size=2, max_size=60)
 

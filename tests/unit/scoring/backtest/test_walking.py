@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.scoring.builders import (
     ACCOUNT,
@@ -34,7 +34,7 @@ from scoring.engine.features import assess, months_needed
 
 TODAY = NOON.date()
 MOMENTS = [Moment.ending(TODAY + timedelta(days=14 * n), UTC) for n in range(-6, 1)]
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=40)
 
 
 @st.composite
