@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cskit.log import kafka_lots
 from cskit.log.base import Record
 from cskit.log.kafka_consumer import record_of
-from cskit.log.kafka_lots import LOTS
+from cskit.log.kafka_lots import Lots
 
 HERE = TopicPartition("events", 3)
 BYTES = st.none() | st.binary(max_size=12) | st.binary(min_size=200, max_size=300)
@@ -54,7 +54,7 @@ def plainly(body: bytes, offset: int) -> list[Record]:
 
 
 def by_lots(body: bytes, offset: int, most: int | None) -> list[Record]:
-    batches, found = partition_records(body, offset, LOTS), []
+    batches, found = partition_records(body, offset, Lots()), []
     while not batches.ended:
         lot = batches.take(most)
         assert most is None or len(lot) <= most
@@ -81,7 +81,7 @@ def test_one_byte_that_is_wrong_is_noticed() -> None:
     body[-2] ^= 1
 
     with pytest.raises(CorruptRecordException):
-        partition_records(bytes(body), 0, LOTS).take(None)
+        partition_records(bytes(body), 0, Lots()).take(None)
 
 
 def test_what_the_broker_noted_for_itself_is_passed_over() -> None:
@@ -101,3 +101,33 @@ def test_a_value_may_be_empty_or_none_at_all() -> None:
         (None, b"", ()),
         (b"", None, (("a", b""),)),
     ]
+
+
+def test_what_fits_whole_into_a_poll_is_not_torn_to_fill_one_up() -> None:
+    lots = Lots()
+    ten = sent([(0, [(b"k", b"v", [])] * 5), (4, [(b"k", b"w", [])] * 5)])
+    batches = partition_records(ten, 0, lots)
+
+    lots.room = 12
+    assert batches.waits(9)
+    assert not batches.waits(10)
+    assert not batches.waits(12)
+
+    lots.room = 4
+    assert not batches.waits(4)
+    assert len(batches.take(4)) == 4
+
+    lots.room = 12
+    assert batches.waits(5)
+    assert not batches.waits(6)
+    assert [record.offset for record in batches.take(6).records] == [4, 5, 6, 7, 8, 9]
+
+
+def test_what_fits_into_no_poll_is_torn() -> None:
+    lots = Lots()
+    lots.room = 8
+    batches = partition_records(sent([(0, [(b"k", b"v", [])] * 10)]), 0, lots)
+
+    assert not batches.waits(3)
+    assert len(batches.take(3)) == 3
+    assert batches.waits(3)

@@ -20,7 +20,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from cskit.log import kafka_lots
 from cskit.log.base import Headers, Listener, LogError, OffsetOutOfRange, Partition, Record, Records
 from cskit.log.kafka_connection import PATIENCE, TOPIC_BYTES
-from cskit.log.kafka_lots import LOTS, Lot
+from cskit.log.kafka_lots import Lot, Lots
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +59,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
         self._session_timeout_ms = session_timeout_ms
         self._topic_ids = topic_ids
         self._kafka: Any = None
+        self._lots = Lots()
         self._listener: Listener | None = None
         self._watching: asyncio.Task[None] | None = None
         self._owned: frozenset[Partition] = frozenset()  # what the listener was told of
@@ -87,7 +88,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
             heartbeat_interval_ms=min(1_000, self._session_timeout_ms // 4),  # how soon a member hears of a rebalance
             max_poll_interval_ms=_NEVER_MS,  # aiokafka would not rejoin after a pause (#847); the runner has a watchdog
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-            value_deserializer=LOTS if kafka_lots.install() else None,
+            value_deserializer=self._lots if kafka_lots.install() else None,
         )
         try:
             async with asyncio.timeout(PATIENCE):
@@ -195,6 +196,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
         try:
             async with asyncio.timeout(timeout + 0.05) as waiting:
                 self._waiting = waiting
+                self._lots.room = max_records
                 try:
                     fetched = await self._kafka.getmany(timeout_ms=int(timeout * 1000), max_records=max_records)
                 finally:

@@ -1,8 +1,8 @@
 """Records as they lie in what Kafka's broker sent, by columns: nothing is made of each.
 
 aiokafka makes an object of each record. What is here takes the place of three of its names, for those consumers that
-ask for it by the deserializer LOTS; it is written for the versions that it knows, and with another one records are
-made as ever. The format is that of Kafka's documentation, "Record Batch", magic 2.
+ask for it by a deserializer that is Lots; it is written for the versions that it knows, and with another one records
+are made as ever. The format is that of Kafka's documentation, "Record Batch", magic 2.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +29,20 @@ _BEFORE_LENGTH: Final = 12  # bytes that the length does not count
 _BEFORE_ATTRIBUTES: Final = 21  # bytes that the checksum does not count
 _MAGIC: Final = 2
 _COMPRESSION, _APPEND_TIME, _CONTROL = 0x07, 0x08, 0x20
-_LOT: Final = 16 << 20  # bytes: what is unpacked waits in memory for the end of its transaction
+_LOT: Final = 24 << 20  # bytes: what is unpacked waits in memory for the end of its transaction
 _DECODERS: Final = {1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_decode, 4: codec.zstd_decode}
 
 
-def LOTS(value: bytes | None) -> bytes | None:
-    """A consumer that is given this for its values gets a Lot of each partition instead of a list of records."""
-    return value
+class Lots:
+    """A consumer that is given this for its values gets a Lot of each partition instead of a list of records.
+
+    room: how many records the poll asks for that is under way.
+    """
+
+    room: int | None = None
+
+    def __call__(self, value: bytes | None) -> bytes | None:
+        return value
 
 
 class Lot:
@@ -84,10 +91,10 @@ def _partition_records(
     tp: Any, records: _Sent, aborted: Any, offset: int, key: Any, value: Any, check_crcs: bool, isolation: int
 ) -> Any:
     """In place of PartitionRecords."""
-    headers = None if value is not LOTS else _headers_of(records.sent)
+    headers = _headers_of(records.sent) if isinstance(value, Lots) else None
     if headers is None:
         return _PARTITION_RECORDS(tp, records, aborted, offset, key, value, check_crcs, isolation)
-    return _Batches(tp, records.sent, headers, offset)
+    return _Batches(tp, records.sent, headers, offset, value)
 
 
 class _Fetched(_fetcher.FetchResult):
@@ -98,7 +105,7 @@ class _Fetched(_fetcher.FetchResult):
         if not isinstance(batches, _Batches):
             return super().getall(max_records)  # type: ignore[no-untyped-call]
         result: Any = self
-        if not result.check_assignment(self._topic_partition) or not result.has_more():
+        if not result.check_assignment(self._topic_partition) or not result.has_more() or batches.waits(max_records):
             return []
         lot = batches.take(max_records)
         result._update_position()
@@ -125,8 +132,11 @@ def _headers_of(sent: bytes) -> list[tuple[int, tuple[int, ...]]] | None:
 class _Batches:
     """In place of PartitionRecords, for lots: what the broker sent of one partition, batch by batch."""
 
-    def __init__(self, tp: Any, sent: bytes, headers: Sequence[tuple[int, tuple[int, ...]]], offset: int) -> None:
+    def __init__(
+        self, tp: Any, sent: bytes, headers: Sequence[tuple[int, tuple[int, ...]]], offset: int, lots: Lots
+    ) -> None:
         self.next_fetch_offset = offset
+        self._lots = lots
         self._tp = tp
         self._sent = sent
         self._headers = list(reversed(headers))
@@ -136,6 +146,16 @@ class _Batches:
     def ended(self) -> bool:
         """Whether there is no more."""
         return not self._headers and self._batch is None
+
+    def waits(self, most: int | None) -> bool:
+        """Whether all of it is for the next poll. What would fit there whole is not torn to fill up what is left of
+        this one: the less often an account's records are met, the less they cost. The next poll begins with it.
+        """
+        room = self._lots.room
+        if most is None or room is None or most == room:
+            return False
+        left = sum([header[-1] for _, header in self._headers]) + (len(self._batch.starts) if self._batch else 0)
+        return most < left <= room
 
     def take(self, most: int | None) -> Lot:
         """The next records, at most so many, and not many more than _LOT bytes. Raises CorruptRecordException."""
