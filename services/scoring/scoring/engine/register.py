@@ -40,9 +40,12 @@ Register = Mapping[str, tuple[Entry, ...]]  # field -> its entries, oldest first
 
 def write(register: Register, stamp: Stamp, patch: Mapping[str, Value], zone: tzinfo) -> Register:
     """The register after a patch, in whatever order patches arrive; the same object if nothing changed."""
-    changed = {}
+    changed: dict[str, tuple[Entry, ...]] = {}
     for field, value in patch.items():
-        before = register.get(field, ())
+        before = register.get(field)
+        if not before:
+            changed[field] = (Entry(stamp, value),)
+            continue
         after = _insert(before, Entry(stamp, value), zone, newest_only=field.split(".", 1)[0] in WITHOUT_HISTORY)
         if after is not before:
             changed[field] = after
