@@ -7,7 +7,7 @@ from typing import Final
 FEWEST: Final = 2_000
 MOST: Final = 8_000
 MOST_BY_COLUMNS: Final = 128_000  # what is read by columns takes a tenth of the memory
-_WANTED: Final = 1.0  # seconds that a batch may take; of more than twice that it becomes smaller
+_WANTED: Final = 4.0  # seconds that a batch may take; of more than twice that it becomes smaller
 
 
 class BatchSize:
