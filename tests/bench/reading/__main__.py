@@ -190,14 +190,14 @@ async def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short: one round")
     parser.add_argument("--rounds", type=int, help="turns of each (5)")
     parser.add_argument("--seconds", type=float, help="how long a turn is (3)")
-    parser.add_argument("--fresh", type=float, help="how long events are sent for the freshness (20)")
+    parser.add_argument("--fresh", type=float, help="how long events are sent for the freshness (60)")
     parser.add_argument("--only-fresh", action="store_true", help="only from acceptance until the score is readable")
     parser.add_argument("--accounts", type=int, default=500)
     parser.add_argument("--only", choices=("embedded", "clustered"))
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 5)
     options.seconds = options.seconds or (2.0 if options.quick else 3.0)
-    options.fresh = options.fresh or (5.0 if options.quick else 20.0)
+    options.fresh = options.fresh or (5.0 if options.quick else 60.0)
     wanted = [options.only] if options.only else ["embedded", "clustered"]
     if "clustered" in wanted and (reason := missing_engines()):
         print(f"The clustered platform was not measured: {reason}.", file=sys.stderr)
