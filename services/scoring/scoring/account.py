@@ -175,9 +175,8 @@ def taken(
             folded = fold_all(account.facts, events, rules.folding, rules.zone, counted)
             months, slow = months | folded.months, slow or folded.slow
             told = Told.by(some, counted)
-            account, evaluation = _told(
-                structs.replace(account, facts=folded.facts), cut, rules, told, backfill=backfill
-            )
+            account = structs.replace(account, facts=folded.facts)
+            account, evaluation = _told(account, cut, rules, told, backfill=backfill)
             evaluations.append(evaluation)
     return Taken(account, tuple(evaluations), months, slow, erased is not None)
 
@@ -284,11 +283,9 @@ def _closed(account: Account, standing: Standing, cut: Cut, found: _Look) -> tup
 
 def _without_the_old(account: Account, closing: datetime) -> Account:
     slow = forgotten(account.facts.slow, closing)
-    return (
-        account
-        if slow is account.facts.slow
-        else structs.replace(account, facts=structs.replace(account.facts, slow=slow))
-    )
+    if slow is account.facts.slow:
+        return account
+    return structs.replace(account, facts=structs.replace(account.facts, slow=slow))
 
 
 def _evaluated(
