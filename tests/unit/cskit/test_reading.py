@@ -125,10 +125,10 @@ def test_batches_grow_while_they_are_full_and_quick_and_shrink_when_they_take_lo
     size.took(100, 0.01)
     size.took(200, 0.1)
     assert size.records == 400
-    size.took(400, 1.5)
+    size.took(400, 6.0)
     assert size.records == 400
     for _ in range(5):
-        size.took(10, 3.0)
+        size.took(10, 9.0)
     assert size.records == 100
     for _ in range(30):
         size.took(size.records, 0.01)
