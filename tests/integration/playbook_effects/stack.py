@@ -178,6 +178,10 @@ class Stack:
             self.service.database, self.units, sender, self.platform.clocks, owner, wake or asyncio.Event(), pace
         )
 
+    def patient_worker(self) -> EffectsWorker:
+        """One that waits for answers however busy the machine is."""
+        return self.worker("patient", replace(self.pace, timeout=20.0, lease=60.0))
+
     @asynccontextmanager
     async def sending(self, *workers: EffectsWorker) -> AsyncIterator[None]:
         """Let workers run, the service's own if none is given; in the end they are stopped and waited for."""

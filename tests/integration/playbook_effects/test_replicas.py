@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -41,7 +40,7 @@ async def test_an_endpoint_gets_a_few_at_a_time_and_one_that_fails_only_one(stac
     many = 3 * stack.pace.per_endpoint
     await stack.enqueue(*(f"w{n}" for n in range(many)))
 
-    async with stack.sending():
+    async with stack.sending(stack.patient_worker()):
         await until_status(stack, {"delivered": many})
         healthy = receiver.most_open
         receiver.script, receiver.most_open = [500] * 6, 0
@@ -180,9 +179,8 @@ async def test_settled_webhooks_are_deleted_after_a_month(stack: Stack, receiver
 async def test_a_backlog_leaves_as_a_whole_and_nothing_of_it_twice(stack: Stack, receiver: Receiver) -> None:
     await stack.endpoint(receiver.url)
     await stack.enqueue(*(f"w{n}" for n in range(300)))
-    patient = stack.worker("patient", replace(stack.pace, timeout=20.0, lease=60.0))  # of a busy machine
 
-    async with stack.sending(patient):
+    async with stack.sending(stack.patient_worker()):
         await until_status(stack, {"delivered": 300}, seconds=60)
 
     assert receiver.doubles == []
