@@ -3,6 +3,7 @@
     register   a register whose fields are last-writer by (time, source, id), with the history of their values
     facts      Facts: one slow part and one part per month
     fold       fold(facts, event, card, zone) -> Folded, and fold_all, which is the same for many; months_touched
+    slow       fold_slow: the same for what is not counted by day
     months     a batch's usage of a month, counted in one go
     packed     people and names of a month as bytes, read where a measure asks
     features   features(facts, at, card, zone, stopped) -> Features; assess(...) -> Score; months_needed
