@@ -36,10 +36,10 @@ _DECODERS: Final = {1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_d
 class Lots:
     """A consumer that is given this for its values gets a Lot of each partition instead of a list of records.
 
-    room: how many records the poll asks for that is under way.
+    room: how many records the poll asks for that is under way; 0 before the first.
     """
 
-    room: int | None = None
+    room = 0
 
     def __call__(self, value: bytes | None) -> bytes | None:
         return value
@@ -151,11 +151,8 @@ class _Batches:
         """Whether all of it is for the next poll. What would fit there whole is not torn to fill up what is left of
         this one: the less often an account's records are met, the less they cost. The next poll begins with it.
         """
-        room = self._lots.room
-        if most is None or room is None or most == room:
-            return False
         left = sum([header[-1] for _, header in self._headers]) + (len(self._batch.starts) if self._batch else 0)
-        return most < left <= room
+        return most is not None and most < left <= self._lots.room
 
     def take(self, most: int | None) -> Lot:
         """The next records, at most so many, and not many more than _LOT bytes. Raises CorruptRecordException."""
