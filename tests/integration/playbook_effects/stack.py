@@ -209,8 +209,16 @@ async def until_status(stack: Stack, wanted: dict[str, int], endpoint: str = "cr
             await asyncio.sleep(0.01)
 
 
+async def attempted(stack: Stack) -> dict[str, Any]:
+    """The only webhook of an endpoint, once it was attempted and that is written down."""
+    async with asyncio.timeout(10.0):
+        while not (item := (await stack.deliveries())[0])["attempts"]:
+            await asyncio.sleep(0.01)
+    return item
+
+
 async def settled() -> None:
-    """Long enough for a worker to have looked several times."""
+    """Long enough for a worker to have looked several times, where nothing is to come of it."""
     await asyncio.sleep(0.2)
 
 

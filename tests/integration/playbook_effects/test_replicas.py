@@ -46,7 +46,7 @@ async def test_an_endpoint_gets_a_few_at_a_time_and_one_that_fails_only_one(stac
         receiver.script, receiver.most_open = [500] * 6, 0
         await stack.enqueue("first")
         await until(lambda: len(receiver.requests) == many + 1)
-        await settled()
+        await until_status(stack, {"delivered": many, "pending": 1})
         await stack.enqueue(*(f"v{n}" for n in range(5)))
         await until(lambda: len(receiver.requests) == many + 6)
 

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from tests.integration.playbook_effects.stack import (
     Receiver,
     Stack,
+    attempted,
     body_in,
     looking,
     opened,
@@ -116,7 +117,7 @@ async def test_a_retry_after_is_honoured(stack: Stack, receiver: Receiver) -> No
     async with stack.sending():
         await stack.enqueue("w1")
         await until(lambda: receiver.requests)
-        await settled()
+        await until_status(stack, {"pending": 1})
         stack.wall.advance(timedelta(seconds=119))
         await settled()
         too_soon = len(receiver.requests)
@@ -135,7 +136,7 @@ async def test_a_429_holds_up_all_that_goes_to_that_endpoint_and_nothing_else(st
         async with stack.sending():
             await stack.enqueue("w1")
             await until(lambda: receiver.requests)
-            await settled()
+            await until_status(stack, {"pending": 1})
             await stack.enqueue("w2", endpoint="crm")
             await stack.enqueue("w3", endpoint="erp")
             await until(lambda: other.requests)
@@ -182,9 +183,8 @@ async def test_when_the_schedule_is_through_it_is_given_up_and_told(stack: Stack
         await stack.enqueue("w1")
         for n in range(1, len(SCHEDULE) + 1):
             await until(lambda n=n: len(receiver.requests) == n)  # type: ignore[misc]
-            await settled()
+            await until_status(stack, {"pending" if n < len(SCHEDULE) else "failed": 1})
             stack.wall.advance(timedelta(hours=12, minutes=1))
-        await until_status(stack, {"failed": 1})
         await settled()
 
     assert len(receiver.requests) == len(SCHEDULE)
@@ -202,7 +202,7 @@ async def test_an_endpoint_that_takes_nothing_for_five_days_is_disabled(stack: S
     async with stack.sending():
         await stack.enqueue("w1")
         await until(lambda: receiver.requests)
-        await settled()
+        await until_status(stack, {"pending": 1})
         stack.wall.advance(timedelta(days=5))
         await until_status(stack, {"failed": 1})
 
@@ -220,7 +220,7 @@ async def test_a_success_forgets_the_failures_before(stack: Stack, receiver: Rec
     async with stack.sending():
         await stack.enqueue("w1")
         await until(lambda: receiver.requests)
-        await settled()
+        await until_status(stack, {"pending": 1})
         failing = (await stack.api.get("/v1/webhook-endpoints/crm")).json()["failing_since"]
         stack.wall.advance(timedelta(seconds=7))
         await until_status(stack, {"delivered": 1})
@@ -236,6 +236,7 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(stack: Stack, receive
     async with stack.sending():
         await stack.enqueue("w1")
         await until(lambda: receiver.requests)
+        await until_status(stack, {"pending": 1})
         await settled()
 
     assert [request.path for request in receiver.requests] == ["/hook"]
@@ -251,7 +252,7 @@ async def test_an_answer_that_does_not_come_in_time_is_a_failure(stack: Stack, r
     async with stack.sending():
         await stack.enqueue("w1")
         await until(lambda: receiver.begun)
-        await asyncio.sleep(stack.pace.timeout + 0.3)
+        await until_status(stack, {"pending": 1})
 
     (item,) = await stack.deliveries()
     (attempt,) = item["attempts"]
@@ -267,8 +268,7 @@ async def test_nothing_goes_to_a_private_address_that_got_into_the_table(tmp_pat
         await stack.endpoint(receiver.url)
         await stack.enqueue("w1")
     async with opened(tmp_path, allow=()) as stack, stack.sending():
-        await settled()
-        (item,) = await stack.deliveries()
+        item = await attempted(stack)
 
     assert receiver.begun == 0
     assert "not a public address" in item["attempts"][0]["error"]
