@@ -1,6 +1,6 @@
 """From a batch of records to what a handler is given: poison and duplicates are told apart, nothing is written yet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
@@ -15,6 +15,7 @@ from cskit.dedup import Dedup, Taken
 from cskit.log import Partition, Records
 from cskit.messages import Message, Usage, Wanted, message_of
 from cskit.peek import type_of
+from cskit.slices import Slices
 from cskit.usage_reader import UsageReader
 from csmodels.catalogue import TYPES, parse
 from csmodels.envelope import Event
@@ -66,13 +67,13 @@ class BatchReader:
             usage, others = self._usage.read(records.values, records.keys)
         places: list[int] = []
         events: list[Event] = []
-        for place in others:
-            if wanted is not None and _passed_over(records.values[place], wanted):
+        for place, key, value in zip(others, _at(records.keys, others), _at(records.values, others), strict=True):
+            if wanted is not None and _passed_over(value, wanted):
                 continue
             poison = refused.get((partition, int(records.offsets[place]))) if refused else None
             event = None
             if poison is None:
-                event, poison = _parsed(records, place)
+                event, poison = _parsed(records.topic, key, value)
             if poison is not None:
                 reading.letters.append(DeadLetter(self._group, records[place], *poison, at=now))
                 continue
@@ -101,20 +102,26 @@ class BatchReader:
         reading.claims.append(moved(claim, int(records.offsets[-1]) + 1, int(clocks[-1])))
 
 
+def _at(values: Sequence[bytes | None], places: Sequence[int]) -> Iterable[bytes | None]:
+    """The values at some places; slices are made in one go."""
+    if isinstance(values, Slices):
+        return values.at(np.array(places, dtype=np.int64))
+    return [values[place] for place in places]
+
+
 def _passed_over(value: bytes | None, wanted: Wanted) -> bool:
     """Whether a record is of a type that is known and not wanted. What cannot be told is parsed, to be put aside."""
     kind = type_of(value)
     return kind in TYPES and not wanted(str(kind))
 
 
-def _parsed(records: Records, place: int) -> tuple[Event | None, tuple[str, str] | None]:
+def _parsed(topic: str, key: bytes | None, value: bytes | None) -> tuple[Event | None, tuple[str, str] | None]:
     """The event of a record, or why it is poison (code, reason)."""
-    key, value = records.keys[place], records.values[place]
     if key is None:
         return None, (NULL_KEY, "The record has no key: it belongs to no account.")
     if value is None:
         return None, (EMPTY, "The record has no value.")
     try:
-        return parse(records.topic, value, key), None
+        return parse(topic, value, key), None
     except InvalidEvent as error:
         return None, (error.code, error.message)
