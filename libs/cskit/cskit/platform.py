@@ -19,6 +19,7 @@ from sqlalchemy.schema import DropSchema
 
 from cskit import migrate
 from cskit.auth import KeyFile, Keys
+from cskit.batches import SECONDS
 from cskit.clock import Clocks
 from cskit.db import Database
 from cskit.db.plumbing import Plumbing
@@ -38,6 +39,7 @@ from cskit.testing.prefixed import PrefixedLog
 from csmodels import topics
 
 _IDLE_EMBEDDED = 1.0  # one process: a commit wakes the relay
+_SECONDS_EMBEDDED = 1.0  # SQLite has one writer: whoever calls the API waits for the batch in hand
 _IDLE_CLUSTERED = 0.05  # another replica's rows are found by looking; less often while there are none
 
 
@@ -153,6 +155,7 @@ class Platform:
             owner=self.owner,
             wake_relay=self.relay(service, plumbing).wake,
             hooks=self.hooks,
+            batch_seconds=SECONDS if self.settings.clustered else _SECONDS_EMBEDDED,
         )
 
     def units_of_work(self, service: str, plumbing: Plumbing) -> UnitOfWorks:

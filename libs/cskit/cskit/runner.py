@@ -13,7 +13,7 @@ from time import monotonic
 from sqlalchemy import select
 
 from cskit import failpoints
-from cskit.batches import FEWEST, MOST, MOST_BY_COLUMNS, BatchSize
+from cskit.batches import FEWEST, MOST, MOST_BY_COLUMNS, SECONDS, BatchSize
 from cskit.claims import Claim, Claims, Fenced
 from cskit.clock import Clocks
 from cskit.cuts import until_cut
@@ -81,6 +81,7 @@ class Runner:
         wake_relay: asyncio.Event | None = None,
         hooks: TestHooks | None = None,
         max_records: int = FEWEST,
+        batch_seconds: float = SECONDS,
     ) -> None:
         self.name = f"runner:{group}"
         self._group = group
@@ -93,7 +94,7 @@ class Runner:
         self._wake_relay = wake_relay or asyncio.Event()
         self._hooks = hooks or TestHooks()
         self._by_columns = isinstance(handler, ColumnHandler)
-        self._size = BatchSize(max_records, MOST_BY_COLUMNS if self._by_columns else MOST)
+        self._size = BatchSize(max_records, MOST_BY_COLUMNS if self._by_columns else MOST, batch_seconds)
         self._claims = Claims(plumbing.consumer_offsets, group, owner, fenced=not self._hooks.unfenced)
         self._dedup: Dedup | None = None
         self._reader: BatchReader | None = None

@@ -134,3 +134,12 @@ def test_batches_grow_while_they_are_full_and_quick_and_shrink_when_they_take_lo
         size.took(size.records, 0.01)
     assert size.records == 1_000
     assert BatchSize(5_000, 1_000).records == 5_000
+
+
+def test_where_others_wait_for_them_batches_shrink_sooner() -> None:
+    size = BatchSize(100, 1_000, seconds=1.0)
+    size.took(100, 0.9)
+    size.took(200, 1.1)
+    assert size.records == 200
+    size.took(10, 2.1)
+    assert size.records == 100
