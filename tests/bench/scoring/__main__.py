@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.bench.scoring import peers
 from tests.bench.scoring.exact import Crash, crash
 from tests.bench.scoring.turns import (
     CONTENDERS,
+    FULL,
     LABELS,
     OURS,
     QUIX,
@@ -33,6 +34,7 @@ from tests.bench.scoring.turns import (
 from cskit.testing.engines import KAFKA, missing_engines
 
 _MANY = 1_000_000  # accounts whose databases take minutes to copy
+_SOME = 100_000
 _FEW = 1_000  # accounts that go through 300,000 events in two seconds, most of them while batches still grow
 
 
@@ -75,22 +77,34 @@ async def contenders_here(wanted: Sequence[str]) -> list[str]:
     return list(wanted)
 
 
-async def measure(options: argparse.Namespace) -> tuple[dict[int, tuple[Rounds, Mapping[str, float]]], Crash | None]:
+@dataclass
+class Found:
+    """What was measured. by_size: the turns, and the bytes an account by contender; as_sparse: see turns.ratios."""
+
+    by_size: dict[int, tuple[Rounds, Mapping[str, float]]] = field(default_factory=dict)
+    as_sparse: Rounds | None = None
+    crash: Crash | None = None
+
+
+async def measure(options: argparse.Namespace) -> Found:
     """Everything that was asked for, size after size."""
     kafka = os.environ[KAFKA]
     contenders = await contenders_here(options.only or CONTENDERS)
-    found: dict[int, tuple[Rounds, Mapping[str, float]]] = {}
-    crashed: Crash | None = None
+    found = Found()
     with tempfile.TemporaryDirectory(prefix="kizashi-bench-") as folder:
         async with AsyncExitStack() as stack:
             warm = await stack.enter_async_context(warmth(kafka, Path(folder), contenders))
             for accounts in sorted(options.accounts):
                 async with size(accounts, events_of(accounts, options), kafka, Path(folder), warm) as at:
-                    if options.crash and crashed is None:
-                        crashed = await _crashed(at, contenders)
+                    if options.crash and found.crash is None:
+                        found.crash = await _crashed(at, contenders)
                     rounds = await in_turns(at, contenders, 1 if accounts >= _MANY else options.rounds)
-                    found[accounts] = rounds, at.stored
-    return found, crashed
+                    found.by_size[accounts] = rounds, at.stored
+            if FULL in contenders and {_SOME, _MANY} <= found.by_size.keys():
+                events = events_of(_MANY, options) * _SOME // _MANY
+                async with size(_SOME, events, kafka, Path(folder), warm) as at:
+                    found.as_sparse = await in_turns(at, [FULL], 1)
+    return found
 
 
 async def _crashed(at: Size, contenders: Sequence[str]) -> Crash | None:
@@ -121,9 +135,9 @@ async def main() -> int:
         print(f"Scoring was not measured: {reason}.", file=sys.stderr)
         return 1
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic just made has no leader for a moment
-    found, crashed = await measure(options)
+    found = await measure(options)
     figures: dict[str, Any] = {"rounds": options.rounds}
-    for accounts, (rounds, stored) in found.items():
+    for accounts, (rounds, stored) in found.by_size.items():
         show(accounts, rounds, stored)
         figures[LABELS.get(accounts, str(accounts))] = {
             "events": events_of(accounts, options),
@@ -135,11 +149,15 @@ async def main() -> int:
                 for contender, turns in rounds.items()
             },
         }
-    if crashed is not None:
-        show_crash(crashed)
-        figures |= {"crash": asdict(crashed), "crash_exact": crashed.exact}
-    named = ratios({accounts: rounds for accounts, (rounds, _) in found.items()})
-    skipped = [LABELS[accounts] for accounts in (1_000, 100_000, 1_000_000) if accounts not in found]
+    if found.as_sparse is not None:
+        print("\nAs few events an account as at a million accounts:", end="")
+        show(_SOME, found.as_sparse, {})
+        figures["100k_as_sparse"] = {name: asdict(median(turns)) for name, turns in found.as_sparse.items()}
+    if found.crash is not None:
+        show_crash(found.crash)
+        figures |= {"crash": asdict(found.crash), "crash_exact": found.crash.exact}
+    named = ratios({accounts: rounds for accounts, (rounds, _) in found.by_size.items()}, found.as_sparse)
+    skipped = [LABELS[accounts] for accounts in (_FEW, _SOME, _MANY) if accounts not in found.by_size]
     if skipped:
         print(f"\nNot measured: {', '.join(skipped)} accounts")
     print("\n" + "".join(f"{name:<26}{value:>6.2f}\n" for name, value in named.items()), end="")

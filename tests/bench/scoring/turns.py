@@ -142,10 +142,11 @@ def median(turns: Sequence[Measured]) -> Measured:
     return Measured(**{name: None if None in values else statistics.median(values) for name, values in columns.items()})
 
 
-def ratios(measured: Mapping[int, Rounds]) -> dict[str, float]:
+def ratios(measured: Mapping[int, Rounds], as_sparse: Rounds | None = None) -> dict[str, float]:
     """quix_same, quix_full: our events/s over those of Quix Streams, with one measure and with the default scorecard.
     bare: the default scorecard's over those of the bare loop. cost_1m_over_100k: CPU of the service and of PostgreSQL
-    per event at a million accounts over that at 100,000, with the default scorecard. What was not measured is left out.
+    per event at a million accounts over that at 100,000, with the default scorecard; and the same as_sparse, where each
+    of the 100,000 has as few events as each of the million. What was not measured is left out.
     """
     found: dict[str, float] = {}
     for accounts, rounds in measured.items():
@@ -157,6 +158,9 @@ def ratios(measured: Mapping[int, Rounds]) -> dict[str, float]:
     many, more = (measured.get(number, {}).get(FULL) for number in (100_000, 1_000_000))
     if many and more:
         found["cost_1m_over_100k"] = _cost(median(more)) / _cost(median(many))
+    few = (as_sparse or {}).get(FULL)
+    if few and more:
+        found["cost_1m_over_100k_as_sparse"] = _cost(median(more)) / _cost(median(few))
     return found
 
 

@@ -44,6 +44,8 @@ def test_the_cost_of_a_million_accounts_counts_postgresql() -> None:
     few, many = {FULL: [_measured(1, 10.0, 10.0)]}, {FULL: [_measured(1, 15.0, 15.0)]}
 
     assert ratios({100_000: few, 1_000_000: many}) == {"cost_1m_over_100k": 1.5}
+    both = ratios({100_000: few, 1_000_000: many}, as_sparse=many)
+    assert both == {"cost_1m_over_100k": 1.5, "cost_1m_over_100k_as_sparse": 1.0}
 
 
 def test_lost_and_doubled_events_are_told_apart() -> None:
