@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from tests.integration.playbook_effects.watching import Watched, watched
 
 from cskit import migrate
 from cskit.auth import SCOPES, KeyFile, Keys, new_key
@@ -131,6 +132,7 @@ class Stack:
     api: httpx.AsyncClient
     keys: dict[str, str]
     pace: Pace
+    watched: Sequence[Watched] = ()  # the workers that are sending, or were last
 
     async def endpoint(self, url: str, id_: str = "crm", *types: str) -> str:
         """Make an endpoint; its secret."""
@@ -187,12 +189,24 @@ class Stack:
         """Let workers run, the service's own if none is given; in the end they are stopped and waited for."""
         chosen = workers or tuple(each for each in self.effects.workers if isinstance(each, EffectsWorker))
         stop = asyncio.Event()
-        tasks = [asyncio.create_task(each.run(stop)) for each in chosen]
-        try:
-            yield
-        finally:
-            stop.set()
-            await asyncio.gather(*tasks)
+        with contextlib.ExitStack() as stack:
+            self.watched = [stack.enter_context(watched(each)) for each in chosen]
+            tasks = [asyncio.create_task(each.run(stop)) for each in chosen]
+            try:
+                yield
+            finally:
+                stop.set()
+                await asyncio.gather(*tasks)
+
+    async def looked(self) -> None:
+        """Each worker has looked again, from the table's present state on, whatever it made of it."""
+        before = [each.looks for each in self.watched]
+        await until(lambda: all(e.looks >= n + 2 for e, n in zip(self.watched, before, strict=True)))
+
+    async def settled(self) -> None:
+        """The same, and then found nothing to send while nothing was on its way."""
+        await self.looked()
+        await until(lambda: all(each.quiet for each in self.watched))
 
 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -215,11 +229,6 @@ async def attempted(stack: Stack) -> dict[str, Any]:
         while not (item := (await stack.deliveries())[0])["attempts"]:
             await asyncio.sleep(0.01)
     return item
-
-
-async def settled() -> None:
-    """Long enough for a worker to have looked several times, where nothing is to come of it."""
-    await asyncio.sleep(0.2)
 
 
 @asynccontextmanager

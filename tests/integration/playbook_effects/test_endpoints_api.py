@@ -15,7 +15,6 @@ from tests.integration.playbook_effects.stack import (
     Stack,
     bearer,
     opened,
-    settled,
     until,
     until_status,
 )
@@ -224,7 +223,7 @@ async def test_a_replay_sends_the_same_body_under_the_same_id_once_a_request(sta
             assert answer.status_code == 202, answer.text
             await until(lambda: len(receiver.requests) == 2)
             await until_status(stack, {"delivered": 1})
-        await settled()
+        await stack.settled()
 
     first, second = receiver.requests
     assert (first.id, first.body) == (second.id, second.body)
@@ -253,7 +252,7 @@ async def test_a_disabled_endpoint_holds_and_an_enabled_one_releases(stack: Stac
     async with stack.sending():
         await stack.api.patch(f"{PATH}/crm", json={"status": "disabled"})
         await stack.enqueue("w1")
-        await settled()
+        await stack.settled()
         held = await stack.statuses()
         reason = (await stack.api.get(f"{PATH}/crm")).json()["reason"]
         await stack.api.patch(f"{PATH}/crm", json={"status": "active"})
@@ -272,7 +271,7 @@ async def test_a_removed_endpoint_gives_up_what_waits_and_a_new_one_can_replay_i
     (item,) = await stack.deliveries()
     await stack.endpoint(receiver.url)
     async with stack.sending():
-        await settled()
+        await stack.settled()
         untouched = receiver.begun
         await stack.api.post(f"{PATH}/crm/deliveries/{item['id']}/replay")
         await until_status(stack, {"delivered": 1})

@@ -8,7 +8,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from tests.integration.playbook_effects.stack import Receiver, Stack, opened, receiving, settled, until, until_status
+from tests.integration.playbook_effects.stack import Receiver, Stack, opened, receiving, until, until_status
+from tests.integration.playbook_effects.watching import watched
 
 from cskit.clock import RealClock
 from cskit.failpoints import EFFECTS_AFTER_SEND
@@ -91,7 +92,7 @@ async def test_what_a_worker_that_died_had_taken_is_sent_again_under_the_same_id
     receiver.hold.set()
     receiver.hold = None
     async with stack.sending():
-        await settled()
+        await stack.settled()
         while_leased = receiver.begun
         stack.wall.advance(timedelta(seconds=stack.pace.lease))
         await until_status(stack, {"delivered": 1})
@@ -110,10 +111,11 @@ async def test_the_answer_of_a_worker_that_lost_its_lease_is_not_written(stack: 
     stop = asyncio.Event()
 
     await stack.enqueue("w1")
-    running = asyncio.create_task(slow.run(stop))
-    await until(lambda: receiver.begun == 1)
-    stop.set()
-    await settled()  # it takes nothing any more, and waits for its answer
+    with watched(slow) as seen:
+        running = asyncio.create_task(slow.run(stop))
+        await until(lambda: receiver.begun == 1)
+        stop.set()
+        await until(lambda: seen.ending)  # it takes nothing any more, and waits for its answer
     stack.wall.advance(timedelta(seconds=6))
     async with stack.sending(stack.worker("quick")):
         await until(lambda: receiver.begun == 2)
@@ -155,7 +157,7 @@ async def test_a_wall_clock_that_jumps_beyond_the_lease_sends_nothing_twice_at_a
         await stack.enqueue("w1")
         await until(lambda: receiver.begun == 1)
         stack.wall.advance(timedelta(minutes=1))
-        await settled()
+        await stack.looked()
         receiver.hold.set()
         await until_status(stack, {"delivered": 1})
 

@@ -14,7 +14,6 @@ from tests.integration.playbook_effects.stack import (
     looking,
     opened,
     receiving,
-    settled,
     until,
     until_status,
 )
@@ -61,7 +60,7 @@ async def test_a_commit_wakes_the_worker_at_once(tmp_path: Path, receiver: Recei
     async with opened(tmp_path, pace=looking(60.0)) as stack:
         await stack.endpoint(receiver.url)
         async with stack.sending():
-            await settled()
+            await until(lambda: stack.watched[0].looks)  # the next time would be in a minute
             await stack.enqueue("w1")
             await until(lambda: receiver.requests, seconds=2)
 
@@ -70,7 +69,7 @@ async def test_rows_of_another_replica_are_found_by_looking(stack: Stack, receiv
     await stack.endpoint(receiver.url)
 
     async with stack.sending(stack.worker("other")):  # nobody wakes this one
-        await settled()
+        await stack.settled()
         await stack.enqueue("w1")
         await until(lambda: receiver.requests, seconds=2)
 
@@ -83,7 +82,7 @@ async def test_what_is_rolled_back_is_never_sent(stack: Stack, receiver: Receive
             async with stack.units() as uow:
                 await stack.put(uow, "w1")
                 raise RuntimeError("no")
-        await settled()
+        await stack.settled()
 
     assert receiver.requests == []
 
@@ -97,7 +96,7 @@ async def test_after_a_500_the_same_is_sent_again_within_the_schedule(stack: Sta
         await until(lambda: receiver.requests)
         await until_status(stack, {"pending": 1})  # no longer being sent: the answer is written down
         stack.wall.advance(SCHEDULE[1] * 0.79)
-        await settled()
+        await stack.settled()
         too_soon = len(receiver.requests)
         stack.wall.advance(SCHEDULE[1] * 0.42)
         await until_status(stack, {"delivered": 1})
@@ -119,7 +118,7 @@ async def test_a_retry_after_is_honoured(stack: Stack, receiver: Receiver) -> No
         await until(lambda: receiver.requests)
         await until_status(stack, {"pending": 1})
         stack.wall.advance(timedelta(seconds=119))
-        await settled()
+        await stack.settled()
         too_soon = len(receiver.requests)
         stack.wall.advance(timedelta(seconds=2))
         await until(lambda: len(receiver.requests) == 2)
@@ -140,7 +139,7 @@ async def test_a_429_holds_up_all_that_goes_to_that_endpoint_and_nothing_else(st
             await stack.enqueue("w2", endpoint="crm")
             await stack.enqueue("w3", endpoint="erp")
             await until(lambda: other.requests)
-            await settled()
+            await stack.settled()
             throttled = len(receiver.requests)
             stack.wall.advance(timedelta(seconds=61))
             await until_status(stack, {"delivered": 2})
@@ -156,7 +155,7 @@ async def test_a_410_disables_the_endpoint_and_tells_of_it(stack: Stack, receive
         await stack.enqueue("w1")
         await until_status(stack, {"failed": 1})
         await stack.enqueue("w2")
-        await settled()
+        await stack.settled()
 
         assert len(receiver.requests) == 1
         endpoint = (await stack.api.get("/v1/webhook-endpoints/crm")).json()
@@ -185,7 +184,7 @@ async def test_when_the_schedule_is_through_it_is_given_up_and_told(stack: Stack
             await until(lambda n=n: len(receiver.requests) == n)  # type: ignore[misc]
             await until_status(stack, {"pending" if n < len(SCHEDULE) else "failed": 1})
             stack.wall.advance(timedelta(hours=12, minutes=1))
-        await settled()
+        await stack.settled()
 
     assert len(receiver.requests) == len(SCHEDULE)
     assert {request.id for request in receiver.requests} == {delivery_id("w1", "crm")}
@@ -237,7 +236,7 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(stack: Stack, receive
         await stack.enqueue("w1")
         await until(lambda: receiver.requests)
         await until_status(stack, {"pending": 1})
-        await settled()
+        await stack.settled()
 
     assert [request.path for request in receiver.requests] == ["/hook"]
     (item,) = await stack.deliveries()
@@ -277,7 +276,7 @@ async def test_nothing_goes_to_a_private_address_that_got_into_the_table(tmp_pat
 async def test_a_webhook_for_an_endpoint_that_is_not_there_yet_waits_for_it(stack: Stack, receiver: Receiver) -> None:
     async with stack.sending():
         await stack.enqueue("w1")
-        await settled()
+        await stack.settled()
         (held,) = await stack.deliveries()
         await stack.endpoint(receiver.url)
         await until_status(stack, {"delivered": 1})
@@ -297,7 +296,7 @@ async def test_all_endpoints_that_subscribed_get_it_each_under_an_id_of_its_own(
     async with stack.sending():
         await stack.enqueue("w1", "w2", endpoint="*")
         await until(lambda: len(receiver.requests) == 4)
-        await settled()
+        await stack.settled()
 
     sent = {(request.id, body_in(request)["data"]["webhook"]) for request in receiver.requests}
     assert sent == {(delivery_id(id_, to), id_) for id_ in ("w1", "w2") for to in ("crm", "erp")}
@@ -311,6 +310,6 @@ async def test_repeating_a_webhook_changes_nothing(stack: Stack, receiver: Recei
         await stack.enqueue("w1", title="another")
         await until_status(stack, {"delivered": 1})
         await stack.enqueue("w1", endpoint="*")
-        await settled()
+        await stack.settled()
 
     assert len(receiver.requests) == 1
