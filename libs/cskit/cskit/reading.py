@@ -103,7 +103,9 @@ class BatchReader:
 
 
 def _at(values: Sequence[bytes | None], places: Sequence[int]) -> Iterable[bytes | None]:
-    """The values at some places; slices are made in one go."""
+    """The values at some places, rising; slices are made in one go."""
+    if len(places) == len(values):
+        return values
     if isinstance(values, Slices):
         return values.at(np.array(places, dtype=np.int64))
     return [values[place] for place in places]
