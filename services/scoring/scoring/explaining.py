@@ -72,13 +72,13 @@ def from_facts(facts: Facts, at: datetime, rules: Rules) -> End:
 
 
 def explanation(
-    account: str, first: End, last: End, causes: Sequence[Causes], rescored: End | None = None
+    account: str, first: End, last: End, causes: Sequence[Causes], turned: tuple[End, End] | None = None
 ) -> wire.Explanation:
     """Why the score went from one to the other; `causes` are those of the changes in between, the oldest first.
 
-    rescored is the first moment by the scorecard of the last one, where that is another.
+    turned is the first moment by today's facts and each of the two scorecards, where these are not the same.
     """
-    why = explain(first, last, rescored)
+    why = explain(first, last, turned)
     before = {part.measure: part.contribution for part in first.contributions}
     after = {part.measure: part.contribution for part in last.contributions}
     measures = [

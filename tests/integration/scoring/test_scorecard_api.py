@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.integration.scoring.scorecards import document
 from tests.integration.scoring.server import Running, running
-from tests.integration.scoring.world import HOUR, NOON, busy_weeks, seats
+from tests.integration.scoring.world import DAY, HOUR, NOON, busy_weeks, seats, usage
 
 from scoring.scorecards import default_text
 
@@ -105,6 +105,25 @@ async def test_an_explanation_tells_a_new_scorecard_from_new_data(scoring: Runni
     assert why["configuration"] < -5
     assert why["data"] + why["configuration"] + why["override"] == pytest.approx(why["change"], abs=1e-9)
     assert abs(why["data"]) < 1
+
+
+async def test_what_came_late_is_data_and_not_the_new_scorecard(scoring: Running) -> None:
+    scoring.world.advance(HOUR)
+    late = [
+        usage("acme", NOON - day * DAY, who, received=NOON + HOUR, backfill=True) for day in range(9) for who in (5, 6)
+    ]
+    await scoring.append(*late)
+    made = document()
+    made["watch"]["k"] += 0.25  # no score knows of it
+    await stored(scoring, made)
+    await put_in_force(scoring, "default@2")
+
+    why = await scoring.get("/v1/accounts/acme/explanation", **{"from": NOON.isoformat()})
+
+    assert (why["from"]["scorecard"], why["to"]["scorecard"]) == ("default@1", "default@2")
+    assert why["configuration"] == pytest.approx(0, abs=1e-9)
+    assert abs(why["data"]) > 1
+    assert why["data"] + why["override"] == pytest.approx(why["change"], abs=1e-9)
 
 
 async def test_a_repeat_with_its_key_applies_nothing_again(scoring: Running) -> None:

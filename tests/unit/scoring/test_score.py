@@ -84,20 +84,28 @@ def test_a_score_is_0_to_100_and_its_reasons_add_up_to_it(features: Features, ov
         assert scored.value <= min(CARD.caps.at_most(cap) for cap in features.caps)
 
 
-@given(found, overrides, found, overrides)
+@given(found, overrides, found, found, overrides)
 def test_a_change_is_the_sum_of_data_configuration_override_and_limits(
-    before: Features, override_before: ActiveOverride | None, after: Features, override_after: ActiveOverride | None
+    before: Features,
+    override_before: ActiveOverride | None,
+    late: Features,
+    after: Features,
+    override_after: ActiveOverride | None,
 ) -> None:
     old = score(before, CARD, before.stage, override_before)
-    middle = score(before, OTHER, before.stage, override_before)
+    known = score(late, CARD, late.stage, override_before)
+    turned = score(late, OTHER, late.stage, override_before)
     new = score(after, OTHER, after.stage, override_after)
 
-    why = explain(old, new, middle)
+    why = explain(old, new, (known, turned))
 
     parts = sum(why.data.values()) + sum(why.configuration.values()) + why.override + why.limits
     assert abs(parts - why.total) < 1e-9
     assert why.total == new.value - old.value
-    if before.measurements == after.measurements and before.columns == after.columns:
+    if (
+        before.measurements == late.measurements == after.measurements
+        and before.columns == late.columns == after.columns
+    ):
         assert all(abs(points) < 1e-9 for points in why.data.values())
 
 

@@ -82,20 +82,20 @@ def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago:
         live = await found(database, id)
         oldest = live.at - timedelta(days=KEPT_DAYS)
         end = live.at if last is None else max(min(last, live.at), oldest)
-        start = end - WEEK if first is None else max(first, oldest)
+        start = max(end - WEEK if first is None else first, oldest)
         if start > end:
             raise Invalid("from_after_to", "from lies after to, or after the newest score.", field="from")
         async with database.read() as tx:
             start = min(max(start, await _begin(tx, live, rules)), end)
         to = explaining.now(live) if end == live.at else await _score_at(database, live, end, rules)
         begin = await _score_at(database, live, start, rules)
-        same_card = begin.moment.scorecard == to.moment.scorecard
-        rescored = None if same_card else await _rescored(database, live, begin.moment.at, rules, to.moment.scorecard)
+        cards = begin.moment.scorecard, to.moment.scorecard
+        turned = await _turned(database, live, begin.moment.at, rules, cards) if cards[0] != cards[1] else None
         async with database.read() as tx:
             causes = [explaining.causes_of(each) for each in await reading.causes_between(tx, id, start, end)]
         if end == live.at:
             causes.append(explaining.causes_of(live.causes))
-        return explaining.explanation(id, begin, to, causes, rescored)
+        return explaining.explanation(id, begin, to, causes, turned)
 
     @routes.get("/v1/accounts/{id:path}/timeline")
     async def get_timeline(
@@ -142,14 +142,14 @@ async def _score_by_facts(database: Database, live: Row[Any], moment: datetime, 
     return explaining.from_facts(account.facts, moment, known)
 
 
-async def _rescored(
-    database: Database, live: Row[Any], moment: datetime, rules: ReadingRules, scorecard: str
-) -> explaining.End:
-    """The score of a moment as a scorecard would have given it that came later."""
+async def _turned(
+    database: Database, live: Row[Any], moment: datetime, rules: ReadingRules, scorecards: tuple[str, str]
+) -> tuple[explaining.End, explaining.End]:
+    """The score of a moment as today's facts give it by each of two scorecards."""
     async with database.read() as tx:
-        known = await rules.of(tx, scorecard)
-        account = (await folding.load(tx, {live.account: views.months_of([moment], known)}))[live.account]
-    return explaining.from_facts(account.facts, moment, known)
+        old, new = [await rules.of(tx, scorecard) for scorecard in scorecards]
+        account = (await folding.load(tx, {live.account: views.months_of([moment], new)}))[live.account]
+    return explaining.from_facts(account.facts, moment, old), explaining.from_facts(account.facts, moment, new)
 
 
 def _moment_of(entry: TimelineEntry) -> tuple[datetime, str]:

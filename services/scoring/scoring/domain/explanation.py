@@ -49,19 +49,21 @@ class Explanation:
     limits: float
 
 
-def explain(before: Told, after: Told, rescored: Told | None = None) -> Explanation:
+def explain(before: Told, after: Told, turned: tuple[Told, Told] | None = None) -> Explanation:
     """The change from before to after.
 
-    rescored is the earlier moment scored with the later scorecard; without it the scorecard counts as the same. Per
-    measure: mean weight * change of points + mean (points - reference) * change of weight.
+    turned is the earlier moment, by what is known of it now, with the earlier scorecard and with the later one; without
+    it the scorecard counts as the same. What is known now and was not then is data. Per measure: mean weight * change
+    of points + mean (points - reference) * change of weight.
     """
-    middle = rescored or before
-    configuration = _by_measure(before, middle)
-    configuration["reference"] = middle.reference - before.reference
+    old, new = turned or (before, before)
+    configuration = _by_measure(old, new)
+    configuration["reference"] = new.reference - old.reference
+    learned, data = _by_measure(before, old), _by_measure(new, after)
     lines = _lines(before, after)
     return Explanation(
         total=after.value - before.value,
-        data=_by_measure(middle, after),
+        data={measure: learned.get(measure, 0.0) + data.get(measure, 0.0) for measure in {**learned, **data}},
         configuration=configuration,
         lines=lines,
         override=math.fsum(points for (kind, _), points in lines.items() if kind == "override"),
