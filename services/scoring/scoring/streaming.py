@@ -24,7 +24,7 @@ class StreamQuery(Model):
     segment: list[str] = Field(default_factory=list, description="The account's own field, such as smb")
     owner: list[str] = Field(default_factory=list, description="Staff ids")
     only: list[Literal["band"]] = Field(
-        default_factory=list, description="band: only where the band is another one than before"
+        default_factory=list, description="band: only where the band is another one than before, or the account's first"
     )
     fields: list[str] = Field(
         default_factory=list,
@@ -42,6 +42,7 @@ class StreamQuery(Model):
 
 
 class _Previous(msgspec.Struct):
+    version: int
     band: str
 
 
@@ -84,7 +85,7 @@ class _Selection:
             and (not self._bands or not self._bands.isdisjoint(bands))
             and (not self._segments or event.data.account.segment in self._segments)
             and (not self._owners or event.data.account.owner in self._owners)
-            and (not self._crossing or len(bands) > 1)
+            and (not self._crossing or len(bands) > 1 or not event.data.previous.version)
         )
         if not wanted:
             return None

@@ -153,6 +153,7 @@ async def a_walk(arguments: list[str], folder: Path) -> None:
         async with system.client("scoring") as reading, asyncio.timeout(WITHIN):
             while not all([await published(reading, account) for account in accounts]):
                 await asyncio.sleep(0.05)
+        (folder / "place").touch()  # as of a program that was killed while it wrote it
         async with run(arguments, system, crm, folder):
             await until_agreed(system, crm, accounts, 0)
             await ticket(system, accounts[0], "open")

@@ -31,7 +31,7 @@ def change(account: str, version: int, band: str = "green", before: str = "green
         "version": version,
         "score": 50.0 + version % 7,
         "band": band,
-        "previous": {"band": before},
+        "previous": {"version": version - 1, "band": before},
         "account": state,
     }
     return json.dumps(
@@ -132,18 +132,18 @@ async def test_bands_segments_owners_and_crossings_are_selected(served: Served) 
             await take(events, 1)
         await served.publish(
             "a",
-            change("a", 1),
+            change("a", 1, band="grey", before="grey"),
             change("a", 2, band="red"),
             change("a", 3, band="red", before="red", owner="hana"),
             change("a", 4, band="yellow", before="red", owner="hana", segment="smb"),
             change("a", 5, band="yellow", before="yellow", segment="mid"),
             change("a", 6, band="red", before="green", owner="hana", segment="smb"),
         )
-        found = [ids(await take(events, count)) for events, count in zip(streams, (4, 3, 3, 2), strict=True)]
+        found = [ids(await take(events, count)) for events, count in zip(streams, (4, 4, 3, 2), strict=True)]
 
     assert found == [
         ["a:2", "a:3", "a:4", "a:6"],  # what has just left red counts, too
-        ["a:2", "a:4", "a:6"],
+        ["a:1", "a:2", "a:4", "a:6"],  # the first score, too
         ["a:4", "a:5", "a:6"],
         ["a:4", "a:6"],
     ]
