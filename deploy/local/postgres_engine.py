@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def prepare(state: Path) -> dict[str, int | str]:
     if user:
         for path in (home, home / "password"):
             os.chown(path, _uid(user), process.user_group(user))
-    words = [str(folder / "initdb"), "--no-sync", "--no-locale", "--encoding=UTF8", "--auth=scram-sha-256"]
+    letters = f"--lc-ctype={'UTF-8' if sys.platform == 'darwin' else 'C.UTF-8'}"
+    words = [str(folder / "initdb"), "--no-sync", "--no-locale", letters, "--encoding=UTF8", "--auth=scram-sha-256"]
     done = subprocess.run(
         [*words, f"--username={USER}", f"--pwfile={home / 'password'}", "-D", str(home / "data")],
         capture_output=True,

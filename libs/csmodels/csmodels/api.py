@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from csmodels.fields import (
+    WORDS_PATTERN,
     AdjustmentKind,
     AdoptionLevel,
     Band,
@@ -284,7 +285,7 @@ class OverrideRequest(Model):
     """POST /v1/accounts/{id}/overrides: at most ten points either way, with a note and an end."""
 
     points: Annotated[Points, Field(strict=True)]
-    note: Annotated[str, Field(min_length=1, max_length=4000, strict=True)]
+    note: Annotated[str, Field(min_length=1, max_length=4000, pattern=WORDS_PATTERN, strict=True)]
     expires_at: UtcTime
 
 

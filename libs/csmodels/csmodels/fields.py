@@ -29,6 +29,7 @@ TITLE_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]{1,256}$"
 COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 TIME_ZONE_PATTERN: Final = r"^[A-Za-z0-9_+/-]{1,64}$"
 LOCALE_PATTERN: Final = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$"
+WORDS_PATTERN: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"  # what a person wrote: not only blanks
 EMAIL_PATTERN: Final = r"^[^\s@\x00-\x1f\x7f-\x9f]+@[^\s@\x00-\x1f\x7f-\x9f]+$"
 _FUTURE_PROOF_INT: Final = 2**53 - 1
 

@@ -224,6 +224,8 @@ class Acts:
                     f"There is no person {person}; they may have been erased. GET /v1/people?account= lists them.",
                     field="person",
                 )
+            if answer.status_code == 422:
+                raise Invalid("text_refused", "Ingest does not keep this text. Write it otherwise.", field="text")
             answer.raise_for_status()
         except httpx.HTTPError as error:
             log.warning("act.text_not_kept", reason=str(error) or type(error).__name__)

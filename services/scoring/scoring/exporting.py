@@ -46,16 +46,19 @@ class Ndjson:
 class Csv:
     """RFC 4180. Contributions have a column per measure, named contribution.<measure>; lists are joined by a blank.
 
-    A text that a spreadsheet would take for a formula begins with an apostrophe.
+    A text that a spreadsheet would take for a formula begins with an apostrophe, unless it is asked for `raw`.
     """
 
     media_type = "text/csv; charset=utf-8"
 
-    def __init__(self, fields: Sequence[str], measures: Sequence[str], *, bom: bool, headed: bool) -> None:
+    def __init__(
+        self, fields: Sequence[str], measures: Sequence[str], *, bom: bool, headed: bool, raw: bool = False
+    ) -> None:
         self._fields = [name for name in fields if name != _PER_MEASURE]
         self._measures = measures if _PER_MEASURE in fields else ()
         self._bom = bom
         self._headed = headed
+        self._raw = raw
 
     def head(self) -> str:
         if not self._headed:
@@ -71,20 +74,20 @@ class Csv:
             told = {one.measure: one.contribution for one in account.get(_PER_MEASURE, ())} if self._measures else {}
             writer.writerow(
                 [
-                    *(cell(account[name]) for name in self._fields),
+                    *(cell(account[name], raw=self._raw) for name in self._fields),
                     *(cell(told.get(measure)) for measure in self._measures),
                 ]
             )
         return out.getvalue().encode()
 
 
-def cell(value: Any) -> str:
+def cell(value: Any, *, raw: bool = False) -> str:
     """A value as a cell of CSV: nothing for null, times in RFC 3339, numbers unrounded."""
     match value:
         case None:
             return ""
         case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
+            return value if raw or not _is_formula(value) else f"'{value}"
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
         case float() | int():
@@ -93,6 +96,16 @@ def cell(value: Any) -> str:
             return " ".join(msgspec.json.decode(value))
         case _:  # adjustments
             return " ".join(f"{one.kind}:{one.reason}:{one.points!r}" for one in value)
+
+
+def text_of(written: str) -> str:
+    """The text that was written into a cell."""
+    return written[1:] if written.startswith("'") and _is_formula(written) else written
+
+
+def _is_formula(text: str) -> bool:
+    """Also with apostrophes in front, so that what is written can be told back."""
+    return text.lstrip("'").startswith(_FORMULA)
 
 
 async def gzipped(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 from typing import Any, Final
 
 import msgspec
@@ -71,9 +71,9 @@ class Asked:
         }
         self.columns = (*_COLUMNS, "contributions") if self._points else _COLUMNS
 
-    def holds(self, row: Row[Any], known: Known | None, today: date) -> bool:
+    def holds(self, row: Row[Any], known: Known | None, today: date, zone: tzinfo) -> bool:
         """Whether it holds for an account. What is not known of it makes it false."""
-        values = _values(row, known, today)
+        values = _values(row, known, today, zone)
         if self._points:
             values["health"]["points"] = {
                 one["measure"]: one["points"]
@@ -88,7 +88,7 @@ class Asked:
         )
 
 
-def _values(row: Row[Any], known: Known | None, today: date) -> dict[str, dict[str, Any]]:
+def _values(row: Row[Any], known: Known | None, today: date, zone: tzinfo) -> dict[str, dict[str, Any]]:
     account: dict[str, Any] = {
         "id": row.account,
         "name": row.name,
@@ -100,7 +100,7 @@ def _values(row: Row[Any], known: Known | None, today: date) -> dict[str, dict[s
         "size": size(row.seats),
         "mrr": None if row.mrr is None else float(row.mrr),
         "days_to_renewal": None if row.renewal_on is None else (date.fromisoformat(row.renewal_on) - today).days,
-        "days_since_contact": None if row.last_contact_at is None else (today - row.last_contact_at.date()).days,
+        "days_since_contact": None if (at := row.last_contact_at) is None else (today - local_day(at, zone)).days,
     }
     rfm: dict[str, Any] = {}
     if known is not None:
@@ -136,9 +136,14 @@ class Ranks:
         self.asked = asyncio.Event()
 
     @property
+    def zone(self) -> tzinfo:
+        """The portfolio's zone."""
+        return self._settings.tzinfo
+
+    @property
     def today(self) -> date:
         """The portfolio's day."""
-        return local_day(self._clocks.world.now(), self._settings.tzinfo)
+        return local_day(self._clocks.world.now(), self.zone)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every minute, or when asked, whether the day is still to be computed."""
@@ -178,8 +183,9 @@ class Ranks:
 class Counts:
     """How many accounts a segment has and their MRR, kept until any account changes or the day ends."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, zone: tzinfo) -> None:
         self._database = database
+        self._zone = zone
         self._kept: dict[str, tuple[Any, int, float]] = {}
         self._turn = asyncio.Lock()
 
@@ -196,14 +202,16 @@ class Counts:
     async def _counted(self, asked: Asked, today: date) -> tuple[int, float]:
         count, mrr = 0, 0.0
         async for rows in listing.in_lots(self._database, Filter(), columns=asked.columns, lot=_ASKED):
-            for row in await members(self._database, asked, rows, today):
+            for row in await members(self._database, asked, rows, today, self._zone):
                 count += 1
                 mrr += float(row.mrr or 0)
         return count, mrr
 
 
-async def members(database: Database, asked: Asked, rows: Sequence[Row[Any]], today: date) -> list[Row[Any]]:
-    """Those of the rows for which the condition holds."""
+async def members(
+    database: Database, asked: Asked, rows: Sequence[Row[Any]], today: date, zone: tzinfo
+) -> list[Row[Any]]:
+    """Those of the rows for which the condition holds on a day of the zone."""
     async with database.read() as tx:
         known: Mapping[str, Known] = await activity_of(tx, [row.account for row in rows])
-    return [row for row in rows if asked.holds(row, known.get(row.account), today)]
+    return [row for row in rows if asked.holds(row, known.get(row.account), today, zone)]

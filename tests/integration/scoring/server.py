@@ -151,7 +151,7 @@ class Held:
 
 
 @asynccontextmanager
-async def running(folder: Path, scopes: Sequence[str] = ("read", "write")) -> AsyncIterator[Running]:
+async def running(folder: Path, scopes: Sequence[str] = ("read", "write"), zone: str = "UTC") -> AsyncIterator[Running]:
     world = FrozenClock(NOON)
     clocks = Clocks(world=world, wall=RealClock())
     file = KeyFile(folder / "keys.json", clocks.wall)
@@ -161,7 +161,7 @@ async def running(folder: Path, scopes: Sequence[str] = ("read", "write")) -> As
     await platform.start()
     await platform.prepare("scoring")
     database = platform.database("scoring")
-    settings = ScoringSettings(zone="UTC", currency="USD", fold_within=2.0)
+    settings = ScoringSettings(zone=zone, currency="USD", fold_within=2.0)
     handler = ScoringHandler(settings=settings, cards=built_in(), database=database, clocks=clocks)
     texts, go = Texts(), asyncio.Event()
     go.set()

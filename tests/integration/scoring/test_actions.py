@@ -120,6 +120,7 @@ async def test_a_repeat_with_one_key_is_the_same_event(
     other = await scoring.send(method, f"{ACME}/{path}", body, status, key="k2")
 
     assert first["event"] == second["event"] != other["event"]
+    assert second == first
     assert len({each.id for each in await appended(scoring, type_)}) == 2
     assert len(await timeline(scoring, "note", "touch")) == (0 if method == "PATCH" else 2)
     assert len(await timeline(scoring, "owner")) == (1 if method == "PATCH" else 0)

@@ -117,3 +117,19 @@ async def test_an_unknown_parameter_of_an_export_is_refused(scoring: Running) ->
     problem = await scoring.get("/v1/exports/accounts", 422, formt="csv")
 
     assert (problem["code"], "“format”" in problem["message"]) == ("unknown_parameter", True)
+
+
+async def test_an_account_id_like_a_formula_is_continued_after_and_comes_raw_for_programs(
+    scoring: Running, small_lots: None
+) -> None:
+    names = ["'-x", "-minus", "=x", "a"]
+    await scoring.append(*(usage(name, NOON) for name in names))
+
+    told = (await text(scoring, format="csv", fields="account")).splitlines()[1:]
+    raw = (await text(scoring, format="csv", fields="account", raw=True)).splitlines()[1:]
+
+    assert told == ["''-x", "'-minus", "'=x", "a"]
+    assert raw == names
+    for number, name in enumerate(told):
+        rest = await text(scoring, format="csv", fields="account", after=name)
+        assert rest.splitlines() == told[number + 1 :]

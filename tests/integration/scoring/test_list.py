@@ -26,6 +26,7 @@ from tests.integration.scoring.world import (
 
 from cskit.db import Database
 from csmodels.api import AccountSummary, Health, Page
+from scoring import weekly
 from scoring.encoding import HEALTH, SUMMARY, columns_of, encode, health_of, summary_of
 from scoring.store import listing
 from scoring.store.listing import SORTS, Filter, Place, Sort
@@ -232,3 +233,29 @@ async def _walk(database: Database, sort: Sort, names: list[str]) -> list[str]:
                     "name": f"N{turn * number}",
                 }
                 await tx.execute(update(live).where(live.c.account == name).values(**moved))
+
+
+@pytest.mark.parametrize("text", ["Ärzte", "ärzte", "ÄRZTE", "ＡＣＭＥ", "ａｃｍｅ", "工業"])
+async def test_a_name_is_found_however_it_is_written(scoring: Running, text: str) -> None:
+    await scoring.append(seats("a1", NOON, 4, name="Ärzte GmbH ＡＣＭＥ工業"), seats("a2", NOON, 4, name="Acme"))
+
+    assert await ids(scoring, text=text) == ["a1"]
+
+
+@pytest.mark.parametrize(
+    "query", [{"seats_min": 2**63 - 1}, {"seats_max": -1}, {"score_min": "inf"}, {"mrr_max": "nan"}]
+)
+async def test_a_number_out_of_all_bounds_is_refused(scoring: Running, query: dict[str, Any]) -> None:
+    assert (await scoring.get("/v1/accounts", status=422, **query))["code"] == "invalid_request"
+
+
+async def test_all_of_many_imported_accounts_have_a_change_at_once(
+    scoring: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weekly, "_AT_ONCE", 2)
+    await scoring.append(*[usage(f"a{n}", NOON - 9 * DAY, received=NOON, backfill=True) for n in range(5)])
+
+    page = await scoring.get("/v1/accounts", fields="change")
+
+    assert len(page["items"]) == 5
+    assert all(item["change"] is not None for item in page["items"])

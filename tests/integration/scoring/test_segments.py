@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.integration.scoring.server import Running, running
-from tests.integration.scoring.world import DAY, NOON, busy_weeks, event, seats, usage
+from tests.integration.scoring.world import DAY, HOUR, NOON, busy_weeks, event, seats, usage
 
 from scoring.api import segments
 from scoring.domain.segments import READY
@@ -194,3 +194,15 @@ async def test_an_erased_account_leaves_no_rank_behind(scoring: Running) -> None
     async with scoring.platform.database("scoring").read() as tx:
         rows = await tx.fetch(account_activity.select())
     assert [row.account for row in rows] == ["other"]
+
+
+async def test_a_contact_of_this_morning_was_today_in_the_portfolios_zone(tmp_path: Path) -> None:
+    async with running(tmp_path, ("read", "write", "configure"), "Asia/Tokyo") as scoring:
+        scoring.world.advance(12 * HOUR)  # 2 July, 9:00 in Tokyo
+        at = NOON + 11.5 * HOUR  # 8:30 in Tokyo, still 1 July in UTC
+        await scoring.append(
+            usage("acme", NOON), event("touch.recorded", "acme", at, {"kind": "call", "direction": "both"})
+        )
+        await make(scoring, "account.days_since_contact == 0")
+
+        assert await found(scoring) == ["acme"]

@@ -42,6 +42,7 @@ def _engine(path: Path, *, writer: bool) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII alone
         connection.execute("PRAGMA secure_delete=ON")  # what is erased is written over, however SQLite was built
         if not writer:
             connection.execute("PRAGMA query_only=ON")
@@ -54,6 +55,10 @@ def _engine(path: Path, *, writer: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine
+
+
+def _lower(value: str | float | bytes | None) -> str | float | bytes | None:
+    return value.lower() if isinstance(value, str) else value
 
 
 class _Worker:

@@ -127,7 +127,7 @@ class Feed:
         if since is not None:
             try:
                 place = _checked(since, begins, await self._log.end_offsets(self._topic))
-            except DomainError:
+            except BaseException:  # nobody follows then, whatever it was
                 self._followers.discard(follower)
                 raise
         return self._events(follower, place, until, _Selector(place, selection))

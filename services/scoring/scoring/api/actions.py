@@ -10,7 +10,7 @@ from cskit.db import Database
 from cskit.errors import NotFound
 from cskit.http import WriteId, requires
 from csmodels.api import Health, Model, OverrideRequest
-from csmodels.fields import Code, Direction, Person, Staff, TouchKind, UtcTime
+from csmodels.fields import WORDS_PATTERN, Code, Direction, Person, Staff, TouchKind, UtcTime
 from scoring import views
 from scoring.acts import Acts, Contact
 from scoring.api.finding import found
@@ -19,7 +19,7 @@ from scoring.store import folding
 
 LONGEST_TEXT: Final = 20_000  # characters of a note
 
-Words = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=WORDS_PATTERN)]
 
 
 class NoteRequest(Model):
@@ -125,6 +125,8 @@ def act_routes(routes: APIRouter, *, database: Database, acts: Acts) -> None:
         """Hand the account over. Whether the staff id exists is not checked: CRMs may own accounts before it does."""
         before = (await found(database, id)).owner
         done = await acts.hand_over(id, before, body.to, body.text, by, ids)
+        if ids.repeatable:  # a repeat is answered as the first one was
+            before = await _owner_before(database, id, done.id, before)
         return OwnerAnswer(event=done.id, text_ref=done.text_ref, folded=done.folded, from_=before, to=body.to)
 
     @routes.post("/v1/accounts/{id:path}/overrides", status_code=201)
@@ -169,6 +171,13 @@ def act_routes(routes: APIRouter, *, database: Database, acts: Acts) -> None:
             texts=gone.texts,
             folded=done.folded,
         )
+
+
+async def _owner_before(database: Database, id_: str, event: str, now: str | None) -> str | None:
+    """The owner before a hand-over that the facts know of; else the one of now."""
+    async with database.read() as tx:
+        slow = (await folding.load(tx, {id_: frozenset()}))[id_].facts.slow
+    return next((each.from_ for each in slow.handovers.values() if each.stamp.id == event), now)
 
 
 async def _with_override(database: Database, id_: str, override: str) -> None:

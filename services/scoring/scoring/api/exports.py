@@ -18,7 +18,7 @@ from cskit.http.queries import query_of
 from scoring.api.queries import Filters, Sparse, Text
 from scoring.catalogue import ReadingRules
 from scoring.encoding import columns_of, summary_of
-from scoring.exporting import Csv, Format, Ndjson, gzipped
+from scoring.exporting import Csv, Format, Ndjson, gzipped, text_of
 from scoring.store import listing
 from scoring.weekly import WeekAgo
 
@@ -31,6 +31,9 @@ class ExportQuery(Filters, Sparse):
     format: Literal["ndjson", "csv"] = "ndjson"
     after: Text = Field(
         default="", description="Go on after this account: the last one whose line came whole. CSV is then without head"
+    )
+    raw: bool = Field(
+        default=False, description="CSV for programs: no apostrophe in front of what a spreadsheet takes for a formula"
     )
     bom: bool = Field(default=False, description="CSV with a byte order mark, by which Excel knows it as UTF-8")
 
@@ -57,8 +60,9 @@ def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago:
         form: Format = Ndjson()
         if query.format == "csv":
             measures = await _measures(database, rules) if "contributions" in fields else ()
-            form = Csv(fields, measures, bom=query.bom, headed=not query.after)
-        lots = listing.in_lots(database, query.filter(), columns=columns_of(fields), after=query.after, lot=_LOT)
+            form = Csv(fields, measures, bom=query.bom, headed=not query.after, raw=query.raw)
+        after = query.after if query.format == "ndjson" or query.raw else text_of(query.after)
+        lots = listing.in_lots(database, query.filter(), columns=columns_of(fields), after=after, lot=_LOT)
         parts = _parts(lots, fields, form, database, week_ago, clocks)
         day = clocks.world.now().date().isoformat()
         headers = {

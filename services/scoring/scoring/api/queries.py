@@ -11,7 +11,7 @@ from cskit.http import decode_cursor, encode_cursor
 from cskit.http.pages import DEFAULT_LIMIT
 from cskit.http.queries import unknown
 from csmodels.api import Model
-from csmodels.fields import AdoptionLevel, Band, Stage, UtcTime, Watch
+from csmodels.fields import AdoptionLevel, Band, Finite, Size, Stage, UtcTime, Watch
 from scoring.encoding import SUMMARY
 from scoring.store.listing import SORTS, Filter, Place, Sort, place_of
 
@@ -33,12 +33,12 @@ class Filters(Model):
     country: list[Text] = Field(default_factory=list)
     watch: list[Watch] = Field(default_factory=list)
     text: Annotated[Text | None, Field(description="Part of the id or of the name")] = None
-    score_min: float | None = None
-    score_max: float | None = None
-    mrr_min: Annotated[float | None, Field(description="In the portfolio's currency")] = None
-    mrr_max: float | None = None
-    seats_min: int | None = None
-    seats_max: int | None = None
+    score_min: Finite | None = None
+    score_max: Finite | None = None
+    mrr_min: Annotated[Finite | None, Field(description="In the portfolio's currency")] = None
+    mrr_max: Finite | None = None
+    seats_min: Size | None = None
+    seats_max: Size | None = None
     renewal_after: Annotated[str | None, Field(pattern=_DAY, description="From this day on")] = None
     renewal_before: Annotated[str | None, Field(pattern=_DAY, description="Until this day, including it")] = None
     changed_since: Annotated[UtcTime | None, Field(description="Scored at this moment or later")] = None

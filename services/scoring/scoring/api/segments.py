@@ -28,16 +28,18 @@ from scoring.weekly import WeekAgo
 
 _LOT: Final = 250  # accounts that are looked at together
 _MOST: Final = 5_000  # accounts that one answer looks at: a page of a rare segment may be short, and goes on by `next`
+_NO_NUL: Final = r"^[^\x00]*$"  # PostgreSQL keeps none
 _READY: Final = {segment.id: segment for segment in READY}
 
 
 class SegmentBody(Model):
     """A segment as it is made: a condition in CEL over account, health and rfm, and its names by language."""
 
-    names: Annotated[dict[Annotated[str, Field(pattern="^(en|ja)$")], Annotated[str, Field(max_length=128)]], Field(
-        min_length=1, description="en, ja"
-    )]  # fmt: skip
-    condition: Annotated[str, Field(min_length=1, max_length=4000, strict=True)]
+    names: Annotated[
+        dict[Annotated[str, Field(pattern="^(en|ja)$")], Annotated[str, Field(max_length=128, pattern=_NO_NUL)]],
+        Field(min_length=1, description="en, ja"),
+    ]
+    condition: Annotated[str, Field(min_length=1, max_length=4000, pattern=_NO_NUL, strict=True)]
 
 
 class NewSegment(SegmentBody):
@@ -70,7 +72,7 @@ class SegmentsAnswer(Model):
 def router(*, database: Database, clocks: Clocks, ranks: Ranks, week_ago: WeekAgo) -> APIRouter:
     """/v1/segments and below."""
     routes = APIRouter(tags=["scoring"])
-    counts = Counts(database)
+    counts = Counts(database, ranks.zone)
 
     @routes.get("/v1/segments")
     async def list_segments(_: Annotated[Principal, requires(READ)]) -> SegmentsAnswer:
@@ -163,7 +165,7 @@ def router(*, database: Database, clocks: Clocks, ranks: Ranks, week_ago: WeekAg
             rows = await listing.page(
                 database, wanted, columns=needed, sort=sort, descending=descending, after=after, limit=_LOT
             )
-            found += await members(database, asked, rows, ranks.today)
+            found += await members(database, asked, rows, ranks.today, ranks.zone)
             if len(found) > query.limit:
                 found = found[: query.limit]
                 return found, query.cursor_at(found[-1])

@@ -66,9 +66,7 @@ class Filter:
         if self.watch:
             found.append(or_(*(cast(live.c.watch, Text).contains(f'"{one}"', autoescape=True) for one in self.watch)))
         if self.text:
-            lower = self.text.lower()
-            either = [func.lower(column).contains(lower, autoescape=True) for column in (live.c.account, live.c.name)]
-            found.append(or_(*either))
+            found.append(or_(*(_says(column, self.text) for column in (live.c.account, live.c.name))))
         mrr = _BY["mrr"]
         bounds: list[tuple[ColumnElement[Any], Any, Any]] = [
             (live.c.score, self.score_min, self.score_max),
@@ -158,6 +156,12 @@ async def some(source: Tx | Database, ids: Sequence[str], columns: Sequence[str]
 def _some(columns: tuple[str, ...]) -> Select[Any]:
     names = dict.fromkeys((*_ALWAYS, *columns))
     return select(*map(_column, names)).where(live.c.account.in_(bindparam("ids", expanding=True)))
+
+
+def _says(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """Whether a text is part of it, upper or lower case; where a database knows ASCII's case alone, as it stands."""
+    lower = func.lower(column).contains(text.lower(), autoescape=True)
+    return lower if text.isascii() else or_(lower, column.contains(text, autoescape=True))
 
 
 def _column(name: str) -> ColumnElement[Any]:
