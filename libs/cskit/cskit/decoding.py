@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from csmodels.ids import are_plain
 
@@ -14,16 +14,16 @@ _EXACT: Final = 2**53 - 1
 Properties = dict[str, bool | int | float | str]
 
 
-class Data(Struct, gc=False):
+class Data(Struct, gc=False, forbid_unknown_fields=True):
     """What usage says."""
 
     name: str
     count: int = 1
-    properties: Properties | None = None
+    properties: Properties | UnsetType = UNSET
 
 
-class UsageMessage(Struct, gc=False):
-    """A message of usage; what is no news (backfill) is left to others."""
+class UsageMessage(Struct, gc=False, forbid_unknown_fields=True):
+    """A message of usage; what is no news (backfill), or says more than is known, is left to others."""
 
     type: Literal["usage.tracked"]
     id: str
@@ -60,7 +60,7 @@ def decoded(values: Sequence[bytes | None]) -> tuple[list[int], list[UsageMessag
     return places, messages
 
 
-def properties_good(properties: Properties | None) -> bool:
+def properties_good(properties: Properties | UnsetType) -> bool:
     """Whether properties are surely good."""
     if not properties:
         return True

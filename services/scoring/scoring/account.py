@@ -196,12 +196,21 @@ def _told(account: Account, cut: Cut, rules: Rules, told: Told, *, backfill: boo
 
 
 def passed(
-    account: Account, hour: datetime, partition: int, offset: int, received_at: datetime, rules: Rules
+    account: Account,
+    hour: datetime,
+    partition: int,
+    offset: int,
+    received_at: datetime,
+    rules: Rules,
+    *,
+    more: bool = False,
 ) -> tuple[Account, list[Evaluation]]:
     """The account after an hour that a record at `offset` told of: the closing of the day that ended in it, if one
     did, then the score as of the hour. At a closing the slow facts lose what is too old to be seen.
 
-    An account that was scored as of a later moment keeps that moment. The closing decides on dwell and is recorded; a
+    An account that was scored as of a later moment keeps that moment; where the record tells of `more` hours after this
+    one, what a closing brings is then left to the next that is told, since two cannot be told as of one moment. The
+    closing decides on dwell and is recorded; a
     change is published as of the hour only, so that what already happened on the new day never goes back and forth.
     Where the day ended with the hour itself and nothing happened on the new day, its end stands for the hour: what the
     new day alone brings is told by the next one.
@@ -225,7 +234,15 @@ def passed(
         return account, []
     cut = Cut(partition, offset, at)
     account, evaluation = _evaluated(
-        account, cut, rules, "change", occurred_at=hour, received_at=received_at, by_time=True, found=found
+        account,
+        cut,
+        rules,
+        "change",
+        occurred_at=hour,
+        received_at=received_at,
+        by_time=True,
+        found=found,
+        held=more and standing.at > hour,
     )
     return account, [*done, evaluation]
 
@@ -298,7 +315,9 @@ def _evaluated(
     received_at: datetime,
     by_time: bool = False,
     found: _Look | None = None,
+    held: bool = False,
 ) -> tuple[Account, Evaluation]:
+    """held: what is to be published waits for the next evaluation."""
     card, score, decline, profile_ = found or _looked(account.facts, cut.at, rules)
     before = account.standing
     # `taken` has scored the account at this very cut without the backfill: if that moved nothing, dwell stays as it was
@@ -309,6 +328,8 @@ def _evaluated(
     if by_time and before is not None and before.value == score.value and change is None:
         occurred_at, received_at = before.occurred_at, before.received_at  # time passed and moved nothing
     causes = _with_rest(account.causes, before, score, card, by_time=by_time, changed=change is not None)
+    if held and change is not None:
+        verdict, change = structs.replace(verdict, published=account.verdict.published), None
     after = Account(
         account.facts,
         verdict=verdict,

@@ -86,8 +86,9 @@ class BatchFold:
         for id_ in ids:
             slow = self.work[id_].facts.slow
             for hour in tick.hours:
+                more = hour != tick.hours[-1]
                 account, evaluations = passed(
-                    self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules
+                    self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules, more=more
                 )
                 self._judged(account, evaluations, None)
                 await self._speak()
@@ -122,6 +123,7 @@ class BatchFold:
     def _fold(self, id_: str, done: Taken) -> None:
         facts = done.account.facts
         if done.erased:
+            self._counter.forget()
             self._changes.erase(id_, done.account.base)
         for month in done.months:
             self._changes.months[id_, month] = facts.month(month)

@@ -146,6 +146,17 @@ async def test_who_was_seen_is_forgotten_with_an_erasure(database: Database, fre
     assert one["facts"]["acme"]["months"]["2026-07"]["people"].keys() == {PERSON.format(n) for n in (1, 2, 3)}
 
 
+async def test_who_was_seen_is_forgotten_with_an_erasure_in_a_batch_of_its_own(fresh: Fresh) -> None:
+    before = Stream().append(*(usage("acme", NOON + n * SECOND, n % 3 + 1) for n in range(9)))
+    before.append(event("account.erased", "acme", NOON + HOUR, {"account": "acme"}))
+    before.append(*(usage("acme", NOON + HOUR + n * SECOND, n % 3 + 1) for n in range(1, 9)))
+
+    one, other, _ = await both(fresh, [before.messages[:9], before.messages[9:10], before.messages[10:]])
+
+    assert other == one
+    assert one["facts"]["acme"]["months"]["2026-07"]["people"].keys() == {PERSON.format(n) for n in (1, 2, 3)}
+
+
 async def test_causes_are_the_newest_of_both_kinds_in_the_order_of_the_log(fresh: Fresh) -> None:
     stream = Stream()
     for n in range(40):

@@ -1,8 +1,9 @@
 """What is long, large, late or of the first day of all stops no partition and swallows nothing."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -156,3 +157,35 @@ async def test_a_late_event_does_not_swallow_what_time_alone_has_changed(databas
     assert late.id not in turned[0]["data"]["cause"]["events"]
     assert [row["kind"] for row in await scoring.history()][-1] == "ageing"
     assert (await scoring.live()).offset == len(stream.messages) - 1
+
+
+async def test_closings_of_an_outage_that_ask_for_two_bands_are_told_as_of_one_moment_once(fresh: Fresh) -> None:
+    """Found by random worlds: one key of history for two changes held the partition up for good."""
+    evening, late = datetime(2026, 7, 4, 8, 40, 2, tzinfo=UTC), datetime(2026, 7, 5, 6, 20, 10, tzinfo=UTC)
+    latest = datetime(2026, 7, 6, 4, 50, 12, tzinfo=UTC)
+    first = {"contract": "c2", "status": "cancelled", "mrr": Decimal(100), "currency": "USD", "seats": 2**31 - 1}
+    first |= {"starts_on": date(9999, 1, 1), "ends_on": date(1969, 12, 31), "term_months": 1, "auto_renew": True}
+    again = {"opened_at": datetime(1, 1, 2, tzinfo=UTC), "solved_at": datetime(2025, 7, 1, 12, tzinfo=UTC)}
+    stream = Stream().append(
+        event("contact.described", "acme", NOON + 18 * HOUR, {"role": None, "left": False}, who=1),
+        event("touch.recorded", "acme", NOON + 18.2 * HOUR, {"kind": "training", "direction": "out"}, who=1),
+        event("contract.changed", "acme", datetime(1, 1, 1, tzinfo=UTC), first, received=NOON + 19.2 * HOUR),
+        tick(evening.replace(minute=0, second=0), evening),
+        event("usage.tracked", "acme", evening + SECOND, {"name": "export"}),
+        event("contract.changed", "acme", NOON, {"contract": "c3", "seats": 0}, received=evening + 1.7 * HOUR),
+        event("contact.described", "acme", datetime(1970, 1, 1, tzinfo=UTC), {"role": "sponsor"}, who=1,
+              received=evening + 2.7 * HOUR),
+        event("ticket.changed", "acme", late, {"ticket": "t", "severity": 4, "csat": 5, **again}),
+        event("milestone.reached", "acme", datetime(2025, 7, 1, 12, tzinfo=UTC), {"milestone": "first_value"},
+              received=late + 11 * HOUR),
+        event("contract.changed", "acme", latest, {"contract": "c3", "seats": None, "starts_on": date(1, 1, 1)}),
+        tick(datetime(2026, 7, 6, 23, tzinfo=UTC), datetime(2026, 7, 6, 23, 10, 12, tzinfo=UTC)),
+    )  # fmt: skip
+
+    batches = [stream.messages[start:end] for start, end in pairwise((0, 3, 5, 7, 9, 11))]
+    scoring = await Scoring(await fresh(), zone="Pacific/Kiritimati").take(*batches)
+
+    told = [(row["offset"], row["at"], row["kind"]) for row in await scoring.history()]
+    assert len(told) == len(set(told))
+    versions = [row["version"] for row in await scoring.history() if row["version"] is not None]
+    assert versions == list(range(1, len(versions) + 1))

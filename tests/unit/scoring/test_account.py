@@ -115,6 +115,23 @@ def test_an_account_scored_as_of_a_later_moment_is_left_alone_by_the_hour() -> N
     assert passed(account, NOON - HOUR, 4, 9, NOON, RULES) == (account, [])
 
 
+def test_what_a_closing_brings_an_account_scored_later_is_told_once_the_hours_of_the_record_are_through() -> None:
+    account = seen(usage(NOON)).account
+    assert account.standing is not None
+    assert account.verdict.published is not None
+    other = structs.replace(account.verdict.published, band="red" if account.verdict.band != "red" else "green")
+    later = structs.replace(account.standing, at=NOON + 3 * DAY)
+    account = structs.replace(account, standing=later, verdict=structs.replace(account.verdict, published=other))
+
+    account, (_, held) = passed(account, NOON + 12 * HOUR, 4, 9, NOON + 3 * DAY, RULES, more=True)
+    _, (_, told) = passed(account, NOON + 36 * HOUR, 4, 9, NOON + 3 * DAY, RULES)
+
+    assert (held.change, held.verdict.published, held.causes.time) == (None, other, True)
+    assert told.change is not None
+    assert told.cut.at == held.cut.at == NOON + 3 * DAY
+    assert told.version == other.version + 1
+
+
 def test_an_account_never_scored_is_left_alone_by_the_hour() -> None:
     assert passed(unknown(), NOON, 4, 9, NOON, RULES)[1] == []
 

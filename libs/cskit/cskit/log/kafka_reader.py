@@ -8,6 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka import errors as kafka_errors
 
+from cskit.log import kafka_lots
 from cskit.log.base import LogError, OffsetOutOfRange, Record
 from cskit.log.kafka_connection import PATIENCE
 from cskit.log.kafka_consumer import READING, leave, record_of
@@ -28,6 +29,7 @@ class KafkaReader:
 
     async def start(self) -> None:
         """Connect and stand at the offsets. Raises LogError when Kafka is unreachable."""
+        kafka_lots.install()  # before any answer is at hand: a consumer that starts later must not find old ones
         kafka: Any = AIOKafkaConsumer(**self._options, **READING, group_id=None)  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(PATIENCE):
