@@ -310,3 +310,24 @@ async def test_moments_and_places_beyond_all_bounds_are_no_server_errors(scoring
         problem = await scoring.get(path, status=422, cursor=encode_cursor(offset, NOON.isoformat(), "change"))
         assert problem["code"] == "invalid_cursor"
     assert (await scoring.get(path, cursor=encode_cursor(2**63 - 1, last, "change")))["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "meant"),
+    [
+        ("/v1/accounts/acme/history", "fron", "from"),
+        ("/v1/accounts/acme/history", "limits", "limit"),
+        ("/v1/accounts/acme/explanation", "tto", "to"),
+        ("/v1/accounts/acme/timeline", "curser", "cursor"),
+        ("/v1/accounts/acme/overrides", "author", None),
+        ("/v1/overrides", "authr", "author"),
+        ("/v1/watch-list", "reeson", "reason"),
+    ],
+)
+async def test_a_parameter_that_is_written_wrong_is_refused(
+    scoring: Running, path: str, wrong: str, meant: str | None
+) -> None:
+    problem = await scoring.get(path, 422, **{wrong: "x"})
+
+    assert problem["code"] == "unknown_parameter"
+    assert meant is None or f"Did you mean “{meant}”?" in problem["message"]

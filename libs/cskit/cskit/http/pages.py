@@ -38,9 +38,9 @@ def encode_cursor(*parts: str | int | float | bool | None) -> str:
 
 
 def decode_cursor(text: str) -> tuple[str | int | float | bool | None, ...]:
-    """What `encode_cursor` was given. Invalid with code invalid_cursor for anything else, and for what no database takes.
+    """What `encode_cursor` was given. Invalid with code invalid_cursor for anything else.
 
-    That is a text that holds NUL or half a character, an integer beyond 64 bits, a number that is not finite.
+    And for what no database takes: NUL or half a character in a text, more than 64 bits, a number that is not finite.
     """
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,11 +1,12 @@
-"""Query parameters as a model: several values for one name, and no name that is not known."""
+"""Query parameters: no name that is not known; as a model also several values for one name."""
 
 import difflib
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TypeVar, get_origin
+from typing import Any, Final, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
+from fastapi import Depends
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
@@ -42,6 +43,23 @@ def _parsed(model: type[M], raw: bytes) -> M:
         return model.model_validate(values)
     except ValidationError as error:
         raise of_validation([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
+
+
+async def _known_only(request: Request) -> None:
+    known = _parameters(request.scope["route"].dependant)
+    for name in request.query_params:
+        if name not in known:
+            raise unknown("parameter", name, known)
+
+
+KNOWN_ONLY: Final = Depends(_known_only)
+"""For a route: a query parameter that it does not declare is refused, with the nearest right one."""
+
+
+def _parameters(dependant: Any) -> list[str]:
+    """The names of a route's query parameters, with those of what it depends on."""
+    inner = [name for each in dependant.dependencies for name in _parameters(each)]
+    return [*(parameter.alias for parameter in dependant.query_params), *inner]
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> Invalid:

@@ -12,6 +12,7 @@ from cskit.db import Database, Tx
 from cskit.errors import Invalid
 from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, requires
 from cskit.http.pages import DEFAULT_LIMIT
+from cskit.http.queries import KNOWN_ONLY
 from csmodels.api import (
     Explanation,
     HistoryRow,
@@ -41,7 +42,7 @@ def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago:
     overrides.override_routes(routes, database=database, rules=rules, clocks=clocks)
     progress.progress_route(routes, database=database, rules=rules, clocks=clocks)
 
-    @routes.get("/v1/accounts/{id:path}/history")
+    @routes.get("/v1/accounts/{id:path}/history", dependencies=[KNOWN_ONLY])
     async def get_history(
         id: str,
         _: Annotated[Principal, requires(READ)],
@@ -66,7 +67,7 @@ def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago:
         following = encode_cursor(page[-1].offset, page[-1].at.isoformat(), page[-1].kind) if more else None
         return Page(items=[views.known(row) for row in page], next=following)
 
-    @routes.get("/v1/accounts/{id:path}/explanation")
+    @routes.get("/v1/accounts/{id:path}/explanation", dependencies=[KNOWN_ONLY])
     async def get_explanation(
         id: str,
         _: Annotated[Principal, requires(READ)],
@@ -97,7 +98,7 @@ def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago:
             causes.append(explaining.causes_of(live.causes))
         return explaining.explanation(id, begin, to, causes, turned)
 
-    @routes.get("/v1/accounts/{id:path}/timeline")
+    @routes.get("/v1/accounts/{id:path}/timeline", dependencies=[KNOWN_ONLY])
     async def get_timeline(
         id: str, _: Annotated[Principal, requires(READ)], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> Page[TimelineEntry]:

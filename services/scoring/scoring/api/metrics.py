@@ -13,6 +13,7 @@ from cskit.auth import CONFIGURE, READ, Principal
 from cskit.errors import Invalid, NotFound
 from cskit.http import Cursor, Limit, WriteId, decode_cursor, encode_cursor, requires
 from cskit.http.pages import DEFAULT_LIMIT
+from cskit.http.queries import KNOWN_ONLY
 from csmodels.api import Model, Page
 from csmodels.fields import Currency
 from scoring.domain.portfolio.book import Dimension
@@ -166,7 +167,7 @@ def router(*, portfolio: Portfolio) -> APIRouter:
         """The metrics that there are."""
         return Page(items=[_info(metric) for metric in METRICS.values()])
 
-    @routes.get("/v1/metrics/{name}")
+    @routes.get("/v1/metrics/{name}", dependencies=[KNOWN_ONLY])
     async def get_metric(
         name: str,
         _: Annotated[Principal, requires(READ)],
@@ -193,7 +194,7 @@ def router(*, portfolio: Portfolio) -> APIRouter:
             missing_rates=list(background.missing_rates),
         )
 
-    @routes.get("/v1/metrics/{name}/items")
+    @routes.get("/v1/metrics/{name}/items", dependencies=[KNOWN_ONLY])
     async def get_items(
         name: str,
         _: Annotated[Principal, requires(READ)],

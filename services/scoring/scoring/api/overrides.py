@@ -13,6 +13,7 @@ from cskit.db import Database
 from cskit.errors import Invalid
 from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, requires
 from cskit.http.pages import DEFAULT_LIMIT
+from cskit.http.queries import KNOWN_ONLY
 from csmodels.api import Model, Page
 from csmodels.fields import UtcTime
 from scoring.api.finding import found
@@ -73,13 +74,13 @@ class GradedOverrides(Page[OverrideRow]):
 def override_routes(routes: APIRouter, *, database: Database, rules: ReadingRules, clocks: Clocks) -> None:
     """The routes, for the router of what is read of accounts."""
 
-    @routes.get("/v1/accounts/{id:path}/overrides")
+    @routes.get("/v1/accounts/{id:path}/overrides", dependencies=[KNOWN_ONLY])
     async def list_of_account(id: str, _: Annotated[Principal, requires(READ)]) -> Page[OverrideRow]:
         """The overrides of an account of the last 400 days, the newest first, each with its grade once it has one."""
         await found(database, id)
         return Page(items=await _graded(database, [id], None, clocks.world.now(), rules))
 
-    @routes.get("/v1/overrides")
+    @routes.get("/v1/overrides", dependencies=[KNOWN_ONLY])
     async def list_all(
         _: Annotated[Principal, requires(READ)],
         author: Annotated[str | None, Query(max_length=128, description="A staff id")] = None,

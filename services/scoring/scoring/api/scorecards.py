@@ -12,6 +12,7 @@ from cskit.db import Database
 from cskit.errors import JSON, Invalid
 from cskit.http import Cursor, Limit, WriteId, decode_cursor, encode_cursor, requires
 from cskit.http.pages import DEFAULT_LIMIT
+from cskit.http.queries import KNOWN_ONLY
 from csmodels.api import Page
 from csmodels.fields import Band
 from csmodels.topics import PARTITIONS
@@ -59,7 +60,7 @@ def router(*, database: Database, scorecards: Scorecards, catalogue: Catalogue, 
             found = await store.versions(tx)
         return Page(items=[ScorecardVersion(**_fields(each, each.name in in_force)) for each in found])
 
-    @routes.get("/v1/scorecards/history")
+    @routes.get("/v1/scorecards/history", dependencies=[KNOWN_ONLY])
     async def list_applications(
         _: Annotated[Principal, requires(READ)],
         scorecard: Annotated[str | None, Query(max_length=64, description="Only of this id")] = None,

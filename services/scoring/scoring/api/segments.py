@@ -14,7 +14,7 @@ from cskit.clock import Clocks
 from cskit.db import Database
 from cskit.errors import Conflict, NotFound
 from cskit.http import WriteId, requires
-from cskit.http.queries import query_of
+from cskit.http.queries import KNOWN_ONLY, query_of
 from csmodels.api import AccountSummary, Model, Page
 from csmodels.fields import UtcTime
 from scoring.api.queries import ListQuery
@@ -97,7 +97,7 @@ def router(*, database: Database, clocks: Clocks, ranks: Ranks, week_ago: WeekAg
                 raise Conflict("segment_exists", f"There is a segment “{body.id}” already. PUT changes it.", field="id")
         return _answer(there or stored)
 
-    @routes.get("/v1/segments/{id}")
+    @routes.get("/v1/segments/{id}", dependencies=[KNOWN_ONLY])
     async def get_segment(
         id: str,
         _: Annotated[Principal, requires(READ)],

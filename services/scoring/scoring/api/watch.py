@@ -14,6 +14,7 @@ from cskit.db import Database
 from cskit.errors import Invalid
 from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, requires
 from cskit.http.pages import DEFAULT_LIMIT
+from cskit.http.queries import KNOWN_ONLY
 from csmodels.api import Model, Page
 from csmodels.fields import Band, PositiveMoney, Stage, UtcTime, Watch
 from scoring.domain.verdict import Verdict
@@ -50,7 +51,7 @@ def router(*, database: Database) -> APIRouter:
     """The route."""
     routes = APIRouter(tags=["scoring"])
 
-    @routes.get("/v1/watch-list")
+    @routes.get("/v1/watch-list", dependencies=[KNOWN_ONLY])
     async def watch_list(
         _: Annotated[Principal, requires(READ)],
         reason: Annotated[Watch | None, Query()] = None,
