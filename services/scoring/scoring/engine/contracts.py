@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from typing import Final, NamedTuple
 
-from scoring.domain.calendar import local_day
+from scoring.domain.calendar import local_day, months_after
 from scoring.engine.facts import SlowFacts
-from scoring.engine.register import Register, Value, read, since
+from scoring.engine.register import Register, Value, holds_since, read, since
 
 OF_STAGES: Final = ("status", "starts_on", "ends_on", "cancelled_at", "auto_renew", "term_months")
 MAX_SEATS: Final = 2**31 - 1  # what the wire and the tables can say (csmodels Size); sums of contracts stop there
@@ -19,14 +19,31 @@ class Contract(NamedTuple):
     first: datetime  # when it was heard of
     status: Value
     starts: date | None
-    ends: date | None
+    ends: date | None  # as told, see last_day
     cancelled: datetime | None
     renews: bool
     term: int | None  # in months
+    zone: tzinfo
 
     def under_notice(self, at: datetime) -> bool:
         """Whether notice was given."""
         return self.status == "cancelled" or (self.cancelled is not None and self.cancelled <= at)
+
+    def noticed(self, at: datetime) -> datetime | None:
+        """When notice was given: as the contract says, else since when its status says so. None: it was not."""
+        if self.cancelled is not None and self.cancelled <= at:
+            return self.cancelled
+        return holds_since(self.register, "status", at) if self.status == "cancelled" else None
+
+    def last_day(self, at: datetime) -> date | None:
+        """The last day: as told, or, under notice that came after it, that of the term in which it came.
+
+        What is heard of under notice was under notice at its end, unless it says when that was given.
+        """
+        noticed = self.noticed(at) if self.ends is not None and self.renews else None
+        if self.ends is None or noticed is None or (noticed == self.first and noticed != self.cancelled):
+            return self.ends
+        return end_under_notice(self.ends, local_day(noticed, self.zone), term_of(self.starts, self.ends, self.term))
 
     def started(self, today: date) -> bool:
         """Whether the first day has come."""
@@ -35,17 +52,44 @@ class Contract(NamedTuple):
     def ended(self, at: datetime, today: date) -> bool:
         """Whether it is over: by its status, or after its last day.
 
-        With auto_renew true it ends by its status only, unless it is under notice.
+        With auto_renew true it ends by its status only, unless it is under notice: then with the term in which that
+        was given.
         """
         if self.status == "ended":
             return True
         if self.ends is None or self.ends >= today:
             return False
-        return not self.renews or self.under_notice(at)
+        if not self.renews:
+            return True
+        last = self.last_day(at)
+        return self.under_notice(at) and last is not None and last < today
 
 
-def contract_at(register: Register, at: datetime, first: datetime | None = None) -> Contract:
-    """What a contract tells at a moment; first: when it was heard of, if that is known already."""
+def end_under_notice(ends: date, noticed: date, months: int | None) -> date:
+    """The last day of a contract that renews by itself, by the day of its notice: that told if notice came by then.
+
+    Else that of the term in which it came: it had gone on in terms of so many months (None: it ends with the notice).
+    """
+    if noticed <= ends:
+        return ends
+    return term_end(ends, months, noticed) if months is not None and months > 0 else noticed
+
+
+def term_end(ends: date, months: int, day: date) -> date:
+    """The first last day of a term at or after a day, where a term ended at `ends` before it, and all are as long."""
+    passed = (day.year - ends.year) * 12 + day.month - ends.month
+    return next(e for n in (0, 1) if (e := months_after(ends, (passed // months + n) * months)) >= day)
+
+
+def term_of(starts: date | None, ends: date, months: int | None) -> int | None:
+    """How many months a term has: as told, else by its days; None if it is not known."""
+    if months is not None:
+        return months
+    return None if starts is None else round((ends - starts).days / 30.4)
+
+
+def contract_at(register: Register, at: datetime, zone: tzinfo, first: datetime | None = None) -> Contract:
+    """What a contract tells at a moment; first: when it was heard of, if that is known already. Days are the zone's."""
     status, starts, ends, cancelled, renews, months = [
         None if (entries := register.get(field)) is None
         else entries[-1].value if entries[-1].stamp.time <= at
@@ -54,23 +98,23 @@ def contract_at(register: Register, at: datetime, first: datetime | None = None)
     ]  # fmt: skip
     heard = first or since(register) or at
     term = months if isinstance(months, int) else None
-    return Contract(register, heard, status, day(starts), day(ends), moment(cancelled), renews is True, term)
+    return Contract(register, heard, status, day(starts), day(ends), moment(cancelled), renews is True, term, zone)
 
 
-def contracts_at(slow: SlowFacts, at: datetime) -> list[Contract]:
+def contracts_at(slow: SlowFacts, at: datetime, zone: tzinfo) -> list[Contract]:
     """The contracts that were heard of."""
     heard = [(since(register), register) for register in slow.contracts.values()]
-    return [contract_at(register, at, first) for first, register in heard if first is not None and first <= at]
+    return [contract_at(register, at, zone, first) for first, register in heard if first is not None and first <= at]
 
 
 def living(slow: SlowFacts, at: datetime, zone: tzinfo) -> list[Register]:
     """The contracts that run at a moment: known, started, not ended. A trial is one, one under notice too."""
-    return living_of(contracts_at(slow, at), at, local_day(at, zone))
+    return [contract.register for contract in running(contracts_at(slow, at, zone), at, local_day(at, zone))]
 
 
-def living_of(contracts: Iterable[Contract], at: datetime, today: date) -> list[Register]:
+def running(contracts: Iterable[Contract], at: datetime, today: date) -> list[Contract]:
     """Those of the contracts known that run."""
-    return [c.register for c in contracts if c.started(today) and not c.ended(at, today)]
+    return [c for c in contracts if c.started(today) and not c.ended(at, today)]
 
 
 def seats(slow: SlowFacts, running: Iterable[Register], at: datetime) -> int | None:
@@ -99,16 +143,6 @@ def known(slow: SlowFacts, at: datetime) -> list[Register]:
         for contract in slow.contracts.values()
         if any([entries[0].stamp.time <= at for entries in contract.values()])
     ]
-
-
-def under_notice(contract: Register, at: datetime) -> bool:
-    """Whether notice was given."""
-    return contract_at(contract, at).under_notice(at)
-
-
-def ended(contract: Register, at: datetime, today: date) -> bool:
-    """Whether a contract is over, see Contract."""
-    return contract_at(contract, at).ended(at, today)
 
 
 def prices(running: Iterable[Register], at: datetime) -> dict[str | None, float]:

@@ -60,6 +60,25 @@ def test_a_notice_ends_nothing_before_the_last_day() -> None:
     assert paid(contract, MAY, JUNE, JUNE + DAY) == ["100", "100", None]
 
 
+def test_notice_in_a_term_begun_by_itself_ends_the_contract_with_that_term() -> None:
+    signed = said(date(2024, 1, 1), mrr="100", status="active", ends_on=date(2024, 12, 31), auto_renew=True)
+    last, notice = date(2026, 12, 31), said(MAY, status="cancelled")
+    by_status = contract_of(signed, said(JAN, term_months=12), notice)
+    by_moment = contract_of(signed, said(JAN, term_months=12, cancelled_at=noon(MAY)))
+    no_term = contract_of(said(JAN, mrr="100", ends_on=JAN + DAY, auto_renew=True), notice)
+
+    for contract in (by_status, by_moment):
+        assert paid(contract, MAY, last, last + DAY) == ["100", "100", None]
+    assert paid(no_term, MAY, MAY + DAY) == ["100", None]
+    assert by_status.steps[-1].event == notice.id
+
+
+def test_a_contract_that_is_imported_under_notice_after_its_end_has_paid_until_then() -> None:
+    contract = contract_of(said(JUNE, mrr="100", starts_on=JAN, ends_on=MAY, status="cancelled", auto_renew=True))
+
+    assert paid(contract, JAN, MAY, MAY + DAY, JUNE) == ["100", "100", None, None]
+
+
 def test_a_contract_that_renews_by_itself_goes_on() -> None:
     by_itself = contract_of(said(JAN, mrr="100", ends_on=MAY, auto_renew=True))
     by_hand = contract_of(said(JAN, mrr="100", ends_on=MAY))
