@@ -212,12 +212,12 @@ class _Told:
         return noticed if noticed != self._heard else date.min
 
     def _status(self, day: date) -> Value:
-        """Before the first one: that one. A contract first heard of at its end ran until then, under notice."""
+        """Before the one it was first heard of with: that one. If it was ended, it ran until then, under notice."""
         entries = self._entries.get("status", ())
         if not entries:
             return "active"
         status = next((entry.value for said, entry in reversed(entries) if said <= day), None)
-        if status is None and entries[0][0] > day:
+        if day < entries[0][0] == self._heard:
             first = entries[0][1].value
             status = "cancelled" if first == "ended" else first
         return status or "active"

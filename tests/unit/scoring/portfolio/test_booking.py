@@ -93,6 +93,13 @@ def test_a_contract_that_is_imported_after_its_end_has_paid_until_then() -> None
     assert paid(contract, JAN, MAY, MAY + DAY, JUNE) == ["100", "100", None, None]
 
 
+def test_a_contract_of_which_only_the_end_was_ever_said_has_run_until_then() -> None:
+    by_itself = said(date(2024, 1, 1), mrr="100", ends_on=date(2024, 12, 31), auto_renew=True)
+    contract = contract_of(by_itself, said(JUNE, status="ended"))
+
+    assert paid(contract, date(2025, 1, 1), MAY, JUNE - DAY, JUNE) == ["100", "100", "100", None]
+
+
 def test_an_end_without_a_day_ends_on_the_day_it_is_said() -> None:
     contract = contract_of(said(JAN, mrr="100"), said(MAY, status="ended"))
 
