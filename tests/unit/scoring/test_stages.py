@@ -196,6 +196,27 @@ def test_notice_in_a_term_begun_by_itself_ends_the_contract_with_that_term(
     assert began_at(facts_of(events).slow, ended + 9 * DAY, UTC, TERMS) == ended
 
 
+@pytest.mark.parametrize(
+    ("before", "begins", "expected"),
+    [
+        ({"ends_on": date(2025, 12, 31)}, date(2026, 1, 1), "adoption"),  # renewed in place
+        ({"ends_on": date(2024, 12, 31), "auto_renew": True, "term_months": 12}, date(2026, 1, 1), "adoption"),
+        ({"ends_on": date(2025, 12, 31)}, date(2026, 1, 2), "onboarding"),  # begins anew, after a break
+        ({}, date(2026, 1, 1), "onboarding"),  # no end was told: its first day is put right
+        ({"ends_on": date(2025, 12, 31), "status": "trial"}, date(2026, 1, 1), "onboarding"),
+    ],
+)
+def test_a_later_first_day_right_after_the_last_one_is_that_of_a_new_term(
+    before: dict[str, Any], begins: date, expected: str
+) -> None:
+    told = datetime(2025, 12, 10, tzinfo=UTC)
+    renewed = contract(told, status="active", starts_on=begins, ends_on=begins + timedelta(days=364))
+    events = [signed(told - 500 * DAY, **before), renewed]
+
+    assert stage(events, told + 5 * DAY) == expected
+    assert stage(events, told + 50 * DAY) == expected
+
+
 def test_what_is_heard_of_under_notice_after_its_last_day_is_over() -> None:
     past = {"ends_on": (NOON - 90 * DAY).date(), "auto_renew": True, "term_months": 12}
 

@@ -60,7 +60,7 @@ def _terms(slow: SlowFacts, zone: tzinfo) -> Iterable[tuple[date, date]]:
             continue
         heard = local_day(said, zone)
         end = _end(contract, heard, zone)
-        start = contracts.day(newest(contract, "starts_on")) or heard
+        start = contracts.began(contract, contract.get("starts_on", ()), zone) or heard
         yield min(start, end), end
 
 

@@ -14,8 +14,8 @@ import msgspec
 
 from scoring.domain.calendar import local_day
 from scoring.domain.portfolio.book import ZERO, Answer, Book, Contract, Dated, Reached, Step, Ticket
+from scoring.engine.contracts import began, end_under_notice, moment, term_of
 from scoring.engine.contracts import day as day_of
-from scoring.engine.contracts import end_under_notice, moment, term_of
 from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Entry, Register, Value, newest, since
 from scoring.engine.tickets import DONE
@@ -140,7 +140,7 @@ class _Told:
     """A contract's register by days: what holds at the end of each, by what is known today."""
 
     def __init__(self, register: Register, zone: tzinfo) -> None:
-        self._zone = zone
+        self._register, self._zone = register, zone
         self._entries: Mapping[str, list[tuple[date, Entry]]] = {
             field: [(local_day(entry.stamp.time, zone), entry) for entry in register[field]]
             for field in _TOLD
@@ -180,12 +180,18 @@ class _Told:
         return tuple(ends)
 
     def _runs(self, day: date) -> bool:
-        starts = day_of(self._on("starts_on", day)) or self._heard
+        starts = self._began(day) or self._heard
         status = self._status(day)
         if starts is None or starts > day or status in ("trial", "ended"):
             return False
         last = self._last_day(day)
         return last is None or last >= day or (self._on("auto_renew", day) is True and self._noticed(day) is None)
+
+    def _began(self, day: date) -> date | None:
+        """As contracts.Contract has it."""
+        entries = self._entries.get("starts_on", ())
+        said = [entry for said, entry in entries if said <= day] or [entry for _, entry in entries[:1]]
+        return began(self._register, said, self._zone)
 
     def _last_day(self, day: date) -> date | None:
         """As contracts.Contract has it."""

@@ -1,14 +1,16 @@
 """What the registers say of contracts at a moment: which live, the seats, the price."""
 
-from collections.abc import Iterable
-from datetime import date, datetime, tzinfo
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from scoring.domain.calendar import local_day, months_after
+from scoring.domain.calendar import days_after, local_day, months_after
 from scoring.engine.facts import SlowFacts
-from scoring.engine.register import Register, Value, holds_since, read, since
+from scoring.engine.register import Entry, Register, Value, holds_since, read, since
 
 OF_STAGES: Final = ("status", "starts_on", "ends_on", "cancelled_at", "auto_renew", "term_months")
+_MOMENT: Final = timedelta(microseconds=1)
 MAX_SEATS: Final = 2**31 - 1  # what the wire and the tables can say (csmodels Size); sums of contracts stop there
 
 
@@ -18,7 +20,8 @@ class Contract(NamedTuple):
     register: Register
     first: datetime  # when it was heard of
     status: Value
-    starts: date | None
+    starts: date | None  # as told last: of the term
+    began: date | None  # when it began that went on since, see began
     ends: date | None  # as told, see last_day
     cancelled: datetime | None
     renews: bool
@@ -47,7 +50,7 @@ class Contract(NamedTuple):
 
     def started(self, today: date) -> bool:
         """Whether the first day has come."""
-        return self.starts is None or self.starts <= today
+        return self.began is None or self.began <= today
 
     def ended(self, at: datetime, today: date) -> bool:
         """Whether it is over: by its status, or after its last day.
@@ -88,8 +91,50 @@ def term_of(starts: date | None, ends: date, months: int | None) -> int | None:
     return None if starts is None else round((ends - starts).days / 30.4)
 
 
+def began(register: Register, starts_on: Sequence[Entry], zone: tzinfo) -> date | None:
+    """The first day of a contract, by what was told of it until then, oldest first.
+
+    That told last; but where it ran already under an earlier one, and then goes on without a break, the earlier one:
+    it was renewed, and its days are told of the new term.
+    """
+    found = day(starts_on[-1].value) if starts_on else None
+    for earlier, later in reversed(tuple(pairwise(starts_on))):
+        start = day(earlier.value)
+        if start is None or found is None:
+            break
+        if start < found:
+            if start > local_day(later.stamp.time, zone) or not _goes_on(register, later.stamp.time, found, zone):
+                break
+            found = start
+    return found
+
+
+def _goes_on(register: Register, told: datetime, starts: date, zone: tzinfo) -> bool:
+    """Whether a contract that ran goes on under a new first day: it lies at most a day after the end told before."""
+    at = told - _MOMENT
+    before = _told(register, at, zone, None)
+    last, today = before.last_day(at), local_day(told, zone)
+    if last is None or before.status in ("trial", "ended"):
+        return False
+    if last < today and before.renews and not before.under_notice(at):  # it had gone on by itself
+        term = term_of(before.starts, last, before.term)
+        if term is None or term <= 0:
+            return True
+        last = term_end(last, term, today)
+    return starts <= days_after(last, 1)
+
+
 def contract_at(register: Register, at: datetime, zone: tzinfo, first: datetime | None = None) -> Contract:
     """What a contract tells at a moment; first: when it was heard of, if that is known already. Days are the zone's."""
+    contract = _told(register, at, zone, first)
+    starts_on = register.get("starts_on", ())
+    if len(starts_on) < 2:  # nearly always
+        return contract
+    return contract._replace(began=began(register, [each for each in starts_on if each.stamp.time <= at], zone))
+
+
+def _told(register: Register, at: datetime, zone: tzinfo, first: datetime | None) -> Contract:
+    """A contract as if it began with its term."""
     status, starts, ends, cancelled, renews, months = [
         None if (entries := register.get(field)) is None
         else entries[-1].value if entries[-1].stamp.time <= at
@@ -98,7 +143,8 @@ def contract_at(register: Register, at: datetime, zone: tzinfo, first: datetime 
     ]  # fmt: skip
     heard = first or since(register) or at
     term = months if isinstance(months, int) else None
-    return Contract(register, heard, status, day(starts), day(ends), moment(cancelled), renews is True, term, zone)
+    begins = day(starts)
+    return Contract(register, heard, status, begins, begins, day(ends), moment(cancelled), renews is True, term, zone)
 
 
 def contracts_at(slow: SlowFacts, at: datetime, zone: tzinfo) -> list[Contract]:

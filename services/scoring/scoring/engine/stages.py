@@ -90,7 +90,7 @@ class Course:
     def _onboarding(self) -> tuple[date, datetime, datetime | None]:
         """When it began, when its days are over, and when all was reached, if that was before."""
         onboarding = self.terms.onboarding
-        began = min([contract.starts or self._start(contract) for contract in self.contracts])
+        began = min([contract.began or self._start(contract) for contract in self.contracts])
         deadline = midnight(days_after(began, onboarding.days), self.zone)
         reached = [stamp.time for name in onboarding.names if (stamp := self._milestones.get(name)) is not None]
         completed = max(reached) if len(reached) == len(onboarding.names) else None
@@ -317,13 +317,16 @@ def _tells_start(contract: Register, first: datetime) -> bool:
 def _days_ahead(contract: Contract, at: datetime, day_: date, last: date, terms: Stages) -> Iterable[date]:
     """The days on which the stage may turn by what a contract says at a moment (of day_), until a last day."""
     onboarding = terms.onboarding.days
-    days = _days_told(contract.starts, contract.ends, contract.term, day_, last, onboarding, terms.renewal_terms)
+    days = _days_told(
+        contract.began, contract.starts, contract.ends, contract.term, day_, last, onboarding, terms.renewal_terms
+    )
     final = contract.last_day(at)
     return days if final == contract.ends or final is None else (*days, days_after(final, 1))
 
 
 @lru_cache(maxsize=4096)
 def _days_told(
+    began: date | None,
     starts: date | None,
     ends: date | None,
     months: int | None,
@@ -333,8 +336,8 @@ def _days_told(
     terms: tuple[int, float, int],
 ) -> Sequence[date]:
     days: set[date] = set()
-    if starts is not None:
-        days |= {starts, days_after(starts, onboarding_days)}
+    if began is not None:
+        days |= {began, days_after(began, onboarding_days)}
     if ends is not None:
         days.add(days_after(ends, 1))
         while day_ <= last and (renewal := _next_renewal(starts, ends, months, day_, terms)) is not None:

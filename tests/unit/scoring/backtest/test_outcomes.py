@@ -81,6 +81,14 @@ def test_a_contract_renews_itself_unless_it_is_under_notice(fields: dict[str, An
     assert (found == Outcome()) is stays
 
 
+def test_a_renewal_in_place_leaves_the_first_day_where_it_was() -> None:
+    first = contract(NOON - 300 * DAY, status="active", **ended(100))
+    renewed = contract(NOON - 130 * DAY, starts_on=TODAY - 99 * ONE, ends_on=TODAY + 265 * ONE)
+    other = contract(NOON - 300 * DAY, "c2", status="active", **ended(150))
+
+    assert outcome(first, renewed, other) == Outcome()
+
+
 def test_without_a_last_day_the_end_is_when_it_was_first_said() -> None:
     active = contract(NOON - 300 * DAY, status="active", starts_on=TODAY - 300 * ONE)
     said = contract(NOON - 30 * DAY, status="ended")

@@ -115,6 +115,23 @@ def test_a_contract_that_is_taken_up_again_has_two_lives() -> None:
     assert paid(contract, date(2026, 3, 31), date(2026, 4, 1), JUNE) == ["100", None, "80"]
 
 
+def test_a_contract_that_is_renewed_in_place_ahead_of_its_new_term_goes_on() -> None:
+    year = said(date(2025, 1, 1), mrr="100", starts_on=date(2025, 1, 1), ends_on=date(2025, 12, 31))
+    told, new_year, last = date(2025, 12, 10), date(2026, 1, 1), date(2026, 12, 31)
+    renewed = contract_of(year, said(told, starts_on=new_year, ends_on=last))
+    after_a_break = contract_of(year, said(told, starts_on=new_year + DAY, ends_on=last))
+
+    assert [step.day for step in renewed.steps] == [date(2025, 1, 1), last + DAY]
+    assert paid(after_a_break, told - DAY, told, new_year, new_year + DAY) == ["100", None, None, "100"]
+
+
+def test_a_trial_that_becomes_a_contract_pays_from_its_new_first_day() -> None:
+    trial = said(JAN, mrr="100", status="trial", starts_on=JAN, ends_on=JUNE - DAY)
+    contract = contract_of(trial, said(MAY, status="active", starts_on=JUNE, ends_on=date(2026, 12, 31)))
+
+    assert paid(contract, MAY, JUNE - DAY, JUNE) == [None, None, "100"]
+
+
 def test_days_are_those_of_the_zone() -> None:
     late = said(MAY, mrr="100")
     late = late.model_copy(update={"time": datetime(2026, 5, 10, 20, tzinfo=UTC)})  # the 11th in Tokyo

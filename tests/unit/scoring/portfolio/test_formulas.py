@@ -152,6 +152,15 @@ def test_a_renewal_counts_early_late_by_itself_and_by_a_successor() -> None:
     assert parts("renewal_rate", not_at_all) == {"due": 1}
 
 
+def test_a_renewal_in_place_is_a_renewal_and_neither_churn_nor_reactivation() -> None:
+    first = said(JAN, mrr="1", starts_on=JAN, ends_on=TENTH)
+    book = book_of(first, said(TENTH - 20 * DAY, starts_on=TENTH + DAY, ends_on=date(2027, 6, 10)))
+
+    assert parts("renewal_rate", book) == {"renewed": 1, "due": 1}
+    assert parts("customer_churn", book) == {"start": 1}
+    assert parts("customer_churn", book, period=Period(date(2026, 4, 30), JUNE.start)) == {"start": 1}
+
+
 def test_a_contract_that_renews_by_itself_is_due_every_term() -> None:
     monthly = book_of(said(JAN, mrr="1", ends_on=date(2026, 1, 31), term_months=1, auto_renew=True))
     half_year = Period(date(2025, 12, 31), LAST)
