@@ -140,6 +140,14 @@ def test_a_renewal_is_due_when_its_term_is_over() -> None:
     assert parts("renewal_rate", ended_before) == {"due": 1}
 
 
+def test_a_contract_that_is_ended_on_its_last_day_was_due() -> None:
+    on_its_last_day = book_of(said(JAN, mrr="1", ends_on=TENTH), said(TENTH, status="ended"))
+    before = book_of(said(JAN, mrr="1", ends_on=TENTH), said(TENTH - DAY, status="ended"))
+
+    assert parts("renewal_rate", on_its_last_day) == {"due": 1}
+    assert parts("renewal_rate", before) == {}
+
+
 def test_a_renewal_counts_early_late_by_itself_and_by_a_successor() -> None:
     early = book_of(said(JAN, mrr="1", ends_on=TENTH), said(date(2026, 5, 1), ends_on=date(2027, 6, 10)))
     late = book_of(said(JAN, mrr="1", ends_on=TENTH), said(TENTH + 9 * DAY, ends_on=date(2027, 6, 10)))
