@@ -177,6 +177,12 @@ def test_a_contract_that_renews_by_itself_is_due_every_term() -> None:
     assert parts("renewal_rate", monthly, period=half_year) == {"renewed": 5, "due": 5}
 
 
+def test_a_last_day_at_the_end_of_all_days_is_never_due() -> None:
+    book = book_of(said(JAN, mrr="1", ends_on=date.max, term_months=12))
+
+    assert parts("renewal_rate", book) == {}
+
+
 def test_a_trial_that_ends_is_no_renewal() -> None:
     book = book_of(said(JAN, mrr="1", status="trial", ends_on=TENTH))
 

@@ -80,12 +80,12 @@ def renewals(book: Book, period: Period, terms: Terms) -> Iterator[Item]:
 
 def _term_ends(contract: Contract, period: Period) -> Iterator[date]:
     ends = list(contract.ends)
-    if ends and contract.term_months:
+    if ends and contract.term_months and ends[-1] < period.end:
         number, first = 1, ends[-1]
         while (end := months_after(first, number * contract.term_months)) < period.end:
             ends.append(end)
             number += 1
-    yield from (end for end in ends if end + _ONE_DAY in period)
+    yield from (end for end in ends if period.start <= end < period.end)
 
 
 def _goes_on(book: Book, contract: Contract, end: date, until: date) -> bool:
