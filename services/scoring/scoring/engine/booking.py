@@ -8,6 +8,7 @@ terms count those that came, and those that were put off to a later day.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -106,7 +107,7 @@ def _ticket(id_: str, register: Register) -> Ticket | None:
     if reopened:
         solved = None
     elif solved is None and done:
-        solved = status[-1].stamp.time
+        solved = list(takewhile(lambda entry: entry.value in DONE, reversed(status)))[-1].stamp.time
     return Ticket(id_, opened, moment(newest(register, "first_reply_at")), solved)
 
 

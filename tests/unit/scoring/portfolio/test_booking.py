@@ -225,6 +225,13 @@ def test_a_ticket_closed_without_a_time_was_solved_when_that_was_said() -> None:
     assert booking.tickets(facts_of(told).slow)["t1"].solved_at == noon(MAY)
 
 
+def test_a_ticket_that_is_closed_after_it_was_solved_was_solved_then() -> None:
+    told = [(JAN, "solved"), (JAN + DAY, "open"), (MAY, "solved"), (MAY + DAY, "solved"), (JUNE, "closed")]
+    events = [ticket(noon(day), status=status, opened_at=noon(JAN)) for day, status in told]
+
+    assert booking.tickets(facts_of(events).slow)["t1"].solved_at == noon(MAY)
+
+
 def test_only_tickets_that_changed_are_written_again() -> None:
     first = [ticket(noon(JAN), "t1"), ticket(noon(JAN), "t2")]
     before = facts_of(first).slow
