@@ -7,6 +7,7 @@ from tests.unit.scoring.builders import NOON, TOKYO, answer, described, event, f
 from tests.unit.scoring.portfolio.books import book_of, contract_of, noon, said
 
 from scoring.domain.portfolio.book import Contract, Dated, Ticket
+from scoring.domain.portfolio.money import Rates
 from scoring.engine import booking
 
 JAN, MAY, JUNE = date(2026, 1, 10), date(2026, 5, 10), date(2026, 6, 10)
@@ -179,6 +180,21 @@ def test_without_a_plan_of_the_account_that_of_its_dearest_contract_counts() -> 
     book = book_of(said(JAN, "c1", mrr="100", plan="basic"), said(JAN, "c2", mrr="300", plan="pro"))
 
     assert book.group("plan", MAY) == "pro"
+
+
+def test_plans_of_contracts_are_compared_by_what_the_contracts_are_worth() -> None:
+    euros = said(JAN, "c1", mrr="100", currency="EUR", plan="pro")
+    book = book_of(euros, said(JAN, "c2", mrr="9000", currency="JPY", plan="basic"))
+    rates = Rates.of("JPY", [("EUR", JAN, Decimal(160))])
+
+    assert book.group("plan", MAY, rates) == "pro"
+
+
+def test_while_no_contract_pays_the_plan_is_the_last_one_or_else_the_first() -> None:
+    first = said(MAY, "c1", mrr="100", plan="basic", ends_on=MAY + 9 * DAY)
+    book = book_of(first, said(JUNE, "c2", mrr="100", plan="pro"))
+
+    assert [book.group("plan", day) for day in (JAN, MAY, JUNE - DAY, JUNE)] == ["basic", "basic", "basic", "pro"]
 
 
 def test_a_book_reads_back_equal() -> None:
