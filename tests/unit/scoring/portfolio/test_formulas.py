@@ -132,6 +132,16 @@ def test_ltv_of_a_year_takes_its_churn_by_the_month() -> None:
     assert value == 100 * Decimal("0.5") / (Decimal(1) / 4 / 12)
 
 
+def test_ltv_of_some_days_takes_their_churn_for_no_whole_months() -> None:
+    ten_days = Period(LAST - 10 * DAY, LAST)
+    books = [book_of(said(JAN, mrr="100"), account=f"a{n}") for n in range(3)]
+    left = book_of(said(JAN, mrr="100"), said(LAST, status="ended"))
+
+    value = told("ltv", [*books, left], ten_days, terms(ten_days)).value
+
+    assert value == (400 * 10 / Decimal("30.4375")).quantize(Decimal("0.000001"))
+
+
 def test_a_renewal_is_due_when_its_term_is_over() -> None:
     ends_with_the_period = book_of(said(JAN, mrr="100", ends_on=LAST))
     ended_before = book_of(said(JAN, mrr="100", ends_on=JUNE.start))
