@@ -41,12 +41,15 @@ class Contract(NamedTuple):
     def last_day(self, at: datetime) -> date | None:
         """The last day: as told, or, under notice that came after it, that of the term in which it came.
 
-        What is heard of under notice was under notice at its end, unless it says when that was given.
+        What is under notice on the day it is heard of was so at its end, unless it says when notice was given.
         """
-        noticed = self.noticed(at) if self.ends is not None and self.renews else None
-        if self.ends is None or noticed is None or (noticed == self.first and noticed != self.cancelled):
+        moment_ = self.noticed(at) if self.ends is not None and self.renews else None
+        if self.ends is None or moment_ is None:
             return self.ends
-        return end_under_notice(self.ends, local_day(noticed, self.zone), term_of(self.starts, self.ends, self.term))
+        noticed = local_day(moment_, self.zone)
+        if moment_ != self.cancelled and noticed == local_day(self.first, self.zone):
+            return self.ends
+        return end_under_notice(self.ends, noticed, term_of(self.starts, self.ends, self.term))
 
     def started(self, today: date) -> bool:
         """Whether the first day has come."""
