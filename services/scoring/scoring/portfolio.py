@@ -222,7 +222,7 @@ def _point(books: Iterable[Book], asked: Asked, period: Period, terms: Terms) ->
     grouped: Mapping[str | None, list[Item]] = defaultdict(list)
     for book in books:
         if items_ := list(metric.items(book, period, terms)):
-            grouped[book.group(asked.by, period.start)] += items_
+            grouped[book.group(asked.by, period.start, terms.rates)] += items_
     everything = (item for some in grouped.values() for item in some)
     groups = [
         (name, figure(metric, grouped[name], period, terms))
@@ -233,13 +233,13 @@ def _point(books: Iterable[Book], asked: Asked, period: Period, terms: Terms) ->
 
 def _listed(books: Iterable[Book], asked: Asked, period: Period, terms: Terms) -> tuple[list[Item], Figure]:
     metric = asked.metric
-    items = [item for book in _narrowed(books, asked, period) for item in metric.items(book, period, terms)]
+    items = [item for book in _narrowed(books, asked, period, terms) for item in metric.items(book, period, terms)]
     made = figure(metric, items, period, terms)
     shown = [item for item in items if asked.part is None or item.part == asked.part]
     return sorted(shown, key=lambda item: (item.account, item.part, item.id or "")), made
 
 
-def _narrowed(books: Iterable[Book], asked: Asked, period: Period) -> Iterator[Book]:
+def _narrowed(books: Iterable[Book], asked: Asked, period: Period, terms: Terms) -> Iterator[Book]:
     for book in books:
-        if not asked.grouped or asked.by is None or book.group(asked.by, period.start) == asked.group:
+        if not asked.grouped or asked.by is None or book.group(asked.by, period.start, terms.rates) == asked.group:
             yield book

@@ -11,8 +11,10 @@ from tests.integration.scoring.conftest import Fresh
 from tests.integration.scoring.portfolio_world import JUNE, World, contract, example, get, new_world, rows, value
 from tests.integration.scoring.world import DAY, HOUR, NOON, event, usage
 
+from scoring.domain.portfolio.book import Book
+from scoring.engine import booking
 from scoring.store import portfolio as store
-from scoring.tables import account_months, portfolio_books, portfolio_tickets
+from scoring.tables import PLUMBING, account_months, portfolio_books, portfolio_tickets
 
 
 @pytest.fixture
@@ -130,6 +132,22 @@ async def test_books_are_made_once_for_accounts_that_were_there_before(world: Wo
         await tx.execute(delete(portfolio_books))
     await world.portfolio().start()
     assert await rows(world.database, portfolio_books) == []
+
+
+async def test_books_and_tickets_of_another_format_are_made_anew(world: World) -> None:
+    await world.take(*example(), event("ticket.changed", "akagi", NOON, {"ticket": "t1", "opened_at": NOON}))
+    await world.portfolio().start()
+    written = [row._mapping for row in await rows(world.database, portfolio_books)]
+    tickets = await rows(world.database, portfolio_tickets)
+    async with world.database.write() as tx:
+        tx.upsert(PLUMBING.deployment, [{"name": "portfolio_books", "value": f"{booking.FORMAT - 1}:of-old"}])
+        await tx.execute(update(portfolio_books).values(body=booking.encode_book(Book("akagi"))))
+        await tx.execute(update(portfolio_tickets).values(solved_at=NOON))
+
+    await world.portfolio().start()
+
+    assert [row._mapping for row in await rows(world.database, portfolio_books)] == written
+    assert await rows(world.database, portfolio_tickets) == tickets
 
 
 async def test_books_that_were_replaced_are_read_anew(world: World, client: httpx.AsyncClient) -> None:

@@ -102,6 +102,15 @@ def test_notice_of_all_contracts_is_leaving_as_soon_as_it_is_given() -> None:
     assert came_to(signed, notice) == Outcome("leaving", NOON + 5 * DAY)
 
 
+def test_one_under_notice_in_a_term_begun_by_itself_has_left_after_that_term() -> None:
+    term = {"ends_on": date(2026, 4, 30), "auto_renew": True, "term_months": 3}
+    noticed = contract(NOON - DAY, status="cancelled")
+
+    assert came_to(contract(NOON - 90 * DAY, status="active", **term), noticed) == Outcome(
+        "left", datetime(2026, 7, 31, tzinfo=UTC)
+    )
+
+
 def test_it_is_open_until_it_is_due_and_then_kept() -> None:
     signed = contract(NOON - DAY, status="active")
 

@@ -68,6 +68,13 @@ def test_the_profile_is_as_of_its_moment() -> None:
     assert profile(facts, NOON, UTC, "EUR").mrr is None
 
 
+def test_under_notice_the_next_end_is_that_of_the_term_in_which_it_was_given() -> None:
+    term = {"ends_on": (NOON - 100 * DAY).date(), "auto_renew": True, "term_months": 12}
+    facts = facts_of([contract(NOON - 200 * DAY, status="active", **term), contract(NOON, status="cancelled")])
+
+    assert profile(facts, NOON, UTC, "JPY").renewal_on == (NOON + 265 * DAY).date()
+
+
 def test_of_overrides_in_force_the_one_set_last_counts() -> None:
     events = [
         override(NOON - 2 * DAY, 5, "o1"),

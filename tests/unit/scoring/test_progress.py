@@ -25,7 +25,7 @@ from tests.unit.scoring.builders import (
 from csmodels.catalogue import CustomerEvent
 from scoring.domain.calendar import local_day
 from scoring.domain.scorecard import Scorecard
-from scoring.engine.contracts import living
+from scoring.engine.contracts import contracts_at, running
 from scoring.engine.features import features
 from scoring.engine.progress import ChecklistItem, Need, Notice, Progress, progress
 from scoring.engine.stages import renewal_ahead
@@ -189,6 +189,8 @@ def test_notices_say_when_they_were_given_and_when_the_contract_ends() -> None:
         contract(JUNE + 2 * DAY, "withdrawn", status="active"),
         signed(id_="later", cancelled_at=NOON + DAY),
         signed(id_="over", status="cancelled", ends_on=date(2026, 6, 30)),
+        signed(id_="in_its_third_year", ends_on=date(2025, 3, 31), auto_renew=True, term_months=12),
+        contract(JUNE + 9 * DAY, "in_its_third_year", status="cancelled"),
     ]
 
     now = at_noon(events)
@@ -196,6 +198,7 @@ def test_notices_say_when_they_were_given_and_when_the_contract_ends() -> None:
     assert now.notices == (
         Notice("by_status", JUNE + 3 * DAY, None),
         Notice("told", JUNE + 5 * DAY, date(2026, 9, 30)),
+        Notice("in_its_third_year", JUNE + 9 * DAY, date(2027, 3, 31)),
     )
 
 
@@ -289,7 +292,8 @@ def test_progress_never_tells_another_story_than_the_score(
     now = progress(facts, at, FEATURED, TOKYO)
 
     scored = features(facts, at, FEATURED, TOKYO)
-    ahead = renewal_ahead(living(facts.slow, at, TOKYO), at, local_day(at, TOKYO), FEATURED.stages)
+    today = local_day(at, TOKYO)
+    ahead = renewal_ahead(running(contracts_at(facts.slow, at, TOKYO), at, today), at, today, FEATURED.stages)
     assert (now.stage, now.adoption.level) == (scored.stage, scored.adoption_level)
     assert now.since is None or now.since <= at
     assert (now.renewal is not None and now.renewal.begun) == (ahead is not None)

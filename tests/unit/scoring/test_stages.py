@@ -21,10 +21,11 @@ from tests.unit.scoring.builders import (
 )
 
 from csmodels.catalogue import CustomerEvent
+from scoring.domain.calendar import months_after
 from scoring.domain.measures import COLUMN_OF
-from scoring.engine.contracts import living
+from scoring.engine.contracts import contracts_at, running
 from scoring.engine.features import features
-from scoring.engine.stages import began_at, mix_at, months_after, onboarding_at, renewal_ahead, stage_at
+from scoring.engine.stages import began_at, mix_at, onboarding_at, renewal_ahead, stage_at
 
 TERMS = CARD.stages
 ALL = ("kickoff", "data_imported", "go_live", "first_value")
@@ -153,7 +154,7 @@ def test_renewal_begins_120_days_or_a_third_of_the_term_before_its_end(
     def ahead(days: int) -> bool:
         at = ends - days * DAY
         slow = facts_of(events).slow
-        return renewal_ahead(living(slow, at, UTC), at, at.date(), TERMS) is not None
+        return renewal_ahead(running(contracts_at(slow, at, UTC), at, at.date()), at, at.date(), TERMS) is not None
 
     if days_before is None:
         assert not any(ahead(days) for days in range(200))
@@ -170,6 +171,57 @@ def test_a_contract_that_renewed_by_itself_has_its_next_renewal_a_term_later() -
     assert stage(events, datetime(2026, 1, 1, tzinfo=UTC)) == "adoption"
     assert stage(events, datetime(2026, 9, 1, tzinfo=UTC)) == "adoption"
     assert stage(events, datetime(2026, 9, 2, tzinfo=UTC)) == "renewal"
+
+
+@pytest.mark.parametrize(
+    ("fields", "last"),
+    [
+        ({"term_months": 12}, date(2026, 12, 31)),
+        ({"term_months": 1}, date(2026, 3, 31)),
+        ({}, date(2026, 12, 31)),  # as long as the first term
+        ({"starts_on": None}, date(2026, 3, 10)),  # no term is known: with the notice
+    ],
+)
+@pytest.mark.parametrize("notice", [{"status": "cancelled"}, {"cancelled_at": datetime(2026, 3, 10, tzinfo=UTC)}])
+def test_notice_in_a_term_begun_by_itself_ends_the_contract_with_that_term(
+    fields: dict[str, Any], last: date, notice: dict[str, Any]
+) -> None:
+    told = datetime(2026, 3, 10, tzinfo=UTC)
+    term = {"starts_on": LONG_AGO, "ends_on": date(2024, 12, 31), "auto_renew": True}
+    events = [signed(told - 700 * DAY, **term | fields), contract(told, **notice)]
+    ended = datetime(last.year, last.month, last.day, tzinfo=UTC) + DAY
+
+    assert [stage(events, told - HOUR), stage(events, told)] == ["adoption", "churning"]
+    assert [stage(events, ended - HOUR), stage(events, ended)] == ["churning", "churned"]
+    assert began_at(facts_of(events).slow, ended + 9 * DAY, UTC, TERMS) == ended
+
+
+@pytest.mark.parametrize(
+    ("before", "begins", "expected"),
+    [
+        ({"ends_on": date(2025, 12, 31)}, date(2026, 1, 1), "adoption"),  # renewed in place
+        ({"ends_on": date(2024, 12, 31), "auto_renew": True, "term_months": 12}, date(2026, 1, 1), "adoption"),
+        ({"ends_on": date(2025, 12, 31)}, date(2026, 1, 2), "onboarding"),  # begins anew, after a break
+        ({}, date(2026, 1, 1), "onboarding"),  # no end was told: its first day is put right
+        ({"ends_on": date(2025, 12, 31), "status": "trial"}, date(2026, 1, 1), "onboarding"),
+    ],
+)
+def test_a_later_first_day_right_after_the_last_one_is_that_of_a_new_term(
+    before: dict[str, Any], begins: date, expected: str
+) -> None:
+    told = datetime(2025, 12, 10, tzinfo=UTC)
+    renewed = contract(told, status="active", starts_on=begins, ends_on=begins + timedelta(days=364))
+    events = [signed(told - 500 * DAY, **before), renewed]
+
+    assert stage(events, told + 5 * DAY) == expected
+    assert stage(events, told + 50 * DAY) == expected
+
+
+def test_what_is_heard_of_under_notice_after_its_last_day_is_over() -> None:
+    past = {"ends_on": (NOON - 90 * DAY).date(), "auto_renew": True, "term_months": 12}
+
+    assert stage([signed(status="cancelled", **past)]) == "churned"
+    assert stage([signed(cancelled_at=NOON - 20 * DAY, **past)]) == "churning"
 
 
 def test_days_of_contracts_are_days_of_the_zone() -> None:

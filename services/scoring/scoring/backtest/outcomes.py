@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import date, tzinfo
+from itertools import groupby
+from operator import itemgetter
 
 from scoring.domain.calendar import ONE_DAY, local_day
 from scoring.engine import contracts
@@ -56,30 +58,33 @@ def _terms(slow: SlowFacts, zone: tzinfo) -> Iterable[tuple[date, date]]:
         said = since(contract)
         if said is None:
             continue
-        end = _end(contract, zone)
-        start = contracts.day(newest(contract, "starts_on")) or local_day(said, zone)
+        heard = local_day(said, zone)
+        end = _end(contract, heard, zone)
+        start = contracts.began(contract, contract.get("starts_on", ()), zone) or heard
         yield min(start, end), end
 
 
-def _end(contract: Register, zone: tzinfo) -> date:
-    """As contracts.stage has it: by the status, by the last day unless it renews itself, else never."""
-    ends = [date.max]
-    if newest(contract, "status") == "ended":
-        ends.append(local_day(_said_first(contract, "status"), zone))
+def _end(contract: Register, heard: date, zone: tzinfo) -> date:
+    """The first day after its last one, or on which it was said to be ended; else date.max.
+
+    The last day of one that renews by itself counts only under notice, see end_under_notice: what was first heard of
+    under notice, or at its end, was so before its last day.
+    """
+    told = [(entry.value, local_day(entry.stamp.time, zone)) for entry in contract.get("status", ())]
+    runs = [(status, next(same)[1]) for status, same in groupby(told, key=itemgetter(0))]
+    ended = runs.pop()[1] if runs and runs[-1][0] == "ended" else date.max
+    noticed = runs[-1][1] if runs and runs[-1][0] == "cancelled" else None
+    if noticed == heard or (noticed is None and ended == heard):
+        noticed = date.min
+    if (cancelled := contracts.moment(newest(contract, "cancelled_at"))) is not None:
+        noticed = local_day(cancelled, zone)
     last = contracts.day(newest(contract, "ends_on"))
-    under_notice = newest(contract, "status") == "cancelled" or newest(contract, "cancelled_at") is not None
-    renews = newest(contract, "auto_renew") is True and not under_notice and len(ends) == 1
-    if last is not None and last < date.max and not renews:
-        ends.append(last + ONE_DAY)
-    return min(ends)
+    if last is not None and newest(contract, "auto_renew") is True:
+        last = contracts.end_under_notice(last, noticed, _term(contract, last)) if noticed is not None else None
+    return min(ended, last + ONE_DAY if last is not None and last < date.max else date.max)
 
 
-def _said_first(contract: Register, field: str) -> datetime:
-    """Since when the field has had the value that it has in the end."""
-    entries = contract[field]
-    first = entries[-1]
-    for entry in reversed(entries):
-        if entry.value != first.value:
-            break
-        first = entry
-    return first.stamp.time
+def _term(contract: Register, last: date) -> int | None:
+    months = newest(contract, "term_months")
+    starts = contracts.day(newest(contract, "starts_on"))
+    return contracts.term_of(starts, last, months if isinstance(months, int) else None)

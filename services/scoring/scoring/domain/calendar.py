@@ -4,7 +4,7 @@ A moment is an aware datetime. A day is a calendar day of the zone, however many
 """
 
 from collections.abc import Mapping
-from datetime import MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, NewType
 
@@ -32,6 +32,24 @@ day_of = lru_cache(maxsize=256)(local_day)  # for moments that are asked of agai
 def month_of(day: date) -> Month:
     """The month of a day."""
     return Month(f"{day.year:04d}-{day.month:02d}")
+
+
+def months_after(first: date, months: int) -> date:
+    """The same day `months` months later (or earlier), or the last day of a shorter month; within all that is."""
+    number = first.year * 12 + first.month - 1 + months
+    if not MINYEAR * 12 <= number < MAXYEAR * 12:
+        return date.min if months < 0 else date.max
+    year, month = number // 12, number % 12 + 1
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return date(year, month, min(first.day, (following - ONE_DAY).day))
+
+
+def days_after(first: date, days: int) -> date:
+    """The day `days` days later (or earlier), within all that is."""
+    try:
+        return first + timedelta(days=days)
+    except OverflowError:
+        return date.min if days < 0 else date.max
 
 
 @lru_cache(maxsize=256)  # a batch asks the same for each of its accounts

@@ -8,23 +8,25 @@ terms count those that came, and those that were put off to a later day.
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta, tzinfo
 from decimal import Decimal
+from itertools import takewhile
 from typing import Final
 
 import msgspec
 
 from scoring.domain.calendar import local_day
 from scoring.domain.portfolio.book import ZERO, Answer, Book, Contract, Dated, Reached, Step, Ticket
+from scoring.engine.contracts import began, end_under_notice, moment, term_of
 from scoring.engine.contracts import day as day_of
-from scoring.engine.contracts import moment
 from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Entry, Register, Value, newest, since
 from scoring.engine.tickets import DONE
 
-FORMAT: Final = 1  # of the bytes; another one has every row made anew at the next start
+FORMAT: Final = 2  # of the bytes; another one has every row made anew at the next start
 
 _TOLD: Final = (
-    "status", "mrr", "currency", "product", "plan", "starts_on", "ends_on", "auto_renew", "cancelled_at"
+    "status", "mrr", "currency", "product", "plan", "starts_on", "ends_on", "term_months", "auto_renew", "cancelled_at"
 )  # fmt: skip
+_OF_NOTICE: Final = ("status", "cancelled_at")
 _ONE_DAY: Final = timedelta(days=1)
 _ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
 _DECODER: Final = msgspec.msgpack.Decoder(Book)
@@ -105,7 +107,7 @@ def _ticket(id_: str, register: Register) -> Ticket | None:
     if reopened:
         solved = None
     elif solved is None and done:
-        solved = status[-1].stamp.time
+        solved = list(takewhile(lambda entry: entry.value in DONE, reversed(status)))[-1].stamp.time
     return Ticket(id_, opened, moment(newest(register, "first_reply_at")), solved)
 
 
@@ -139,7 +141,7 @@ class _Told:
     """A contract's register by days: what holds at the end of each, by what is known today."""
 
     def __init__(self, register: Register, zone: tzinfo) -> None:
-        self._zone = zone
+        self._register, self._zone = register, zone
         self._entries: Mapping[str, list[tuple[date, Entry]]] = {
             field: [(local_day(entry.stamp.time, zone), entry) for entry in register[field]]
             for field in _TOLD
@@ -154,7 +156,10 @@ class _Told:
             return ()
         days = {self._heard, *(day for entries in self._entries.values() for day, _ in entries)}
         days.update(day for day, _ in self._days_of("starts_on"))
-        days.update(day + _ONE_DAY for day, _ in self._days_of("ends_on") if day < date.max)
+        notices = [moment(entry.value) for _, entry in self._entries.get("cancelled_at", ())]
+        days.update(local_day(notice, self._zone) for notice in notices if notice is not None)
+        ends = {day for day, _ in self._days_of("ends_on")} | {self._last_day(day) for day in days}
+        days.update(end + _ONE_DAY for end in ends if end is not None and end < date.max)
         return sorted(days)
 
     def step(self, day: date) -> Step:
@@ -176,29 +181,53 @@ class _Told:
         return tuple(ends)
 
     def _runs(self, day: date) -> bool:
-        starts = day_of(self._on("starts_on", day)) or self._heard
+        starts = self._began(day) or self._heard
         status = self._status(day)
         if starts is None or starts > day or status in ("trial", "ended"):
             return False
-        ends = day_of(self._on("ends_on", day))
-        if ends is None or ends >= day:
-            return True
-        return self._on("auto_renew", day) is True and not self._under_notice(day, status)
+        last = self._last_day(day)
+        return last is None or last >= day or (self._on("auto_renew", day) is True and self._noticed(day) is None)
+
+    def _began(self, day: date) -> date | None:
+        """As contracts.Contract has it."""
+        entries = self._entries.get("starts_on", ())
+        said = [entry for said, entry in entries if said <= day] or [entry for _, entry in entries[:1]]
+        return began(self._register, said, self._zone)
+
+    def _last_day(self, day: date) -> date | None:
+        """As contracts.Contract has it."""
+        ends, noticed = day_of(self._on("ends_on", day)), self._noticed(day)
+        if ends is None or noticed is None or self._on("auto_renew", day) is not True:
+            return ends
+        months = self._on("term_months", day)
+        term = term_of(day_of(self._on("starts_on", day)), ends, months if isinstance(months, int) else None)
+        return end_under_notice(ends, noticed, term)
+
+    def _noticed(self, day: date) -> date | None:
+        """When notice was given, None: it was not; the first day of all if it was heard of under notice."""
+        cancelled = moment(self._on("cancelled_at", day))
+        if cancelled is not None and (told := local_day(cancelled, self._zone)) <= day:
+            return told
+        if self._status(day) != "cancelled":
+            return None
+        noticed = date.min
+        for said, entry in reversed(self._entries["status"]):
+            if said <= day:
+                if entry.value != "cancelled":
+                    break
+                noticed = said
+        return noticed if noticed != self._heard else date.min
 
     def _status(self, day: date) -> Value:
-        """Before the first one: that one. A contract first heard of at its end ran until then, under notice."""
+        """Before the one it was first heard of with: that one. If it was ended, it ran until then, under notice."""
         entries = self._entries.get("status", ())
         if not entries:
             return "active"
         status = next((entry.value for said, entry in reversed(entries) if said <= day), None)
-        if status is None and entries[0][0] > day:
+        if day < entries[0][0] == self._heard:
             first = entries[0][1].value
             status = "cancelled" if first == "ended" else first
         return status or "active"
-
-    def _under_notice(self, day: date, status: Value) -> bool:
-        cancelled = moment(self._on("cancelled_at", day))
-        return status == "cancelled" or (cancelled is not None and local_day(cancelled, self._zone) <= day)
 
     def _on(self, field: str, day: date) -> Value:
         entries = self._entries.get(field)
@@ -207,10 +236,15 @@ class _Told:
         return next((entry.value for said, entry in reversed(entries) if said <= day), entries[0][1].value)
 
     def _said(self, day: date) -> str | None:
-        """The event of that day, else the one that named it as the contract's first day or its last one before."""
+        """The event of that day, else the one that named it as the contract's first day or its last one before.
+
+        Else the notice: it was given on that day, or the term in which it was given ended the day before.
+        """
         said = [entry for entries in self._entries.values() for said, entry in entries if said == day]
         said = said or [entry for first, entry in self._days_of("starts_on") if first == day]
         said = said or [entry for last, entry in self._days_of("ends_on") if last + _ONE_DAY == day]
+        said = said or [entry for field in _OF_NOTICE for told, entry in self._entries.get(field, ()) if told < day]
+        said = said or [entry for _, entry in self._entries.get("cancelled_at", ())]
         return max(said, key=lambda entry: entry.stamp).stamp.id if said else None
 
     def _days_of(self, field: str) -> Iterator[tuple[date, Entry]]:

@@ -1,14 +1,16 @@
 """What the registers say of contracts at a moment: which live, the seats, the price."""
 
-from collections.abc import Iterable
-from datetime import date, datetime, tzinfo
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-from scoring.domain.calendar import local_day
+from scoring.domain.calendar import days_after, local_day, months_after
 from scoring.engine.facts import SlowFacts
-from scoring.engine.register import Register, Value, read, since
+from scoring.engine.register import Entry, Register, Value, holds_since, read, since
 
 OF_STAGES: Final = ("status", "starts_on", "ends_on", "cancelled_at", "auto_renew", "term_months")
+_MOMENT: Final = timedelta(microseconds=1)
 MAX_SEATS: Final = 2**31 - 1  # what the wire and the tables can say (csmodels Size); sums of contracts stop there
 
 
@@ -18,34 +20,124 @@ class Contract(NamedTuple):
     register: Register
     first: datetime  # when it was heard of
     status: Value
-    starts: date | None
-    ends: date | None
+    starts: date | None  # as told last: of the term
+    began: date | None  # when it began that went on since, see began
+    ends: date | None  # as told, see last_day
     cancelled: datetime | None
     renews: bool
     term: int | None  # in months
+    zone: tzinfo
 
     def under_notice(self, at: datetime) -> bool:
         """Whether notice was given."""
         return self.status == "cancelled" or (self.cancelled is not None and self.cancelled <= at)
 
+    def noticed(self, at: datetime) -> datetime | None:
+        """When notice was given: as the contract says, else since when its status says so. None: it was not."""
+        if self.cancelled is not None and self.cancelled <= at:
+            return self.cancelled
+        return holds_since(self.register, "status", at) if self.status == "cancelled" else None
+
+    def last_day(self, at: datetime) -> date | None:
+        """The last day: as told, or, under notice that came after it, that of the term in which it came.
+
+        What is under notice on the day it is heard of was so at its end, unless it says when notice was given.
+        """
+        moment_ = self.noticed(at) if self.ends is not None and self.renews else None
+        if self.ends is None or moment_ is None:
+            return self.ends
+        noticed = local_day(moment_, self.zone)
+        if moment_ != self.cancelled and noticed == local_day(self.first, self.zone):
+            return self.ends
+        return end_under_notice(self.ends, noticed, term_of(self.starts, self.ends, self.term))
+
     def started(self, today: date) -> bool:
         """Whether the first day has come."""
-        return self.starts is None or self.starts <= today
+        return self.began is None or self.began <= today
 
     def ended(self, at: datetime, today: date) -> bool:
         """Whether it is over: by its status, or after its last day.
 
-        With auto_renew true it ends by its status only, unless it is under notice.
+        With auto_renew true it ends by its status only, unless it is under notice: then with the term in which that
+        was given.
         """
         if self.status == "ended":
             return True
         if self.ends is None or self.ends >= today:
             return False
-        return not self.renews or self.under_notice(at)
+        if not self.renews:
+            return True
+        last = self.last_day(at)
+        return self.under_notice(at) and last is not None and last < today
 
 
-def contract_at(register: Register, at: datetime, first: datetime | None = None) -> Contract:
-    """What a contract tells at a moment; first: when it was heard of, if that is known already."""
+def end_under_notice(ends: date, noticed: date, months: int | None) -> date:
+    """The last day of a contract that renews by itself, by the day of its notice: that told if notice came by then.
+
+    Else that of the term in which it came: it had gone on in terms of so many months (None: it ends with the notice).
+    """
+    if noticed <= ends:
+        return ends
+    return term_end(ends, months, noticed) if months is not None and months > 0 else noticed
+
+
+def term_end(ends: date, months: int, day: date) -> date:
+    """The first last day of a term at or after a day, where a term ended at `ends` before it, and all are as long."""
+    passed = (day.year - ends.year) * 12 + day.month - ends.month
+    return next(e for n in (0, 1) if (e := months_after(ends, (passed // months + n) * months)) >= day)
+
+
+def term_of(starts: date | None, ends: date, months: int | None) -> int | None:
+    """How many months a term has: as told, else by its days; None if it is not known."""
+    if months is not None:
+        return months
+    return None if starts is None else round((ends - starts).days / 30.4)
+
+
+def began(register: Register, starts_on: Sequence[Entry], zone: tzinfo) -> date | None:
+    """The first day of a contract, by what was told of it until then, oldest first.
+
+    That told last; but where it ran already under an earlier one, and then goes on without a break, the earlier one:
+    it was renewed, and its days are told of the new term.
+    """
+    found = day(starts_on[-1].value) if starts_on else None
+    for earlier, later in reversed(tuple(pairwise(starts_on))):
+        start = day(earlier.value)
+        if start is None or found is None:
+            break
+        if start < found:
+            if start > local_day(later.stamp.time, zone) or not _goes_on(register, later.stamp.time, found, zone):
+                break
+            found = start
+    return found
+
+
+def _goes_on(register: Register, told: datetime, starts: date, zone: tzinfo) -> bool:
+    """Whether a contract that ran goes on under a new first day: it lies at most a day after the end told before."""
+    at = told - _MOMENT
+    before = _told(register, at, zone, None)
+    last, today = before.last_day(at), local_day(told, zone)
+    if last is None or before.status in ("trial", "ended"):
+        return False
+    if last < today and before.renews and not before.under_notice(at):  # it had gone on by itself
+        term = term_of(before.starts, last, before.term)
+        if term is None or term <= 0:
+            return True
+        last = term_end(last, term, today)
+    return starts <= days_after(last, 1)
+
+
+def contract_at(register: Register, at: datetime, zone: tzinfo, first: datetime | None = None) -> Contract:
+    """What a contract tells at a moment; first: when it was heard of, if that is known already. Days are the zone's."""
+    contract = _told(register, at, zone, first)
+    starts_on = register.get("starts_on", ())
+    if len(starts_on) < 2:  # nearly always
+        return contract
+    return contract._replace(began=began(register, [each for each in starts_on if each.stamp.time <= at], zone))
+
+
+def _told(register: Register, at: datetime, zone: tzinfo, first: datetime | None) -> Contract:
+    """A contract as if it began with its term."""
     status, starts, ends, cancelled, renews, months = [
         None if (entries := register.get(field)) is None
         else entries[-1].value if entries[-1].stamp.time <= at
@@ -54,23 +146,24 @@ def contract_at(register: Register, at: datetime, first: datetime | None = None)
     ]  # fmt: skip
     heard = first or since(register) or at
     term = months if isinstance(months, int) else None
-    return Contract(register, heard, status, day(starts), day(ends), moment(cancelled), renews is True, term)
+    begins = day(starts)
+    return Contract(register, heard, status, begins, begins, day(ends), moment(cancelled), renews is True, term, zone)
 
 
-def contracts_at(slow: SlowFacts, at: datetime) -> list[Contract]:
+def contracts_at(slow: SlowFacts, at: datetime, zone: tzinfo) -> list[Contract]:
     """The contracts that were heard of."""
     heard = [(since(register), register) for register in slow.contracts.values()]
-    return [contract_at(register, at, first) for first, register in heard if first is not None and first <= at]
+    return [contract_at(register, at, zone, first) for first, register in heard if first is not None and first <= at]
 
 
 def living(slow: SlowFacts, at: datetime, zone: tzinfo) -> list[Register]:
     """The contracts that run at a moment: known, started, not ended. A trial is one, one under notice too."""
-    return living_of(contracts_at(slow, at), at, local_day(at, zone))
+    return [contract.register for contract in running(contracts_at(slow, at, zone), at, local_day(at, zone))]
 
 
-def living_of(contracts: Iterable[Contract], at: datetime, today: date) -> list[Register]:
+def running(contracts: Iterable[Contract], at: datetime, today: date) -> list[Contract]:
     """Those of the contracts known that run."""
-    return [c.register for c in contracts if c.started(today) and not c.ended(at, today)]
+    return [c for c in contracts if c.started(today) and not c.ended(at, today)]
 
 
 def seats(slow: SlowFacts, running: Iterable[Register], at: datetime) -> int | None:
@@ -99,16 +192,6 @@ def known(slow: SlowFacts, at: datetime) -> list[Register]:
         for contract in slow.contracts.values()
         if any([entries[0].stamp.time <= at for entries in contract.values()])
     ]
-
-
-def under_notice(contract: Register, at: datetime) -> bool:
-    """Whether notice was given."""
-    return contract_at(contract, at).under_notice(at)
-
-
-def ended(contract: Register, at: datetime, today: date) -> bool:
-    """Whether a contract is over, see Contract."""
-    return contract_at(contract, at).ended(at, today)
 
 
 def prices(running: Iterable[Register], at: datetime) -> dict[str | None, float]:

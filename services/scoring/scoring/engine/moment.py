@@ -14,6 +14,7 @@ from scoring.domain.calendar import ONE_DAY, business_days_between, local_day, m
 from scoring.domain.lazily import lazy
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import TouchClass
+from scoring.engine.contracts import Contract
 from scoring.engine.facts import Facts, MonthFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.packed import People, bits
@@ -59,6 +60,11 @@ class Moment:
     def past(self) -> Past:
         """The months before the day's."""
         return self.still.past(self.facts, self.day)
+
+    @property
+    def running(self) -> list[Contract]:
+        """The living contracts, as they are told."""
+        return self.still.lull.running
 
     @property
     def living(self) -> list[Register]:

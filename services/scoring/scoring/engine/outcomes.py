@@ -74,15 +74,15 @@ def outcome(slow: SlowFacts, since: datetime, until: datetime, now: datetime, zo
 
 def _came_to(slow: SlowFacts, at: datetime, zone: tzinfo) -> Outcome | None:
     """What is decided by a moment in which contracts changed or a term had just ended."""
-    known = contracts.known(slow, at)
+    known = contracts.contracts_at(slow, at, zone)
     today = local_day(at, zone)
-    running = [contract for contract in known if not contracts.ended(contract, at, today)]
+    running = [contract for contract in known if not contract.ended(at, today)]
     if not running:
         return Outcome("left", at) if known else None
-    if all(contracts.under_notice(contract, at) for contract in running):
+    if all(contract.under_notice(at) for contract in running):
         return Outcome("leaving", at)
     yesterday = (today - ONE_DAY).isoformat()
-    over = any(entry.value == yesterday for contract in known for entry in contract.get("ends_on", ()))
+    over = any(entry.value == yesterday for contract in known for entry in contract.register.get("ends_on", ()))
     return Outcome("renewed", at) if over else None
 
 
@@ -94,8 +94,10 @@ def _turns(slow: SlowFacts, since: datetime, until: datetime, zone: tzinfo) -> l
             found.update(entry.stamp.time for entry in entries)
         for entry in contract.get("cancelled_at", ()):
             found.update(filter(None, [contracts.moment(entry.value)]))
-        for entry in contract.get("ends_on", ()):
-            if (last := contracts.day(entry.value)) is not None and last.year < MAXYEAR:
+        ends = {contracts.day(entry.value) for entry in contract.get("ends_on", ())}
+        ends |= {contracts.contract_at(contract, at, zone).last_day(at) for at in found if at <= until}
+        for last in ends:
+            if last is not None and last.year < MAXYEAR:
                 found.add(datetime.combine(last + ONE_DAY, time.min, tzinfo=zone))
     return sorted(at for at in found if since < at <= until)
 

@@ -7,7 +7,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from scoring.engine import contracts
 from scoring.engine.facts import Facts
 from scoring.engine.register import Register, Value, newest, read
 from scoring.engine.still import Lull, lull_at
@@ -20,7 +19,7 @@ class Profile(Struct, frozen=True, gc=False):
 
     mrr is the sum over living contracts that are no trial, in the portfolio's currency; None if none is priced, or
     one is priced in another currency (no rate is known here). seats as in the measures, without the
-    estimate. renewal_on: the next end of a living contract.
+    estimate. renewal_on: the next last day of a living contract, as it is told or known by its notice.
     """
 
     name: str | None
@@ -44,7 +43,7 @@ def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
 
 def _profile(lull: Lull, currency: str) -> Profile:
     slow, at, living = lull.slow, lull.since, lull.living
-    ends = [end for contract in living if (end := contracts.day(read(contract, "ends_on", at))) is not None]
+    ends = [end for contract in lull.running if (end := contract.last_day(at)) is not None]
     account = slow.account
     return Profile(
         name=_text(newest(account, "name")),

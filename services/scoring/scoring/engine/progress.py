@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 
 from csmodels.fields import AdoptionLevel, Stage
-from scoring.domain.calendar import local_day
+from scoring.domain.calendar import days_after, local_day
 from scoring.domain.measures import MeasureId
 from scoring.domain.score import adoption_level
 from scoring.domain.scorecard import AdoptionLevels, Scorecard, Stages
 from scoring.domain.terms import RenewalChecklist
-from scoring.engine import contracts, milestones
+from scoring.engine import milestones
+from scoring.engine.contracts import Contract, contract_at
 from scoring.engine.facts import Facts, SlowFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.measuring import measured
 from scoring.engine.moment import NONE_STOPPED, Moment
-from scoring.engine.register import Register, read, since
+from scoring.engine.register import since
 from scoring.engine.stages import (
     Outcome,
     Renewal,
     began_at,
-    days_after,
     midnight,
     next_renewal,
     onboarding_at,
@@ -196,7 +196,7 @@ def _first_value(slow: SlowFacts, at: datetime, zone: tzinfo, stages: Stages, be
 def _renewal(slow: SlowFacts, at: datetime, zone: tzinfo, card: Scorecard) -> RenewalAhead | None:
     """Of the renewals that have begun the one whose term ends first, as renewal_ahead says; else the next to begin."""
     today = local_day(at, zone)
-    coming = list(_renewals(slow, at, today, card.stages))
+    coming = list(_renewals(slow, at, zone, card.stages))
     begun = [each for each in coming if each[1].begins <= today]
     if not coming:
         return None
@@ -223,14 +223,14 @@ def _renewal(slow: SlowFacts, at: datetime, zone: tzinfo, card: Scorecard) -> Re
     )
 
 
-def _renewals(slow: SlowFacts, at: datetime, today: date, stages: Stages) -> Iterator[tuple[str, Renewal]]:
+def _renewals(slow: SlowFacts, at: datetime, zone: tzinfo, stages: Stages) -> Iterator[tuple[str, Renewal]]:
     """The next renewal of each contract that has one, by the rule of renewal_ahead."""
-    for id_, contract in _running(slow, at, today):
-        told = contracts.contract_at(contract, at)
-        if told.status == "trial" or told.under_notice(at):
+    today = local_day(at, zone)
+    for id_, contract in _running(slow, at, zone):
+        if contract.status == "trial" or contract.under_notice(at):
             continue
-        renewal = next_renewal(told, today, stages)
-        if told.started(today) and renewal is not None:
+        renewal = next_renewal(contract, today, stages)
+        if contract.started(today) and renewal is not None:
             yield id_, renewal
 
 
@@ -243,32 +243,22 @@ def _checklist(card: Scorecard) -> Sequence[str]:
 def _notices(slow: SlowFacts, at: datetime, zone: tzinfo) -> tuple[Notice, ...]:
     """The notices in force, the oldest first."""
     found = [
-        Notice(id_, _cancelled_at(contract, at), contracts.day(read(contract, "ends_on", at)))
-        for id_, contract in _running(slow, at, local_day(at, zone))
-        if contracts.under_notice(contract, at)
+        Notice(id_, noticed, contract.last_day(at))
+        for id_, contract in _running(slow, at, zone)
+        if (noticed := contract.noticed(at)) is not None
     ]
     return tuple(sorted(found, key=lambda notice: (notice.cancelled_at, notice.contract)))
 
 
-def _cancelled_at(contract: Register, at: datetime) -> datetime:
-    """When notice was given: as the contract says, else since when its status says so."""
-    cancelled = contracts.moment(read(contract, "cancelled_at", at))
-    if cancelled is not None and cancelled <= at:
-        return cancelled
-    told = at
-    for entry in reversed([each for each in contract.get("status", ()) if each.stamp.time <= at]):
-        if entry.value != "cancelled":
-            break
-        told = entry.stamp.time
-    return told
-
-
-def _running(slow: SlowFacts, at: datetime, today: date) -> Iterator[tuple[str, Register]]:
+def _running(slow: SlowFacts, at: datetime, zone: tzinfo) -> Iterator[tuple[str, Contract]]:
     """The contracts that were heard of and have not ended, by their id."""
-    for id_, contract in slow.contracts.items():
-        heard = since(contract)
-        if heard is not None and heard <= at and not contracts.ended(contract, at, today):
-            yield id_, contract
+    today = local_day(at, zone)
+    for id_, register in slow.contracts.items():
+        heard = since(register)
+        if heard is not None and heard <= at:
+            contract = contract_at(register, at, zone, heard)
+            if not contract.ended(at, today):
+                yield id_, contract
 
 
 def _adoption(now: Moment) -> Adoption:

@@ -9,6 +9,7 @@ garbage collector need not look at them.
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
+from itertools import takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -77,6 +78,15 @@ def last(register: Register, field: str, at: datetime) -> Entry | None:
 def since(register: Register) -> datetime | None:
     """When the register was first heard of; None if it is empty."""
     return min([entries[0].stamp.time for entries in register.values() if entries], default=None)
+
+
+def holds_since(register: Register, field: str, at: datetime) -> datetime | None:
+    """Since when the field has had, without a break, the value that it has at a moment; None if it was never set."""
+    told = [entry for entry in register.get(field, ()) if entry.stamp.time <= at]
+    if not told:
+        return None
+    run = takewhile(lambda entry: entry.value == told[-1].value, reversed(told))
+    return list(run)[-1].stamp.time
 
 
 def merged(registers: list[Register]) -> Register:

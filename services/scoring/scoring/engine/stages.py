@@ -4,18 +4,18 @@ It needs the slow part only. All of it is told by facts and a moment alone, with
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
+from datetime import MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
 from csmodels.fields import Stage
-from scoring.domain.calendar import ONE_DAY, day_of, local_day
+from scoring.domain.calendar import day_of, days_after, local_day, months_after
 from scoring.domain.lazily import lazy
 from scoring.domain.measures import COLUMN_OF, Column
 from scoring.domain.scorecard import Stages
-from scoring.engine.contracts import OF_STAGES, Contract, contract_at, contracts_at, moment
+from scoring.engine.contracts import OF_STAGES, Contract, contract_at, contracts_at, moment, term_end, term_of
 from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Register
 
@@ -90,7 +90,7 @@ class Course:
     def _onboarding(self) -> tuple[date, datetime, datetime | None]:
         """When it began, when its days are over, and when all was reached, if that was before."""
         onboarding = self.terms.onboarding
-        began = min([contract.starts or self._start(contract) for contract in self.contracts])
+        began = min([contract.began or self._start(contract) for contract in self.contracts])
         deadline = midnight(days_after(began, onboarding.days), self.zone)
         reached = [stamp.time for name in onboarding.names if (stamp := self._milestones.get(name)) is not None]
         completed = max(reached) if len(reached) == len(onboarding.names) else None
@@ -108,7 +108,7 @@ def stage_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> Stag
     churned after the end of the last contract; churning while every living one is under notice; renewal while one has
     its renewal ahead (this goes before onboarding, whose end is farther); onboarding while it runs.
     """
-    return Course(slow, contracts_at(slow, at), zone, terms).stage(at, local_day(at, zone))
+    return Course(slow, contracts_at(slow, at, zone), zone, terms).stage(at, local_day(at, zone))
 
 
 def onboarding_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> OnboardingNow | None:
@@ -116,16 +116,15 @@ def onboarding_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) ->
 
     It ends when all milestones of the scorecard and first value are reached, or at its last day.
     """
-    return Course(slow, contracts_at(slow, at), zone, terms).onboarding(at)
+    return Course(slow, contracts_at(slow, at, zone), zone, terms).onboarding(at)
 
 
-def renewal_ahead(running: Iterable[Register], at: datetime, today: date, terms: Stages) -> Renewal | None:
+def renewal_ahead(running: Iterable[Contract], at: datetime, today: date, terms: Stages) -> Renewal | None:
     """Of the renewals that have begun the one whose term ends first; None if none has.
 
     Trials and contracts under notice have none, nor terms shorter than the scorecard says (month to month).
     """
-    told = [contract_at(contract, at) for contract in running]
-    ahead = [_ahead(contract, today, terms) for contract in told if not contract.under_notice(at)]
+    ahead = [_ahead(contract, today, terms) for contract in running if not contract.under_notice(at)]
     return min(filter(None, ahead), key=lambda renewal: (renewal.ends, renewal.begins), default=None)
 
 
@@ -159,15 +158,13 @@ def _renewal(
 ) -> Renewal | None:
     """The renewal at the end of a term, or of the first one after it that has not ended today."""
     days, share, shortest = terms
-    if months is None:
-        months = None if starts is None else round((ends - starts).days / 30.4)
+    months = term_of(starts, ends, months)
     if months is not None and months < shortest:
         return None
     if today is not None:  # under notice, or without auto_renew, it would have ended
         if not months:
             return None
-        passed = (today.year - ends.year) * 12 + today.month - ends.month
-        ends = next(e for n in (0, 1) if (e := months_after(ends, (passed // months + n) * months)) >= today)
+        ends = term_end(ends, months, today)
     before = days
     if months:
         before = min(before, int((ends - months_after(ends, -months)).days * share))
@@ -196,7 +193,7 @@ def mix_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> tuple[
     So the weights of a stage come in evenly after it began. The time before the first contract was heard of counts only
     if the account was in use before.
     """
-    course = Course(slow, contracts_at(slow, at), zone, terms)
+    course = Course(slow, contracts_at(slow, at, zone), zone, terms)
     stage = course.stage(at, local_day(at, zone))
     return stage, mixed(stage, path_at(slow, at, course), at, terms)
 
@@ -222,7 +219,7 @@ def path_at(slow: SlowFacts, at: datetime, course: Course) -> Path:
         day = day_of(begin, zone)
         if same:
             return COLUMN_OF[course.stage(begin, day)]
-        then = [c for c in contracts if c.first <= begin] if lasting else contracts_at(slow, begin)
+        then = [c for c in contracts if c.first <= begin] if lasting else contracts_at(slow, begin, zone)
         return COLUMN_OF[Course(slow, then, zone, terms).stage(begin, day)]
 
     return Path(at, heard, from_heard, column(start), tuple([(turn, column(turn)) for turn in turns]), lasting)
@@ -255,7 +252,7 @@ def mixed(stage: Stage, path: Path, at: datetime, terms: Stages) -> Mapping[Colu
 
 def began_at(slow: SlowFacts, at: datetime, zone: tzinfo, terms: Stages) -> datetime | None:
     """When the stage at a moment began; None without a contract: then nothing ever began."""
-    contracts = contracts_at(slow, at)
+    contracts = contracts_at(slow, at, zone)
     if not contracts:
         return None
     heard = min([contract.first for contract in contracts])
@@ -290,13 +287,13 @@ def _turns(
         if not _tells_start(register, first):  # then the start is told by these
             begun = (local_day(first, zone), slow.first_usage)
             days.update([days_after(each, terms.onboarding.days) for each in begun if each is not None])
-        before = contract_at(register, start, first) if told else contract
-        days.update(_days_ahead(before, since_day, today, terms))
-        for moment_ in told:  # what holds from then on, until something else is told
-            days.update(_days_ahead(contract_at(register, moment_, first), local_day(moment_, zone), today, terms))
-        for entry in register.get("cancelled_at", ()):
-            if (cancelled := moment(entry.value)) is not None:
-                turns.add(cancelled)
+        before = contract_at(register, start, zone, first) if told else contract
+        days.update(_days_ahead(before, start, since_day, today, terms))
+        notices = set(filter(None, [moment(entry.value) for entry in register.get("cancelled_at", ())]))
+        turns |= notices
+        for moment_ in {*told, *(notice for notice in notices if start < notice <= at)}:
+            then = contract_at(register, moment_, zone, first)  # until something else is told
+            days.update(_days_ahead(then, moment_, local_day(moment_, zone), today, terms))
     turns.update([midnight(each, zone) for each in days if since_day <= each <= today])
     return turns
 
@@ -317,14 +314,19 @@ def _tells_start(contract: Register, first: datetime) -> bool:
     return bool(told) and told[0].stamp.time <= first and all([entry.value is not None for entry in told])
 
 
-def _days_ahead(contract: Contract, day_: date, last: date, terms: Stages) -> Sequence[date]:
+def _days_ahead(contract: Contract, at: datetime, day_: date, last: date, terms: Stages) -> Iterable[date]:
     """The days on which the stage may turn by what a contract says at a moment (of day_), until a last day."""
     onboarding = terms.onboarding.days
-    return _days_told(contract.starts, contract.ends, contract.term, day_, last, onboarding, terms.renewal_terms)
+    days = _days_told(
+        contract.began, contract.starts, contract.ends, contract.term, day_, last, onboarding, terms.renewal_terms
+    )
+    final = contract.last_day(at)
+    return days if final == contract.ends or final is None else (*days, days_after(final, 1))
 
 
 @lru_cache(maxsize=4096)
 def _days_told(
+    began: date | None,
     starts: date | None,
     ends: date | None,
     months: int | None,
@@ -334,8 +336,8 @@ def _days_told(
     terms: tuple[int, float, int],
 ) -> Sequence[date]:
     days: set[date] = set()
-    if starts is not None:
-        days |= {starts, days_after(starts, onboarding_days)}
+    if began is not None:
+        days |= {began, days_after(began, onboarding_days)}
     if ends is not None:
         days.add(days_after(ends, 1))
         while day_ <= last and (renewal := _next_renewal(starts, ends, months, day_, terms)) is not None:
@@ -344,24 +346,6 @@ def _days_told(
             if day_ == date.max:
                 break
     return tuple(days)
-
-
-def months_after(first: date, months: int) -> date:
-    """The same day `months` months later (or earlier), or the last day of a shorter month; within all that is."""
-    number = first.year * 12 + first.month - 1 + months
-    if not MINYEAR * 12 <= number < MAXYEAR * 12:
-        return date.min if months < 0 else date.max
-    year, month = number // 12, number % 12 + 1
-    following = date(year + month // 12, month % 12 + 1, 1)
-    return date(year, month, min(first.day, (following - ONE_DAY).day))
-
-
-def days_after(first: date, days: int) -> date:
-    """The day `days` days later (or earlier), within all that is."""
-    try:
-        return first + timedelta(days=days)
-    except OverflowError:
-        return date.min if days < 0 else date.max
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ from scoring.domain.lazily import lazy
 from scoring.domain.measures import Column, MeasureId, Measurement
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import TouchClass
-from scoring.engine.contracts import Contract, contracts_at, living_of, seats
+from scoring.engine.contracts import Contract, contracts_at, running, seats
 from scoring.engine.facts import FIRST_DESCRIBED, Answer, Facts, SlowFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.kept import kept
@@ -71,12 +71,17 @@ class Lull:
     @lazy
     def contracts(self) -> list[Contract]:
         """The contracts known."""
-        return contracts_at(self.slow, self.since)
+        return contracts_at(self.slow, self.since, self.zone)
+
+    @lazy
+    def running(self) -> list[Contract]:
+        """The living contracts, as they are told."""
+        return running(self.contracts, self.since, self.today)
 
     @lazy
     def living(self) -> list[Register]:
         """The living contracts."""
-        return living_of(self.contracts, self.since, self.today)
+        return [contract.register for contract in self.running]
 
     @lazy
     def seats(self) -> int | None:

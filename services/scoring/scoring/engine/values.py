@@ -5,7 +5,7 @@ from typing import Final
 
 from scoring.domain.calendar import ONE_DAY
 from scoring.domain.terms import FeatureValue
-from scoring.engine.contracts import contract_at, prices
+from scoring.engine.contracts import prices
 from scoring.engine.moment import Moment
 from scoring.engine.register import read
 from scoring.engine.stages import began_at, next_renewal
@@ -76,7 +76,7 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
         values["stage_days"] = (at - began) / ONE_DAY
     if (onboarding := now.still.onboarding) is not None:
         values["customer_days"] = float((today - onboarding.began).days)
-    renewals = [r.ends for c in now.living if (r := next_renewal(contract_at(c, at), today, stages)) is not None]
+    renewals = [r.ends for c in now.running if (r := next_renewal(c, today, stages)) is not None]
     if renewals:
         values["days_to_renewal"] = float((min(renewals) - today).days)
     touches = [touch.stamp.time for touch in slow.touches.values() if touch.stamp.time <= at]

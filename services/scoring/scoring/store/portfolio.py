@@ -95,7 +95,10 @@ async def drop_tickets(tx: Tx, partition: int, before: datetime) -> None:
 
 
 async def fill(database: Database, zone: tzinfo) -> None:
-    """Make the books of all accounts that have none, once for an installation and a format; safe beside a fold."""
+    """Make books and tickets of all accounts that have none, once for an installation and a format; safe beside a fold.
+
+    Those of another format are deleted before, so that none of them stays.
+    """
     async with database.read() as tx:
         mark = await _mark(tx)
     if mark is not None and mark.startswith(f"{booking.FORMAT}:"):
@@ -103,6 +106,7 @@ async def fill(database: Database, zone: tzinfo) -> None:
     async with database.write() as tx:
         if mark is not None:
             await tx.execute(delete(portfolio_books).where(portfolio_books.c.body.is_not(None)))
+            await tx.execute(delete(portfolio_tickets))
             await tx.execute(delete(PLUMBING.deployment).where(PLUMBING.deployment.c.name == _MARK))
     after = ""
     while True:

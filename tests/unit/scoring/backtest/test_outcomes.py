@@ -1,6 +1,6 @@
 """Who was a customer on a day, and who left when."""
 
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -81,12 +81,51 @@ def test_a_contract_renews_itself_unless_it_is_under_notice(fields: dict[str, An
     assert (found == Outcome()) is stays
 
 
+def test_a_renewal_in_place_leaves_the_first_day_where_it_was() -> None:
+    first = contract(NOON - 300 * DAY, status="active", **ended(100))
+    renewed = contract(NOON - 130 * DAY, starts_on=TODAY - 99 * ONE, ends_on=TODAY + 265 * ONE)
+    other = contract(NOON - 300 * DAY, "c2", status="active", **ended(150))
+
+    assert outcome(first, renewed, other) == Outcome()
+
+
 def test_without_a_last_day_the_end_is_when_it_was_first_said() -> None:
     active = contract(NOON - 300 * DAY, status="active", starts_on=TODAY - 300 * ONE)
     said = contract(NOON - 30 * DAY, status="ended")
     again = contract(NOON - 5 * DAY, status="ended", reason="price")
 
     assert outcome(active, said, again) == Outcome((Away(TODAY - 30 * ONE),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "since"),
+    [
+        ([{"status": "ended"}], date(2026, 3, 10)),
+        ([{"status": "cancelled"}], date(2027, 1, 1)),
+        ([{"cancelled_at": datetime(2026, 3, 10, tzinfo=UTC)}], date(2027, 1, 1)),
+        ([{"status": "cancelled"}, {"status": "ended"}], date(2026, 3, 20)),
+        ([{"status": "ended", "cancelled_at": datetime(2024, 11, 1, tzinfo=UTC)}], date(2025, 1, 1)),
+        ([{"status": "cancelled"}, {"status": "active"}], None),
+    ],
+)
+@pytest.mark.parametrize("status", [{}, {"status": "active"}])
+def test_one_that_renewed_itself_leaves_when_it_is_ended_or_with_the_term_in_which_notice_came(
+    status: dict[str, Any], changes: list[dict[str, Any]], since: date | None
+) -> None:
+    term = {"starts_on": date(2024, 1, 1), "ends_on": date(2024, 12, 31), "auto_renew": True, "term_months": 12}
+    signed = contract(datetime(2024, 1, 1, tzinfo=UTC), **status, **term)
+    told = [contract(datetime(2026, 3, 10 * (n + 1), tzinfo=UTC), **fields) for n, fields in enumerate(changes)]
+
+    found = outcome(signed, *told, until=date(2027, 6, 1))
+
+    assert found == (Outcome() if since is None else Outcome((Away(since),)))
+
+
+@pytest.mark.parametrize("status", ["cancelled", "ended"])
+def test_one_that_renewed_itself_and_was_imported_after_its_end_left_then(status: str) -> None:
+    found = outcome(contract(NOON, status=status, **ended(90, auto_renew=True, term_months=12)))
+
+    assert found == Outcome((Away(TODAY - 89 * ONE),))
 
 
 def test_an_end_that_has_not_come_yet_is_not_told() -> None:

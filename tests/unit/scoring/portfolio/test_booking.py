@@ -7,6 +7,7 @@ from tests.unit.scoring.builders import NOON, TOKYO, answer, described, event, f
 from tests.unit.scoring.portfolio.books import book_of, contract_of, noon, said
 
 from scoring.domain.portfolio.book import Contract, Dated, Ticket
+from scoring.domain.portfolio.money import Rates
 from scoring.engine import booking
 
 JAN, MAY, JUNE = date(2026, 1, 10), date(2026, 5, 10), date(2026, 6, 10)
@@ -60,6 +61,25 @@ def test_a_notice_ends_nothing_before_the_last_day() -> None:
     assert paid(contract, MAY, JUNE, JUNE + DAY) == ["100", "100", None]
 
 
+def test_notice_in_a_term_begun_by_itself_ends_the_contract_with_that_term() -> None:
+    signed = said(date(2024, 1, 1), mrr="100", status="active", ends_on=date(2024, 12, 31), auto_renew=True)
+    last, notice = date(2026, 12, 31), said(MAY, status="cancelled")
+    by_status = contract_of(signed, said(JAN, term_months=12), notice)
+    by_moment = contract_of(signed, said(JAN, term_months=12, cancelled_at=noon(MAY)))
+    no_term = contract_of(said(JAN, mrr="100", ends_on=JAN + DAY, auto_renew=True), notice)
+
+    for contract in (by_status, by_moment):
+        assert paid(contract, MAY, last, last + DAY) == ["100", "100", None]
+    assert paid(no_term, MAY, MAY + DAY) == ["100", None]
+    assert by_status.steps[-1].event == notice.id
+
+
+def test_a_contract_that_is_imported_under_notice_after_its_end_has_paid_until_then() -> None:
+    contract = contract_of(said(JUNE, mrr="100", starts_on=JAN, ends_on=MAY, status="cancelled", auto_renew=True))
+
+    assert paid(contract, JAN, MAY, MAY + DAY, JUNE) == ["100", "100", None, None]
+
+
 def test_a_contract_that_renews_by_itself_goes_on() -> None:
     by_itself = contract_of(said(JAN, mrr="100", ends_on=MAY, auto_renew=True))
     by_hand = contract_of(said(JAN, mrr="100", ends_on=MAY))
@@ -72,6 +92,13 @@ def test_a_contract_that_is_imported_after_its_end_has_paid_until_then() -> None
     contract = contract_of(said(JUNE, mrr="100", starts_on=JAN, ends_on=MAY, status="ended", auto_renew=True))
 
     assert paid(contract, JAN, MAY, MAY + DAY, JUNE) == ["100", "100", None, None]
+
+
+def test_a_contract_of_which_only_the_end_was_ever_said_has_run_until_then() -> None:
+    by_itself = said(date(2024, 1, 1), mrr="100", ends_on=date(2024, 12, 31), auto_renew=True)
+    contract = contract_of(by_itself, said(JUNE, status="ended"))
+
+    assert paid(contract, date(2025, 1, 1), MAY, JUNE - DAY, JUNE) == ["100", "100", "100", None]
 
 
 def test_an_end_without_a_day_ends_on_the_day_it_is_said() -> None:
@@ -87,6 +114,23 @@ def test_a_contract_that_is_taken_up_again_has_two_lives() -> None:
     )
 
     assert paid(contract, date(2026, 3, 31), date(2026, 4, 1), JUNE) == ["100", None, "80"]
+
+
+def test_a_contract_that_is_renewed_in_place_ahead_of_its_new_term_goes_on() -> None:
+    year = said(date(2025, 1, 1), mrr="100", starts_on=date(2025, 1, 1), ends_on=date(2025, 12, 31))
+    told, new_year, last = date(2025, 12, 10), date(2026, 1, 1), date(2026, 12, 31)
+    renewed = contract_of(year, said(told, starts_on=new_year, ends_on=last))
+    after_a_break = contract_of(year, said(told, starts_on=new_year + DAY, ends_on=last))
+
+    assert [step.day for step in renewed.steps] == [date(2025, 1, 1), last + DAY]
+    assert paid(after_a_break, told - DAY, told, new_year, new_year + DAY) == ["100", None, None, "100"]
+
+
+def test_a_trial_that_becomes_a_contract_pays_from_its_new_first_day() -> None:
+    trial = said(JAN, mrr="100", status="trial", starts_on=JAN, ends_on=JUNE - DAY)
+    contract = contract_of(trial, said(MAY, status="active", starts_on=JUNE, ends_on=date(2026, 12, 31)))
+
+    assert paid(contract, MAY, JUNE - DAY, JUNE) == [None, None, "100"]
 
 
 def test_days_are_those_of_the_zone() -> None:
@@ -138,6 +182,21 @@ def test_without_a_plan_of_the_account_that_of_its_dearest_contract_counts() -> 
     assert book.group("plan", MAY) == "pro"
 
 
+def test_plans_of_contracts_are_compared_by_what_the_contracts_are_worth() -> None:
+    euros = said(JAN, "c1", mrr="100", currency="EUR", plan="pro")
+    book = book_of(euros, said(JAN, "c2", mrr="9000", currency="JPY", plan="basic"))
+    rates = Rates.of("JPY", [("EUR", JAN, Decimal(160))])
+
+    assert book.group("plan", MAY, rates) == "pro"
+
+
+def test_while_no_contract_pays_the_plan_is_the_last_one_or_else_the_first() -> None:
+    first = said(MAY, "c1", mrr="100", plan="basic", ends_on=MAY + 9 * DAY)
+    book = book_of(first, said(JUNE, "c2", mrr="100", plan="pro"))
+
+    assert [book.group("plan", day) for day in (JAN, MAY, JUNE - DAY, JUNE)] == ["basic", "basic", "basic", "pro"]
+
+
 def test_a_book_reads_back_equal() -> None:
     book = book_of(
         said(JAN, mrr="100.500000", ends_on=MAY, product="core", currency="EUR"),
@@ -180,6 +239,13 @@ def test_a_ticket_closed_without_a_time_was_solved_when_that_was_said() -> None:
     told = [ticket(noon(JAN)), ticket(noon(MAY), status="closed")]
 
     assert booking.tickets(facts_of(told).slow)["t1"].solved_at == noon(MAY)
+
+
+def test_a_ticket_that_is_closed_after_it_was_solved_was_solved_then() -> None:
+    told = [(JAN, "solved"), (JAN + DAY, "open"), (MAY, "solved"), (MAY + DAY, "solved"), (JUNE, "closed")]
+    events = [ticket(noon(day), status=status, opened_at=noon(JAN)) for day, status in told]
+
+    assert booking.tickets(facts_of(events).slow)["t1"].solved_at == noon(MAY)
 
 
 def test_only_tickets_that_changed_are_written_again() -> None:

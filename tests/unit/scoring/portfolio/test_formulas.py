@@ -132,12 +132,30 @@ def test_ltv_of_a_year_takes_its_churn_by_the_month() -> None:
     assert value == 100 * Decimal("0.5") / (Decimal(1) / 4 / 12)
 
 
+def test_ltv_of_some_days_takes_their_churn_for_no_whole_months() -> None:
+    ten_days = Period(LAST - 10 * DAY, LAST)
+    books = [book_of(said(JAN, mrr="100"), account=f"a{n}") for n in range(3)]
+    left = book_of(said(JAN, mrr="100"), said(LAST, status="ended"))
+
+    value = told("ltv", [*books, left], ten_days, terms(ten_days)).value
+
+    assert value == (400 * 10 / Decimal("30.4375")).quantize(Decimal("0.000001"))
+
+
 def test_a_renewal_is_due_when_its_term_is_over() -> None:
     ends_with_the_period = book_of(said(JAN, mrr="100", ends_on=LAST))
     ended_before = book_of(said(JAN, mrr="100", ends_on=JUNE.start))
 
     assert parts("renewal_rate", ends_with_the_period) == {}
     assert parts("renewal_rate", ended_before) == {"due": 1}
+
+
+def test_a_contract_that_is_ended_on_its_last_day_was_due() -> None:
+    on_its_last_day = book_of(said(JAN, mrr="1", ends_on=TENTH), said(TENTH, status="ended"))
+    before = book_of(said(JAN, mrr="1", ends_on=TENTH), said(TENTH - DAY, status="ended"))
+
+    assert parts("renewal_rate", on_its_last_day) == {"due": 1}
+    assert parts("renewal_rate", before) == {}
 
 
 def test_a_renewal_counts_early_late_by_itself_and_by_a_successor() -> None:
@@ -152,12 +170,27 @@ def test_a_renewal_counts_early_late_by_itself_and_by_a_successor() -> None:
     assert parts("renewal_rate", not_at_all) == {"due": 1}
 
 
+def test_a_renewal_in_place_is_a_renewal_and_neither_churn_nor_reactivation() -> None:
+    first = said(JAN, mrr="1", starts_on=JAN, ends_on=TENTH)
+    book = book_of(first, said(TENTH - 20 * DAY, starts_on=TENTH + DAY, ends_on=date(2027, 6, 10)))
+
+    assert parts("renewal_rate", book) == {"renewed": 1, "due": 1}
+    assert parts("customer_churn", book) == {"start": 1}
+    assert parts("customer_churn", book, period=Period(date(2026, 4, 30), JUNE.start)) == {"start": 1}
+
+
 def test_a_contract_that_renews_by_itself_is_due_every_term() -> None:
     monthly = book_of(said(JAN, mrr="1", ends_on=date(2026, 1, 31), term_months=1, auto_renew=True))
     half_year = Period(date(2025, 12, 31), LAST)
 
     assert parts("renewal_rate", monthly) == {"renewed": 1, "due": 1}
     assert parts("renewal_rate", monthly, period=half_year) == {"renewed": 5, "due": 5}
+
+
+def test_a_last_day_at_the_end_of_all_days_is_never_due() -> None:
+    book = book_of(said(JAN, mrr="1", ends_on=date.max, term_months=12))
+
+    assert parts("renewal_rate", book) == {}
 
 
 def test_a_trial_that_ends_is_no_renewal() -> None:

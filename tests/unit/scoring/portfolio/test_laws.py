@@ -20,6 +20,8 @@ from scoring.domain.portfolio.movement import MOVEMENTS
 from scoring.domain.portfolio.period import Period, month_ends
 from scoring.domain.portfolio.voice import nps
 from scoring.engine import booking
+from scoring.engine.contracts import living
+from scoring.engine.register import read
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 6, 30)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -89,6 +91,21 @@ def test_the_order_of_arrival_does_not_matter(orders: tuple[list[CustomerEvent],
     told_, shuffled = orders
 
     assert booking.book("a", facts_of(shuffled).slow, UTC) == booking.book("a", facts_of(told_).slow, UTC)
+
+
+@given(events(), st.integers(0, 200))
+def test_a_book_says_of_the_day_on_which_it_is_made_what_stages_say(told_: list[CustomerEvent], number: int) -> None:
+    day = FIRST + timedelta(days=number)
+    at = BEGIN + timedelta(days=number + 1, microseconds=-1)
+    slow = facts_of([one for one in told_ if one.time <= at]).slow
+
+    book = booking.book("a", slow, UTC)
+
+    running = [contract for contract in living(slow, at, UTC) if read(contract, "status", at) != "trial"]
+    priced = [contract for contract in running if Decimal(str(read(contract, "mrr", at) or 1)) != 0]
+    assert [contract.id for contract in book.contracts if contract.on(day)] == sorted(
+        id_ for id_, contract in slow.contracts.items() if contract in priced
+    )
 
 
 @given(accounts, rate_rows, st.sampled_from(sorted(METRICS)))

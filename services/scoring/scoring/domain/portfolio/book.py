@@ -1,9 +1,12 @@
 """What metrics know of an account, by days of the portfolio's zone. What holds on a day holds at its end."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal
+
+from scoring.domain.portfolio.money import Rates
 
 Dimension = Literal["plan", "tenure", "segment", "owner"]
 
@@ -122,11 +125,14 @@ class Book:
         """The first day on which it was ever a customer."""
         return min((day for contract in self.contracts if (day := contract.first_paying) is not None), default=None)
 
-    def group(self, by: Dimension, day: date) -> str | None:
-        """The group of a day; before the first value that was ever said, that one. None: nobody said."""
+    def group(self, by: Dimension, day: date, rates: Rates | None = None) -> str | None:
+        """The group of a day; before the first value that was ever said, that one. None: nobody said.
+
+        rates: prices of contracts in several currencies are compared by them; without any, by their numbers.
+        """
         match by:
             case "plan":
-                return _on(self.plans, day) or self._plan_of_contracts(day)
+                return _on(self.plans, day) or self._plan_of_contracts(day, rates)
             case "segment":
                 return _on(self.segments, day)
             case "owner":
@@ -134,10 +140,22 @@ class Book:
             case "tenure":
                 return tenure(self.customer_since, day)
 
-    def _plan_of_contracts(self, day: date) -> str | None:
-        """The plan of the dearest contract that pays, for clients that name plans there only."""
-        steps = [step for contract in self.contracts if (step := contract.on(day)) and step.plan]
-        return max(steps, key=lambda step: step.mrr).plan if steps else None
+    def _plan_of_contracts(self, day: date, rates: Rates | None) -> str | None:
+        """The plan of the dearest contract that pays, for clients that name plans there only.
+
+        While none pays that names one, that of the last day on which one did, or, if none ever had, of the next one.
+        """
+
+        def worth(step: Step) -> Decimal:
+            return step.mrr if rates is None else rates.convert(step.mrr, step.currency, day)
+
+        days = sorted({step.day for contract in self.contracts for step in contract.steps})
+        passed = bisect_right(days, day)
+        for then in (day, *reversed(days[:passed]), *days[passed:]):
+            named = [step for contract in self.contracts if (step := contract.on(then)) and step.plan]
+            if named:
+                return max(named, key=worth).plan
+        return None
 
 
 def tenure(since: date | None, day: date) -> str:

@@ -63,11 +63,13 @@ def worth(book: Book, period: Period, terms: Terms) -> Iterator[Item]:
 def renewals(book: Book, period: Period, terms: Terms) -> Iterator[Item]:
     """How many terms of a contract ended, so that the next day lay in the period: `due`, and `renewed` if it went on.
 
+    One that was ended on the last day itself pays no more at its end; it was due if it paid the day before.
+
     Renewed: the contract pays within 30 days of the end, or another one of the account began to pay within 30 days of
     it, as far as it has come to that by the period's end. A contract that renews by itself is due at each term's end.
     """
     for contract in book.contracts:
-        due = [end for end in _term_ends(contract, period) if contract.on(end) is not None]
+        due = [end for end in _term_ends(contract, period) if contract.on(end) or contract.on(end - _ONE_DAY)]
         renewed = [end for end in due if _goes_on(book, contract, end, period.end)]
         if due:
             yield Item(book.account, contract.id, "due", Decimal(len(due)))
@@ -78,12 +80,12 @@ def renewals(book: Book, period: Period, terms: Terms) -> Iterator[Item]:
 
 def _term_ends(contract: Contract, period: Period) -> Iterator[date]:
     ends = list(contract.ends)
-    if ends and contract.term_months:
+    if ends and contract.term_months and ends[-1] < period.end:
         number, first = 1, ends[-1]
         while (end := months_after(first, number * contract.term_months)) < period.end:
             ends.append(end)
             number += 1
-    yield from (end for end in ends if end + _ONE_DAY in period)
+    yield from (end for end in ends if period.start <= end < period.end)
 
 
 def _goes_on(book: Book, contract: Contract, end: date, until: date) -> bool:

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self
+from decimal import Decimal
+from typing import Final, Self
+
+_DAYS_A_MONTH: Final = Decimal("30.4375")  # 365.25 / 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,11 @@ class Period:
         return min(self.start + timedelta(days=1), self.end)
 
     @property
-    def months(self) -> int:
-        """How many months it lasts, rounded, at least one."""
-        return max(1, round((self.end - self.start).days / 30.4375))
+    def months(self) -> Decimal:
+        """How many months it lasts: whole ones if it is what `ending` makes of them, else its days in months."""
+        days = (self.end - self.start).days
+        whole = round(days / _DAYS_A_MONTH)
+        return Decimal(whole) if self.ending(self.end, whole) == self else days / _DAYS_A_MONTH
 
     def __contains__(self, day: date) -> bool:
         return self.start < day <= self.end

@@ -81,7 +81,7 @@ def renewal_checklist(now: Moment, id_: MeasureId, terms: RenewalChecklist) -> M
 
     Not applicable without a renewal ahead or without items; not connected if none of them was ever reached.
     """
-    ahead = renewal_ahead(now.living, now.at, now.today, now.card.stages)
+    ahead = renewal_ahead(now.running, now.at, now.today, now.card.stages)
     if ahead is None or not terms.items:
         return Measurement(id_, "not_applicable")
     latest = [time for item in terms.items if (time := last_reached(now.slow, item, now.at)) is not None]
