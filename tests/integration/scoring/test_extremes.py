@@ -189,3 +189,18 @@ async def test_closings_of_an_outage_that_ask_for_two_bands_are_told_as_of_one_m
     assert len(told) == len(set(told))
     versions = [row["version"] for row in await scoring.history() if row["version"] is not None]
     assert versions == list(range(1, len(versions) + 1))
+
+
+async def test_a_contract_put_off_to_the_end_of_all_days_stops_nobody(fresh: Fresh) -> None:
+    first = {"contract": "c", "mrr": Decimal(100), "currency": "USD", "starts_on": date(2026, 1, 1)}
+    stream = Stream().append(
+        event("contract.changed", "acme", NOON, first | {"ends_on": date(2026, 12, 31)}),
+        event("contract.changed", "acme", NOON + DAY, {"contract": "c", "ends_on": date.max}),
+        event("contract.changed", "acme", NOON + 2 * DAY, {"contract": "c", "starts_on": date.min, "auto_renew": True}),
+        event("contract.changed", "acme", NOON + 3 * DAY, {"contract": "c", "cancelled_at": NOON + 3 * DAY}),
+        tick(NOON + 4 * DAY),
+    )
+
+    scoring = await Scoring(await fresh()).take(*stream.cut(1))
+
+    assert (await scoring.live()).stage == "churning"

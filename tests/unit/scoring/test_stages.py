@@ -21,7 +21,7 @@ from tests.unit.scoring.builders import (
 )
 
 from csmodels.catalogue import CustomerEvent
-from scoring.domain.calendar import months_after
+from scoring.domain.calendar import last_day_after, months_after
 from scoring.domain.measures import COLUMN_OF
 from scoring.engine.contracts import contracts_at, running
 from scoring.engine.features import features
@@ -171,6 +171,31 @@ def test_a_contract_that_renewed_by_itself_has_its_next_renewal_a_term_later() -
     assert stage(events, datetime(2026, 1, 1, tzinfo=UTC)) == "adoption"
     assert stage(events, datetime(2026, 9, 1, tzinfo=UTC)) == "adoption"
     assert stage(events, datetime(2026, 9, 2, tzinfo=UTC)) == "renewal"
+
+
+def test_terms_that_end_with_a_month_go_on_ending_with_one() -> None:
+    half_year = {"ends_on": date(2026, 6, 30), "term_months": 6, "auto_renew": True}
+    events = [signed(NOON - 500 * DAY, **half_year)]
+
+    assert stage(events, datetime(2026, 12, 31, 23, tzinfo=UTC)) == "renewal"
+    assert stage(events, datetime(2027, 1, 1, tzinfo=UTC)) == "adoption"
+
+
+@pytest.mark.parametrize(
+    ("last", "months", "following"),
+    [
+        (date(2026, 6, 30), 1, date(2026, 7, 31)),
+        (date(2026, 2, 28), 3, date(2026, 5, 31)),
+        (date(2026, 7, 31), 7, date(2027, 2, 28)),
+        (date(2026, 1, 14), 1, date(2026, 2, 14)),
+        (date(2026, 6, 30), -6, date(2025, 12, 31)),
+        (date(9999, 12, 20), 1, date.max),
+        (date.max, 12, date.max),
+        (date.min, -1, date.min),
+    ],
+)
+def test_a_last_day_some_months_after_another(last: date, months: int, following: date) -> None:
+    assert last_day_after(last, months) == following
 
 
 @pytest.mark.parametrize(

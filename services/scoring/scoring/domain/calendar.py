@@ -44,6 +44,12 @@ def months_after(first: date, months: int) -> date:
     return date(year, month, min(first.day, (following - ONE_DAY).day))
 
 
+def last_day_after(last: date, months: int) -> date:
+    """The last day of what goes on for so many months after a last day, or went on before it: 30 June gives 31 July."""
+    following = months_after(days_after(last, 1), months)
+    return following if following == date.max else days_after(following, -1)
+
+
 def days_after(first: date, days: int) -> date:
     """The day `days` days later (or earlier), within all that is."""
     try:

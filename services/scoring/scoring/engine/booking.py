@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from scoring.domain.calendar import local_day
+from scoring.domain.calendar import days_after, local_day
 from scoring.domain.portfolio.book import ZERO, Answer, Book, Contract, Dated, Reached, Step, Ticket
 from scoring.engine.contracts import began, end_under_notice, moment, term_of
 from scoring.engine.contracts import day as day_of
@@ -242,7 +242,7 @@ class _Told:
         """
         said = [entry for entries in self._entries.values() for said, entry in entries if said == day]
         said = said or [entry for first, entry in self._days_of("starts_on") if first == day]
-        said = said or [entry for last, entry in self._days_of("ends_on") if last + _ONE_DAY == day]
+        said = said or [entry for last, entry in self._days_of("ends_on") if days_after(last, 1) == day]
         said = said or [entry for field in _OF_NOTICE for told, entry in self._entries.get(field, ()) if told < day]
         said = said or [entry for _, entry in self._entries.get("cancelled_at", ())]
         return max(said, key=lambda entry: entry.stamp).stamp.id if said else None

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from scoring.domain.calendar import days_after, local_day, months_after
+from scoring.domain.calendar import days_after, last_day_after, local_day
 from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Entry, Register, Value, holds_since, read, since
 
@@ -84,7 +84,7 @@ def end_under_notice(ends: date, noticed: date, months: int | None) -> date:
 def term_end(ends: date, months: int, day: date) -> date:
     """The first last day of a term at or after a day, where a term ended at `ends` before it, and all are as long."""
     passed = (day.year - ends.year) * 12 + day.month - ends.month
-    return next(e for n in (0, 1) if (e := months_after(ends, (passed // months + n) * months)) >= day)
+    return next(e for n in (0, 1) if (e := last_day_after(ends, (passed // months + n) * months)) >= day)
 
 
 def term_of(starts: date | None, ends: date, months: int | None) -> int | None:

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from csmodels.fields import Stage
-from scoring.domain.calendar import day_of, days_after, local_day, months_after
+from scoring.domain.calendar import day_of, days_after, last_day_after, local_day
 from scoring.domain.lazily import lazy
 from scoring.domain.measures import COLUMN_OF, Column
 from scoring.domain.scorecard import Stages
@@ -167,7 +167,7 @@ def _renewal(
         ends = term_end(ends, months, today)
     before = days
     if months:
-        before = min(before, int((ends - months_after(ends, -months)).days * share))
+        before = min(before, int((ends - last_day_after(ends, -months)).days * share))
     return Renewal(days_after(ends, -before), ends)
 
 

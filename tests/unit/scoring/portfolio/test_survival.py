@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from scoring.domain.portfolio.period import Period, month_ends, months_after, months_before
+from scoring.domain.portfolio.period import Period, month_ends, months_before
 from scoring.domain.portfolio.survival import Observation, median, survival
 
 
@@ -62,7 +62,6 @@ def test_a_period_that_ends_with_a_month_is_that_month() -> None:
     assert date(2026, 6, 1) in june
     assert date(2026, 6, 30) in june
     assert (june.months, Period.ending(date(2026, 6, 30), 12).months) == (1, 12)
-    assert months_after(date(2026, 1, 31), 1) == date(2026, 2, 28)
 
 
 def test_months_of_a_series_end_with_its_last_day() -> None:

@@ -5,11 +5,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
+from scoring.domain.calendar import last_day_after
 from scoring.domain.portfolio.book import ZERO, Book, Contract
 from scoring.domain.portfolio.metric import Item, Terms
 from scoring.domain.portfolio.money import added
 from scoring.domain.portfolio.movement import kept, movements, opening
-from scoring.domain.portfolio.period import Period, months_after
+from scoring.domain.portfolio.period import Period
 
 ONE: Final = Decimal(1)
 GRACE: Final = timedelta(days=30)  # so late a renewal may be written down, and so far from its end a successor start
@@ -82,7 +83,7 @@ def _term_ends(contract: Contract, period: Period) -> Iterator[date]:
     ends = list(contract.ends)
     if ends and contract.term_months and ends[-1] < period.end:
         number, first = 1, ends[-1]
-        while (end := months_after(first, number * contract.term_months)) < period.end:
+        while (end := last_day_after(first, number * contract.term_months)) < period.end:
             ends.append(end)
             number += 1
     yield from (end for end in ends if period.start <= end < period.end)

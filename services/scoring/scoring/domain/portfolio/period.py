@@ -47,11 +47,6 @@ def months_before(day: date, months: int) -> date:
     return last if day == month_end(day) or day.day > last.day else last.replace(day=day.day)
 
 
-def months_after(day: date, months: int) -> date:
-    """The same day so many months on; as months_before."""
-    return months_before(day, -months)
-
-
 def month_end(day: date) -> date:
     """The last day of the day's month."""
     return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
