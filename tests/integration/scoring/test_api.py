@@ -306,7 +306,7 @@ async def test_moments_and_places_beyond_all_bounds_are_no_server_errors(scoring
     for place in (last, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
         problem = await scoring.get(path, status=422, **corrected, cursor=encode_cursor(place))
         assert problem["code"] == "invalid_cursor"
-    for offset in (2**63, -(2**63) - 1):
+    for offset in (2**63, -(2**63) - 1, True):
         problem = await scoring.get(path, status=422, cursor=encode_cursor(offset, NOON.isoformat(), "change"))
         assert problem["code"] == "invalid_cursor"
     assert (await scoring.get(path, cursor=encode_cursor(2**63 - 1, last, "change")))["items"] == []

@@ -101,7 +101,13 @@ async def test_the_most_revenue_at_stake_comes_first_page_by_page(scoring: Runni
 
 
 @pytest.mark.parametrize(
-    "place", [("x",), ("NaN", "2026-01-01T00:00:00+00:00", "a", "declining"), ("1", "x", "a", "b")]
+    "place",
+    [
+        ("x",),
+        ("NaN", "2026-01-01T00:00:00+00:00", "a", "declining"),
+        ("1e999999999", "2026-01-01T00:00:00+00:00", "a", "declining"),
+        ("1", "x", "a", "b"),
+    ],
 )
 async def test_a_foreign_cursor_is_refused(scoring: Running, place: tuple[str, ...]) -> None:
     problem = await scoring.get("/v1/watch-list", status=422, cursor=encode_cursor(*place))

@@ -1,7 +1,9 @@
 """Ids of repeatable writes, and cursors: pure functions."""
 
+import base64
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,9 +25,36 @@ def test_ids_of_one_key_differ_by_source_path_and_actor() -> None:
     assert idempotent_id(one, "/x", None) != idempotent_id(one, "/x", None)
 
 
-@given(st.lists(st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False), max_size=5))
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(st.none() | st.booleans() | INTEGERS | TEXTS | FLOATS, max_size=5))
 def test_a_cursor_gives_back_what_it_was_made_of(parts: list[Any]) -> None:
     assert decode_cursor(encode_cursor(*parts)) == tuple(parts)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        r'["\ud800"]',
+        r'["a\u0000"]',
+        f"[{2**63}]",
+        f"[{-(2**63) - 1}]",
+        "[1e999]",
+        "[-Infinity]",
+        "[NaN]",
+        "[" + "9" * 1000 + "]",
+        "[[]]",
+        '{"a": 1}',
+    ],
+)
+def test_what_no_database_takes_is_refused_as_a_cursor(packed: str) -> None:
+    with pytest.raises(DomainError) as refused:
+        decode_cursor(base64.urlsafe_b64encode(packed.encode()).rstrip(b"=").decode())
+
+    assert refused.value.code == "invalid_cursor"
 
 
 @given(st.text(max_size=60))

@@ -2,7 +2,8 @@
 
 import base64
 import json
-from typing import Annotated, Final
+import math
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query
 
@@ -37,12 +38,29 @@ def encode_cursor(*parts: str | int | float | bool | None) -> str:
 
 
 def decode_cursor(text: str) -> tuple[str | int | float | bool | None, ...]:
-    """What `encode_cursor` was given. Invalid with code invalid_cursor for anything else."""
+    """What `encode_cursor` was given. Invalid with code invalid_cursor for anything else.
+
+    And for what no database takes: NUL or half a character in a text, more than 64 bits, a number that is not finite.
+    """
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         parts = json.loads(packed)
     except (ValueError, RecursionError):
         parts = None
-    if not isinstance(parts, list) or not all(part is None or isinstance(part, str | int | float) for part in parts):
+    if not isinstance(parts, list) or not all(map(_can_be_asked_for, parts)):
         raise Invalid("invalid_cursor", "This cursor is not one of ours. Leave it out to begin anew.", field="cursor")
     return tuple(parts)
+
+
+def _can_be_asked_for(part: Any) -> bool:
+    """Whether this is a part of a cursor, and a value that every database takes."""
+    match part:
+        case str():
+            return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in part)
+        case None | bool():
+            return True
+        case int():
+            return -(2**63) <= part < 2**63
+        case float():
+            return math.isfinite(part)
+    return False

@@ -196,8 +196,9 @@ async def _corrected(
 
 def _history_place(cursor: str) -> tuple[int, datetime, str]:
     match decode_cursor(cursor):
-        case (int() as offset, str() as at, str() as kind) if 0 <= offset <= _LAST_OFFSET:
-            return offset, _moment(at), kind
+        case (int() as offset, str() as at, str() as kind):
+            if not isinstance(offset, bool) and 0 <= offset <= _LAST_OFFSET:
+                return offset, _moment(at), kind
     raise _bad_cursor()
 
 

@@ -103,11 +103,11 @@ def _place_of(cursor: str) -> _Place:
     match decode_cursor(cursor):
         case (str() as mrr, str() as since, str() as account, ("declining" | "divergent") as why):
             try:
-                moment, stake = datetime.fromisoformat(since), Decimal(mrr)
+                moment, stake = datetime.fromisoformat(since), -Decimal(mrr)
             except (ValueError, ArithmeticError):
                 raise _bad_cursor() from None
             if moment.tzinfo is not None and stake.is_finite():
-                return -stake, moment, account, why
+                return stake, moment, account, why
     raise _bad_cursor()
 
 
