@@ -50,6 +50,7 @@ _TOKEN: Final = re.compile(
     |(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_LITERAL: Final = re.compile(r"""[rR]?("{3}|'{3}|"|')(?P<text>.*)\1""", re.DOTALL)
 _MACROS: Final = frozenset({"all", "exists", "exists_one", "map", "filter", "existsOne"})
 _CEL_ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _NO_OVERLOAD: Final = re.compile(r"found no matching overload for '_?\W*?([^\w'\s]+|in)_?' applied to '\((.*), (.*)\)'")
@@ -278,12 +279,18 @@ def _names(text: str) -> Iterator[_Name]:
                 path.append(signs[at + 1])
                 at += 2
             elif signs[at] == "[" and tokens[at + 1].lastgroup == "text" and signs[at + 2 : at + 3] == ["]"]:
-                path.append(signs[at + 1].strip("rR\"'"))
+                path.append(_key(signs[at + 1]))
                 at += 3
             else:
                 break
         if path[0] not in bound:
             yield _Name(tuple(path), tokens[start].start())
+
+
+def _key(literal: str) -> str:
+    """The text between the quotes; bytes stay as they are written, for they are the name of no field."""
+    found = _LITERAL.fullmatch(literal)
+    return found["text"] if found else literal
 
 
 def _asked(name: str) -> str:

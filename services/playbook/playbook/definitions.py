@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from cskit.conditions import ConditionError, Conditions, Fields
+from cskit.documents import DocumentLoader
 from playbook.domain.definition import Condition, Definition
 from playbook.domain.document import UNFIT, Field, InvalidDocument, Mistake, Node, Place, Scalar
 from playbook.domain.parsing import parse
@@ -116,7 +117,7 @@ def read(text: str) -> Node:
         raise InvalidDocument([Mistake(Place(1, 1), "", f"A playbook has at most {LARGEST} characters.")])
     try:
         _check_shape(text)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=DocumentLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _place(mark) if mark is not None else Place(1, 1)
@@ -146,7 +147,7 @@ def _place(mark: Any) -> Place:
 def _check_shape(text: str) -> None:
     """Refuse aliases (a few lines of them unfold to gigabytes), several documents and deep nesting."""
     depth = documents = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=DocumentLoader):
         place = _place(event.start_mark)
         if isinstance(event, yaml.AliasEvent):
             raise InvalidDocument([Mistake(place, "", "Aliases (“*name”) are not taken; write the value out.")])

@@ -320,36 +320,35 @@ def _tell(uow: UnitOfWork, application: Application) -> None:
         uow.publish_control(CUSTOMER_EVENTS, event, partition)
 
 
-def standing(done: Sequence[Application]) -> list[Application]:
-    """The applications that a way back passes, the newest last: a rollback takes away what came after its target."""
+def trail(done: Sequence[Application], scorecard: str) -> list[Application]:
+    """The way back of one scorecard: the last application of each version of it, and of each time it was not in force,
+    the newest last. A rollback takes away what came after its target; what others do is no step of it.
+    """
     kept: list[Application] = []
     for each in done:
-        if each.kind == "rollback":
-            same = [n for n, one in enumerate(kept) if one.in_force == each.in_force]
-            if same:
-                del kept[same[-1] + 1 :]
-                continue
+        version = each.in_force.get(scorecard)
+        places = [n for n, one in enumerate(kept) if one.in_force.get(scorecard) == version]
+        if places and (each.kind == "rollback" or places[-1] == len(kept) - 1):
+            del kept[places[-1] :]
         kept.append(each)
     return kept
 
 
 def _before(done: Sequence[Application], scorecard: str, conditions: set[str]) -> str:
     """The name of what to go back to from what is in force of a scorecard."""
-    kept = standing(done)
+    kept = trail(done, scorecard)
     if not kept or scorecard not in kept[-1].in_force:
         raise Conflict("scorecard_not_in_force", f"No version of “{scorecard}” is in force: there is nothing to undo.")
-    now = kept[-1].in_force[scorecard]
-    for each in reversed(kept):
-        if each.in_force.get(scorecard) == now:
-            continue
-        if scorecard in each.in_force:
-            return f"{scorecard}@{each.in_force[scorecard]}"
-        if f"{scorecard}@{now}" not in conditions:  # another one was the default
-            return next(name for name in names_of(each.in_force) if name not in conditions)
-        break
+    now = f"{scorecard}@{kept[-1].in_force[scorecard]}"
+    if len(kept) > 1:
+        before = kept[-2].in_force
+        if scorecard in before:
+            return f"{scorecard}@{before[scorecard]}"
+        if now not in conditions:  # another one was the default
+            return next(name for name in names_of(before) if name not in conditions)
     raise Conflict(
         "nothing_before",
-        f"Nothing came before {scorecard}@{now}. Apply another version; if it is to count for nobody, one with "
+        f"Nothing came before {now}. Apply another version; if it is to count for nobody, one with "
         "applies_to: 'false'.",
     )
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import yaml
 
+from cskit.documents import DocumentLoader
 from scoring.domain.document import InvalidDocument
 from scoring.domain.scorecard import Scorecard
 from scoring.expressions import parsed
@@ -28,7 +29,7 @@ def _read(text: str) -> Mapping[str, Any]:
     if len(text) > LARGEST:
         raise MisplacedDocument("", f"it has more than {LARGEST} characters", "Shorten it.", (1, 1))
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=DocumentLoader):
             if isinstance(event, yaml.AliasEvent):  # a few lines of them unfold to gigabytes
                 mark: Any = event.start_mark
                 place = mark.line + 1, mark.column + 1

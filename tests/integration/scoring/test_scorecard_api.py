@@ -170,8 +170,14 @@ async def test_yaml_is_taken_as_it_is_written(scoring: Running) -> None:
     assert [each["field"] for each in answer.json()["changes"]] == ["bands.green"]
 
 
-async def test_a_wrong_document_is_refused_with_its_place(scoring: Running) -> None:
-    text = default_text().replace("reference: 75", "reference: high")
+@pytest.mark.parametrize(
+    ("value", "column", "field"),
+    [("high", 1, "reference"), ("2026-02-30", 12, ""), ("0x_", 12, ""), ("1" + "0" * 400, 12, "")],
+)
+async def test_a_wrong_document_is_refused_with_its_place(
+    scoring: Running, value: str, column: int, field: str
+) -> None:
+    text = default_text().replace("reference: 75", f"reference: {value}")
 
     for path in ("/v1/scorecards", "/v1/scorecards/diff"):
         answer = await scoring.client.post(path, content=text.encode())
@@ -179,7 +185,7 @@ async def test_a_wrong_document_is_refused_with_its_place(scoring: Running) -> N
         problem = answer.json()
         assert (answer.status_code, problem["code"]) == (422, "invalid_scorecard")
         (mistake,) = problem["mistakes"]
-        assert (mistake["line"], mistake["column"], mistake["field"]) == (5, 1, "reference")
+        assert (mistake["line"], mistake["column"], mistake["field"]) == (5, column, field)
 
 
 async def test_what_is_not_there_is_a_problem_with_a_code(scoring: Running) -> None:

@@ -291,6 +291,66 @@ async def test_a_rollback_goes_back_step_by_step_and_to_a_version(database: Data
         await desk.scorecards.roll_back("default", 9, SAM, Ids())
 
 
+async def test_a_rollback_goes_back_the_same_way_once_a_second_scorecard_is_in_force(database: Database) -> None:
+    desk = Desk(database)
+    for green in (80, 85):
+        await desk.apply(document(bands__green=green))
+    await desk.apply(document("own", **ENTERPRISE))
+
+    steps = [await desk.scorecards.roll_back("default", None, SAM, Ids()) for _ in range(2)]
+
+    assert [(each.name, dict(each.in_force)) for each in steps] == [
+        ("default@2", {"default": 2, "own": 1}),
+        ("default@1", {"default": 1, "own": 1}),
+    ]
+    with pytest.raises(Conflict, match="Nothing came before default@1"):
+        await desk.scorecards.roll_back("default", None, SAM, Ids())
+
+
+async def test_the_way_back_of_a_scorecard_passes_what_others_did_meanwhile(database: Database) -> None:
+    desk = Desk(database)
+    await desk.apply(document(bands__green=80))
+    await desk.apply(document("own", **ENTERPRISE))
+    await desk.apply(document("own", **ENTERPRISE, bands__green=85))
+    await desk.scorecards.roll_back("default", None, SAM, Ids())
+
+    back = await desk.scorecards.roll_back("own", None, SAM, Ids())
+
+    assert (back.name, dict(back.in_force)) == ("own@1", {"default": 1, "own": 1})
+
+
+async def test_a_rollback_to_a_version_is_a_step_of_the_way_back(database: Database) -> None:
+    desk = Desk(database)
+    for green in (80, 85, 90):
+        await desk.apply(document(bands__green=green))
+    await desk.apply(document("own", **ENTERPRISE))
+    await desk.scorecards.roll_back("default", 2, SAM, Ids())
+
+    first = await desk.scorecards.roll_back("default", None, SAM, Ids())
+    await desk.scorecards.roll_back("default", 4, SAM, Ids())
+    second = await desk.scorecards.roll_back("default", None, SAM, Ids())
+
+    assert [first.name, second.name] == ["default@1", "default@1"]
+
+
+async def test_a_scorecard_that_was_put_out_of_force_goes_back_to_the_default_of_that_time(database: Database) -> None:
+    desk = Desk(database)
+    await desk.apply(document("mine", **STRICT))
+    await desk.apply(document(bands__green=80))
+    await desk.apply(document("own", **ENTERPRISE))
+
+    back = [await desk.scorecards.roll_back(each, None, SAM, Ids()) for each in ("default", "mine")]
+
+    assert [(each.name, dict(each.in_force)) for each in back] == [
+        ("mine@1", {"mine": 1, "own": 1}),
+        ("default@1", {"default": 1, "own": 1}),
+    ]
+    with pytest.raises(Conflict, match="No version of “mine” is in force"):
+        await desk.scorecards.roll_back("mine", None, SAM, Ids())
+    with pytest.raises(Conflict, match="Nothing came before default@1"):
+        await desk.scorecards.roll_back("default", None, SAM, Ids())
+
+
 async def test_before_the_first_version_of_a_default_another_scorecard_was_the_default(database: Database) -> None:
     desk = Desk(database)
     await desk.apply(document("mine", **STRICT))

@@ -31,6 +31,29 @@ def holds(text: str, **values: Any) -> bool:
     return CONDITIONS.compile(text).holds(values)
 
 
+@pytest.mark.parametrize("prefix", ["", "r", "R"])
+@pytest.mark.parametrize(
+    ("literal", "name"),
+    [
+        *((f'"{name}"', name) for name in ("owner", "rank", "barb", "Rr", "")),
+        *((f"{quote}barber{quote}", "barber") for quote in ("'", '"""', "'''")),
+        ('"r\'"', "r'"),
+        ("'\"b'", '"b'),
+        ("'''r\"b'''", 'r"b'),
+    ],
+)
+def test_a_field_is_known_by_its_name_in_quotes(prefix: str, literal: str, name: str) -> None:
+    condition = Conditions({"account": {name: "text"}}).compile(f"account[{prefix}{literal}] == 'sam'")
+
+    assert condition.holds({"account": {name: "sam"}})
+
+
+@pytest.mark.parametrize("literal", ['b"owner"', "br'owner'", '"owne"', '"owner "'])
+def test_a_name_in_quotes_that_is_no_field_is_refused(literal: str) -> None:
+    with pytest.raises(ConditionError, match="unknown"):
+        Conditions({"account": {"owner": "text"}}).compile(f"account[{literal}] == 'sam'")
+
+
 @pytest.mark.parametrize(
     ("text", "values", "expected"),
     [

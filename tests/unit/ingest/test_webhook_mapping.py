@@ -50,6 +50,7 @@ def test_a_mapping_makes_items_and_keeps_texts_apart() -> None:
     [
         ("items: events", "items: @events", 2, "YAML"),
         ("items: events", "things: events", 2, "no field 'things'"),
+        ("items: events", 'items: "\\UFFFFFFFF"', 2, "not YAML"),
         ("kind == 'ticket'", "kind == 'ticket", 4, "JMESPath"),
         ("ticket.changed", "clock.ticked", 5, "not one of"),
         ("    id: id\n", "", 4, "needs id"),

@@ -92,6 +92,7 @@ def test_a_holdout_is_refused_by_name_unless_it_is_nothing() -> None:
         ("exit: 'health.band'", (7, 8, "In “exit”: A condition is true or false; this one gives")),
         ("id: again", (7, 1, "“id” stands here again, after line 1; keep one.")),
         ("accounts: &a true\nexit: *a", (8, 7, "Aliases (“*name”) are not taken; write the value out.")),
+        ('label: "\\UFFFFFFFF"', (7, 11, "This is not YAML here: found no character or number that there is.")),
         ("exit: [", (8, 1, "This is not YAML here: expected the node content, but found '<stream end>'.")),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scoring.domain.document import InvalidDocument
 from scoring.domain.parsing import parse_scorecard
 from scoring.scorecards import MisplacedDocument, built_in, default_text, load
 from scoring.scorecards.reading import place_of, read_document
@@ -55,6 +56,23 @@ def test_what_is_wrong_is_told_with_its_line_and_column(old: str, new: str, wher
         ("- a", "no mapping", (1, 1)),
         ("a: 1\nb:\n  c: 1\n  c: 2", "there twice", (4, 3)),
         ("a: !!python/object:os.system x", "no YAML", (1, 4)),
+        ("a: 1\nb: 2026-02-30", "no timestamp", (2, 4)),
+        ("a: 1\nb: 2026-01-01T25:00:00Z", "no timestamp", (2, 4)),
+        ("a: 1\nb: 0001-01-01T00:00:00+99:00", "no timestamp", (2, 4)),
+        ("a: !!timestamp foo", "no timestamp", (1, 4)),
+        ("a: 0x_", "no int", (1, 4)),
+        ("a: 0b_", "no int", (1, 4)),
+        ("a: [1, !!int foo]", "no int", (1, 8)),
+        ("a: !!int ''", "no int", (1, 4)),
+        ("!!bool x: 1", "no bool", (1, 1)),
+        ("a: !!float x", "no float", (1, 4)),
+        ("a: " + "9" * 5000, "no int", (1, 4)),
+        ("a: 1" + "0" * 400, "no int", (1, 4)),
+        ("a: 0x" + "f" * 5000, "no int", (1, 4)),
+        ("a: " + ":".join(["1"] * 300) + ".5", "no float", (1, 4)),
+        ('a: "\\ud800"', "half a character", (1, 4)),
+        ('a: 1\nb: "\\UFFFFFFFF"', "no character", (2, 7)),
+        ("%YAML 1." + "9" * 5000 + "\n---\na: 1", "number", (1, 9)),
     ],
 )
 def test_what_is_no_document_is_refused_with_its_place(text: str, what: str, place: tuple[int, int]) -> None:
@@ -62,6 +80,17 @@ def test_what_is_no_document_is_refused_with_its_place(text: str, what: str, pla
         load(text)
 
     assert (refused.value.line, refused.value.column) == place
+
+
+def test_an_emoji_as_json_writes_it_is_one_character() -> None:
+    assert read_document('{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}
+
+
+def test_a_number_that_no_float_holds_is_refused_in_json_too() -> None:
+    document = read_document(TEXT)
+
+    with pytest.raises(InvalidDocument, match=r"reference: 1000.* is no number"):
+        parse_scorecard({**document, "reference": 10**400})
 
 
 def test_names_with_dots_have_a_place() -> None:

@@ -13,6 +13,7 @@ import yaml
 from allinone.commands.calls import Unreachable, said, server_client
 from allinone.commands.output import complain, say, show
 from allinone.commands.progress import progress
+from cskit.documents import DocumentLoader
 from cskit.errors import Invalid
 from cskit.settings import Settings
 from ingest.domain.imports import headers, values
@@ -184,8 +185,8 @@ def _opened(asked: Asked) -> tuple[files.Table, Mapping[str, str]]:
 def _mapped(kind: Kind, path: Path, known: Sequence[str]) -> Mapping[str, str]:
     """The mapping in the file. Invalid, with what is wrong and what there is."""
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        said = DocumentLoader(path.read_text(encoding="utf-8-sig")).get_single_data()
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
         raise Invalid("bad_map", f"{path} cannot be read as YAML: {error}.", field="map") from error
     columns = said.get("columns") if isinstance(said, dict) else None
     if not isinstance(columns, dict) or not columns:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import jmespath
 import yaml
 from jmespath.exceptions import JMESPathError
+from yaml.scanner import ScannerError
 
 from csmodels.catalogue import CLIENT_TYPES
 from csmodels.ids import derived_id
@@ -32,6 +33,16 @@ class InvalidMapping(ValueError):
         super().__init__(f"line {line}: {problem}")
         self.line = line
         self.problem = problem
+
+
+class _Loader(yaml.SafeLoader):
+    """Tells the place of an escape like "\\UFFFFFFFF" too, of which PyYAML lets Python's own error out."""
+
+    def fetch_more_tokens(self) -> None:
+        try:
+            super().fetch_more_tokens()
+        except (ValueError, OverflowError):
+            raise ScannerError(None, None, "found no character or number that there is", self.get_mark()) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +110,11 @@ def parse(text: str) -> SourceMapping:
     if len(text) > MAX_DOCUMENT:
         raise InvalidMapping(1, f"the mapping has {len(text)} characters, more than {MAX_DOCUMENT}.")
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent):
                 line = event.start_mark.line + 1 if event.start_mark else 1
                 raise InvalidMapping(line, "a reference (*name) is refused: write it out.")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InvalidMapping(line, f"this is not YAML: {error.problem or error}.") from None

@@ -5,6 +5,7 @@ Columns are known by their names, in any order and in upper or lower case. A tim
 
 import codecs
 import csv
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _SINCE_1970: Final = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 15: 10**6, 16: 10**6, 18: 10**9, 19: 10**9}  # digits: a second
+_GROUPED: Final = re.compile(r"(?!0)\d{1,3}(,\d{3})+(\.\d+)?")  # 1,200.50
+_DECIMAL_COMMA: Final = re.compile(r"\d+,\d{1,2}|(?!0)\d{1,3}(\.\d{3})+,\d+")  # 1200,50 or 1.200,50
 _BLOCK: Final = 1 << 20
 _EVERY: Final = 10_000  # rows between two words of how far the reading is
 
@@ -134,7 +137,9 @@ def read_events(path: Path, zone: tzinfo, now: datetime, shown: Shown = lambda _
             micros = (_moment(at, zone) - _EPOCH) // _MICROSECOND
             if micros > latest:
                 raise ValueError(f"time “{_short(at)}” lies in the future")
-            who, what = _text(account, "account"), _text(name, "name")
+            if micros < 0:
+                raise ValueError(f"time “{_short(at)}” lies before 1970")
+            who, what, whom = _text(account, "account"), _text(name, "name"), _plain(person)
         except (ValueError, OverflowError) as error:
             log.refused += 1
             if len(log.problems) < LISTED:
@@ -142,7 +147,7 @@ def read_events(path: Path, zone: tzinfo, now: datetime, shown: Shown = lambda _
             continue
         log.account_of.append(accounts[who])
         log.name_of.append(names[what])
-        log.person_of.append(persons[_plain(person)] if _plain(person) else -1)
+        log.person_of.append(persons[whom] if whom else -1)
         log.times.append(micros)
     if not len(log):
         raise BadFile(f"{path} has no usable row.{_named(log.problems, log.refused)}")
@@ -283,13 +288,26 @@ def _parquet(path: Path, columns: Sequence[str], required: int) -> Iterator[tupl
 
 
 def _values(column: Any) -> list[object]:
-    """A column's values in Python; moments finer than microseconds are cut."""
+    """A column's values in Python; moments finer than microseconds are cut, what is not UTF-8 is left as bytes."""
     from pyarrow import timestamp, types
 
     if types.is_timestamp(column.type) and column.type.unit == "ns":
         column = column.cast(timestamp("us", column.type.tz), safe=False)
-    values: list[object] = column.to_pylist()
+    try:
+        values: list[object] = column.to_pylist()
+    except (ValueError, OverflowError):  # of one that Python has not: not UTF-8, or not in the years 1 to 9999
+        values = [_value(each) for each in column]
     return values
+
+
+def _value(scalar: Any) -> object:
+    try:
+        value: object = scalar.as_py()
+    except UnicodeDecodeError:
+        return bytes(scalar.cast("binary").as_py())
+    except OverflowError:
+        return f"{scalar.type} {scalar.value}"
+    return value
 
 
 # Cells
@@ -307,11 +325,16 @@ def _short(value: object) -> str:
 
 
 def _plain(value: object) -> str:
-    """A cell as text; a whole number as such, however it was stored."""
+    """A cell as text; a whole number as such, however it was stored. ValueError for bytes that are no text."""
     if value is None:
         return ""
     if isinstance(value, float):
         return "" if value != value else str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise ValueError(f"{_short(value)} is not text in UTF-8") from None
     return str(value).strip()
 
 
@@ -358,8 +381,14 @@ def _day(value: object, zone: tzinfo) -> date:
 
 
 def _amount(value: object) -> float:
+    """An amount; a comma parts thousands from hundreds, or stands before one or two decimals."""
     try:
-        amount = float(_plain(value).replace(",", ""))
+        text = _plain(value)
+        if _GROUPED.fullmatch(text):
+            text = text.replace(",", "")
+        elif _DECIMAL_COMMA.fullmatch(text):
+            text = text.replace(".", "").replace(",", ".")
+        amount = float(text)
     except ValueError:
         amount = -1.0
     if not 0 <= amount < 1e15:

@@ -1,8 +1,11 @@
 """Reading of nested mappings (from YAML or JSON) with errors that say where, what, and what to do."""
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
+
+_LARGEST: Final = sys.float_info.max  # neither infinity, nor NaN, nor a whole number that no float holds is within
 
 
 class InvalidDocument(ValueError):
@@ -135,7 +138,7 @@ class Section:
     def _number(
         value: object, where: str, low: float = -math.inf, high: float = math.inf, above: float = -math.inf
     ) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
             raise InvalidDocument(where, f"{_shown(value)} is no number", "Write a number.")
         if not low <= value <= high or value <= above:
             least = f"above {above:g}" if above >= low else f"at least {low:g}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from cskit.documents import DocumentLoader
 from scoring.domain.document import InvalidDocument
 from scoring.domain.parsing import parse_scorecard
 from scoring.domain.scorecard import Scorecard
@@ -36,10 +37,11 @@ def load(text: str, compile_: Compile | None = None) -> Scorecard:
 def read_document(text: str) -> dict[str, Any]:
     """The mapping that a YAML text holds. Raises MisplacedDocument if it is no YAML, no mapping, or names one twice."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = DocumentLoader(text)
+        root = loader.get_single_node()
         for where, key in _twice(root):
             raise MisplacedDocument(where, "this name is there twice", "Keep one of them.", _start(key))
-        document = yaml.safe_load(text)
+        document = None if root is None else loader.construct_document(root)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be read"
@@ -57,7 +59,7 @@ def place_of(text: str, path: str) -> Place:
 
     Where a path ends in what is not there, the place of what should hold it. The text is YAML.
     """
-    here: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    here: yaml.Node | None = yaml.compose(text, Loader=DocumentLoader)
     place = _start(here) if here is not None else (1, 1)
     rest = path
     while rest and here is not None:

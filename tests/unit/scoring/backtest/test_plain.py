@@ -95,18 +95,23 @@ def test_bad_rows_are_named_with_their_line_and_the_others_are_taken(tmp_path: P
         ',2026-06-01,"two\nlines"\n'
         "acme,2026-06-02,\n"
         "acme,2027-01-01,report\n"
-        "acme\n",
+        "acme\n"
+        "acme,0001-01-01T00:00:00,report\n"
+        "acme,9999-12-31T23:59:59-10:00,report\n",
     )
 
-    log = read_events(path, UTC, NOW)
+    log = read_events(path, TOKYO, NOW)
 
-    assert [problem.line for problem in log.problems] == [3, 5, 7, 8, 9]
+    assert [problem.line for problem in log.problems] == [3, 5, 7, 8, 9, 10, 11]
     assert "yesterday" in log.problems[0].what
     assert "account is empty" in log.problems[1].what
     assert "name is empty" in log.problems[2].what
     assert "future" in log.problems[3].what
     assert "time is empty" in log.problems[4].what
-    assert (len(log), log.refused) == (1, 5)
+    assert "before 1970" in log.problems[5].what
+    assert "future" in log.problems[6].what
+    assert (len(log), log.refused) == (1, 7)
+    assert log.span()[0] == log.span()[1] == datetime(2026, 5, 31, 15, tzinfo=UTC)
 
 
 def test_of_many_bad_rows_the_first_are_named_and_all_are_counted(tmp_path: Path) -> None:
@@ -176,6 +181,34 @@ def test_bad_rows_of_parquet_are_named_by_their_number(tmp_path: Path) -> None:
     assert [problem.line for problem in log.problems] == [2, 3]
 
 
+def test_bytes_in_parquet_are_text_in_utf_8_or_their_row_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "events.parquet"
+    table = {
+        "account": pa.array(["赤城".encode(), b"a", b"\xff", b"a", b"a"]),
+        "time": ["2026-06-01"] * 5,
+        "name": pa.array([b"x", b"x", b"x", b"\xff", b"x"]).view(pa.string()),
+        "person": pa.array([b"p1", b"\xff", None, None, None]),
+    }
+    parquet.write_table(pa.table(table), path)
+
+    log = read_events(path, UTC, NOW)
+
+    assert (log.accounts, log.names, log.persons) == (["赤城", "a"], ["x"], ["p1"])
+    assert [line for line, _ in log.problems] == [2, 3, 4]
+    assert all("UTF-8" in what for _, what in log.problems)
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.date64()])
+def test_a_time_in_parquet_that_is_in_no_year_is_left_out(tmp_path: Path, kind: pa.DataType) -> None:
+    path = tmp_path / "events.parquet"
+    times = pa.array([86_400_000, 86_400_000 * 10**10], pa.int64()).cast(kind)
+    parquet.write_table(pa.table({"account": ["a", "a"], "time": times, "name": ["x", "x"]}), path)
+
+    log = read_events(path, UTC, NOW)
+
+    assert (len(log), [line for line, _ in log.problems]) == (1, [2])
+
+
 def test_a_broken_parquet_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "events.parquet"
     path.write_bytes(b"PAR1 and nothing more")
@@ -192,6 +225,33 @@ def test_churn_dates_and_revenue_are_read(tmp_path: Path) -> None:
     churn = read_churn(path, TOKYO)
 
     assert churn == Churn({"acme": date(2026, 5, 1), "b": date(2026, 5, 2)}, {"acme": 1200.5})
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1200", 1200),
+        ("1200.50", 1200.5),
+        ("1,200", 1200),
+        ("12,345,678.5", 12_345_678.5),
+        ("1200,50", 1200.5),
+        ("1200,5", 1200.5),
+        ("1.200,50", 1200.5),
+        ("0,5", 0.5),
+    ],
+)
+def test_an_amount_has_a_decimal_point_or_a_decimal_comma(tmp_path: Path, text: str, amount: float) -> None:
+    path = written(tmp_path, f"account;churned_on;mrr\nacme;2026-05-01;{text}\n")
+
+    assert read_churn(path, UTC).mrr == {"acme": amount}
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "12,34,567", "1200,500", "0,500", "1,200,30", "1.200.300", "-1", "nan"])
+def test_an_amount_that_may_mean_two_things_is_refused(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, f"account;churned_on;mrr\nacme;2026-05-01;{text}\n")
+
+    with pytest.raises(BadFile, match="line 2: mrr"):
+        read_churn(path, UTC)
 
 
 @pytest.mark.parametrize(
