@@ -280,7 +280,8 @@ def other_zone(first: str, settings: ScoringSettings) -> str | None:
         return None
     return (
         f"KIZASHI_TIME_ZONE is {settings.zone}, but the days of this installation have been counted in {first} "
-        f"since its first start. Set it to {first}, or rebuild."
+        f"since its first start. Set it to {first}. Another zone needs a new installation (an empty data folder, or "
+        "empty databases and log; another archive) to which everything is sent again."
     )
 
 
