@@ -34,6 +34,8 @@ from scoring.account import passed, taken
 from scoring.store import folding
 from scoring.tables import PLUMBING, account_slow
 
+FIRST = datetime.min.replace(tzinfo=UTC)
+
 
 async def test_long_work_on_accounts_at_hand_is_never_without_a_statement_and_gives_the_same(
     fresh: Fresh, monkeypatch: pytest.MonkeyPatch
@@ -199,6 +201,11 @@ async def test_a_contract_put_off_to_the_end_of_all_days_stops_nobody(fresh: Fre
         event("contract.changed", "acme", NOON + 2 * DAY, {"contract": "c", "starts_on": date.min, "auto_renew": True}),
         event("contract.changed", "acme", NOON + 3 * DAY, {"contract": "c", "cancelled_at": NOON + 3 * DAY}),
         tick(NOON + 4 * DAY),
+        event(
+            "contract.changed", "acme", FIRST, {"contract": "c", "starts_on": date(1, 1, 2)}, received=NOON + 4 * DAY
+        ),
+        event("contract.changed", "acme", FIRST, {"contract": "c", "starts_on": date.min}, received=NOON + 4 * DAY),
+        tick(NOON + 5 * DAY),
     )
 
     scoring = await Scoring(await fresh()).take(*stream.cut(1))

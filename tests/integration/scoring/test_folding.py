@@ -351,7 +351,9 @@ async def test_a_second_zone_is_refused_with_a_sentence(database: Database) -> N
 
     await handler("Asia/Tokyo").on_assigned(frozenset())
 
-    with pytest.raises(SettingsError, match=r"ZONE is UTC, but .* Asia/Tokyo since .* Set it to Asia/Tokyo\. Another zone"):
+    with pytest.raises(
+        SettingsError, match=r"ZONE is UTC, but .* Asia/Tokyo since .* Set it to Asia/Tokyo\. Another zone"
+    ):
         await handler("UTC").on_assigned(frozenset())
     async with database.read() as tx:
         assert await folding.stored_zone(tx, PLUMBING) == "Asia/Tokyo"

@@ -1,7 +1,7 @@
 """What the registers say of contracts at a moment: which live, the seats, the price."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -11,6 +11,7 @@ from scoring.engine.register import Entry, Register, Value, holds_since, read, s
 
 OF_STAGES: Final = ("status", "starts_on", "ends_on", "cancelled_at", "auto_renew", "term_months")
 _MOMENT: Final = timedelta(microseconds=1)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)  # before it was nothing
 MAX_SEATS: Final = 2**31 - 1  # what the wire and the tables can say (csmodels Size); sums of contracts stop there
 
 
@@ -114,6 +115,8 @@ def began(register: Register, starts_on: Sequence[Entry], zone: tzinfo) -> date 
 
 def _goes_on(register: Register, told: datetime, starts: date, zone: tzinfo) -> bool:
     """Whether a contract that ran goes on under a new first day: it lies at most a day after the end told before."""
+    if told <= _FIRST:
+        return False
     at = told - _MOMENT
     before = _told(register, at, zone, None)
     last, today = before.last_day(at), local_day(told, zone)
