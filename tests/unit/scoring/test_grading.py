@@ -107,7 +107,7 @@ def test_one_under_notice_in_a_term_begun_by_itself_has_left_after_that_term() -
     noticed = contract(NOON - DAY, status="cancelled")
 
     assert came_to(contract(NOON - 90 * DAY, status="active", **term), noticed) == Outcome(
-        "left", datetime(2026, 7, 31, tzinfo=UTC)
+        "left", datetime(2026, 8, 1, tzinfo=UTC)
     )
 
 
