@@ -33,8 +33,9 @@ NONE_STOPPED: Final[Mapping[Family, datetime]] = MappingProxyType({})
 class Moment:
     """An account's facts at a moment. Usage, tickets and billing are as of when their feed stopped, if it did.
 
-    day is that of usage in the zone, `at` standing for all of it. seats are None if they are not known; size is then
-    how many people were seen in known_days. with_people: a known person's usage was seen; connected: any usage was.
+    So are the seats, the plan and the contacts that usage and tickets are measured by. day is that of usage in the
+    zone, `at` standing for all of it. seats are those of `at`, None if they are not known. with_people: a known
+    person's usage was seen; connected: any usage was.
     """
 
     def __init__(
@@ -71,11 +72,19 @@ class Moment:
         return self.still.lull.seats
 
     @lazy
-    def size(self) -> int:
-        """The seats, else how many people were seen in known_days."""
-        if self.seats:
-            return self.seats
+    def known(self) -> int:
+        """How many people were seen in known_days."""
         return self.seen(self.card.known_days)
+
+    @property
+    def size(self) -> int:
+        """The seats as of usage, else how many people are known."""
+        return self.still.of_usage.seats or self.known
+
+    @property
+    def size_of_tickets(self) -> int:
+        """The seats as of tickets, else how many people are known: usage may go on where the other feed stopped."""
+        return self.still.of_tickets.seats or self.known
 
     def seen(self, window: int) -> int:
         """How many people were seen in a window."""
@@ -83,9 +92,9 @@ class Moment:
             return count_people(self.facts, window_masks(self.day, window), self.same, core=False)
         return len(self._days(window, core=False))
 
-    def text(self, field: str) -> str | None:
+    def text(self, field: str, at: datetime) -> str | None:
         """A field of the account."""
-        value = read(self.slow.account, field, self.at)
+        value = read(self.slow.account, field, at)
         return value if isinstance(value, str) else None
 
     def field(self, field: str) -> Value:
@@ -102,10 +111,6 @@ class Moment:
     def sponsors(self) -> Sponsors:
         """The sponsors."""
         return self.still.lull.sponsors
-
-    def invited(self) -> Mapping[str, datetime]:
-        """The contacts described, not erased and not left, those of one person as one, and when that was."""
-        return self.still.lull.invited
 
     @lazy
     def newest(self) -> MonthFacts:

@@ -147,6 +147,20 @@ class Still:
         return cast("T", self._made[key])
 
     @lazy
+    def of_usage(self) -> Lull:
+        """The lull as of which usage is measured: this one, or that of when its feed stopped."""
+        return self._lull_of("usage")
+
+    @lazy
+    def of_tickets(self) -> Lull:
+        """The same for tickets."""
+        return self._lull_of("tickets")
+
+    def _lull_of(self, family: Family) -> Lull:
+        at = seen(family, self.since, self.stopped)
+        return self.lull if at == self.since else Lull(self.slow, at, self.zone)
+
+    @lazy
     def touch_class(self) -> TouchClass:
         """The account's touch class."""
         segment = read(self.slow.account, "segment", self.since)
@@ -186,8 +200,8 @@ class Still:
 
     @lazy
     def invited(self) -> frozenset[bytes]:
-        """The invited, by the keys of months."""
-        return frozenset(map(key_of, self.lull.invited))
+        """The invited as of usage, by the keys of months."""
+        return frozenset(map(key_of, self.of_usage.invited))
 
     def mix(self, at: datetime) -> Mapping[Column, float]:
         """The columns of weights that count at a moment, see stages.mix_at."""

@@ -50,12 +50,12 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
         "open_tickets": float(len(now.open_tickets)),
         "open_severity_1": float(sum(ticket.severity == 1 for ticket in now.open_tickets)),
         "rated_tickets": float(len(ratings(slow, now.tickets_at))),
-        "contacts": float(len(now.invited())),
+        "contacts": float(len(now.still.lull.invited)),
         "sponsors": float(len(now.sponsors.present)),
         "milestones": float(sum(stamp.time <= at for stamp in slow.milestones.values())),
     }
     for name in ("plan", "segment", "industry"):
-        if (text := now.text(name)) is not None:
+        if (text := now.text(name, at)) is not None:
             values[name] = text
     country, employees = now.field("country"), read(slow.account, "employees", at)
     if isinstance(country, str):

@@ -66,7 +66,7 @@ def activation(now: Moment, id_: MeasureId, terms: Activation) -> Measurement:
     """
     if not now.with_people:
         return Measurement(id_, "not_connected")
-    invited = now.invited()
+    invited = now.still.of_usage.invited
     if not invited:
         return Measurement(id_, "not_connected")
     rest = now.past.without(now.facts, now.still.invited, now.still.roots)
