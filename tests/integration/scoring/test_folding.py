@@ -293,10 +293,10 @@ async def test_an_erased_person_does_not_move_the_score(database: Database) -> N
 
 async def test_months_older_than_facts_are_kept_for_are_dropped_at_a_closing(database: Database) -> None:
     stream = Stream().append(
-        usage("acme", NOON - 399 * DAY, received=NOON, backfill=True), usage("acme", NOON), tick(NOON + HOUR)
+        usage("acme", NOON - 519 * DAY, received=NOON, backfill=True), usage("acme", NOON), tick(NOON + HOUR)
     )
     scoring = await Scoring(database).take(stream.messages)
-    assert "2025-05" in (await scoring.accounts())["acme"].facts.months
+    assert "2025-01" in (await scoring.accounts())["acme"].facts.months
 
     stream.append(tick(NOON + 40 * DAY))
     await scoring.take(stream.messages[-1:])

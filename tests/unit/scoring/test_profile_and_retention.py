@@ -26,7 +26,7 @@ from csmodels.catalogue import CustomerEvent
 from csmodels.fields import Family
 from csmodels.internal import FeedResumed, FeedStopped
 from scoring.engine.codec import canonical
-from scoring.engine.facts import KEPT_DAYS
+from scoring.engine.facts import KEPT_DAYS, USAGE_KEPT_DAYS, MonthFacts
 from scoring.engine.features import assess, override_at
 from scoring.engine.feeds import fold_feed
 from scoring.engine.profile import profile
@@ -145,12 +145,32 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
     assert canonical(kept)["months"] == canonical(facts)["months"]
 
 
-def test_months_are_kept_for_400_days_of_the_zone() -> None:
-    first = datetime(2026, 2, 4, 15, tzinfo=UTC)  # 5 February in Tokyo; 400 days before is 1 January 2025
+def test_months_are_kept_for_400_days_of_the_zone_and_the_120_before_that_these_look_back_on() -> None:
+    first = datetime(2026, 6, 4, 15, tzinfo=UTC)  # 5 June in Tokyo; 520 days before is 1 January 2025
 
-    assert KEPT_DAYS == 400
+    assert (KEPT_DAYS, USAGE_KEPT_DAYS) == (400, 520)
     assert oldest_month(first, TOKYO) == "2025-01"
     assert oldest_month(first - HOUR, TOKYO) == "2024-12"
+
+
+def test_the_months_that_are_kept_tell_every_moment_of_the_last_400_days() -> None:
+    now = datetime(2026, 8, 5, 12, tzinfo=UTC)
+    events = [
+        contract(now - 900 * DAY, status="active", seats=3),
+        contact(now - 900 * DAY, 4),
+        *(usage(now - n * DAY, who) for n in range(600) for who in (1, 2, 3)),
+        *(usage(now - n * DAY, 4) for n in (515, 600)),
+    ]
+
+    for back in (400, 399, 390, 370, 340, 310, 280, 0):
+        at = now - back * DAY
+        facts = facts_of(events, at)
+        oldest = oldest_month(now, UTC)
+        months = {name: month if name >= oldest else MonthFacts() for name, month in facts.months.items()}
+        kept = structs.replace(facts, months=months)
+        late = facts_of((one.model_copy(update={"receivedtime": now}) for one in events), at)
+
+        assert assess(kept, at, CARD, UTC) == assess(facts, at, CARD, UTC) == assess(late, at, CARD, UTC), back
 
 
 def test_an_override_that_was_taken_back_stays_so_after_400_days() -> None:

@@ -14,10 +14,10 @@ from scoring.domain.calendar import ONE_DAY, business_days_between, local_day, m
 from scoring.domain.lazily import lazy
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import TouchClass
-from scoring.engine.facts import Facts, MonthFacts
+from scoring.engine.facts import LONGEST_USAGE, Facts, MonthFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.packed import People, bits
-from scoring.engine.past import LONGEST_USAGE, MONTHS_AT_HAND, Past, ends_of, first_ordinal
+from scoring.engine.past import MONTHS_AT_HAND, Past, ends_of, first_ordinal
 from scoring.engine.people import core_days, count_people
 from scoring.engine.register import WITHOUT_HISTORY, Register, Value, newest, read
 from scoring.engine.sponsors import Sponsors

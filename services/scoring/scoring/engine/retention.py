@@ -1,4 +1,4 @@
-"""What is forgotten after 400 days."""
+"""What is forgotten once no moment of the last 400 days can see it."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, tzinfo
@@ -9,7 +9,7 @@ from msgspec import structs
 from scoring.domain.calendar import Month, local_day, month_of
 from scoring.domain.scorecard import LONGEST_LOOK_BACK, LONGEST_NPS_WINDOW
 from scoring.engine.contracts import moment
-from scoring.engine.facts import KEPT_DAYS, EventKey, Handover, Note, SlowFacts, Touch, Voice
+from scoring.engine.facts import KEPT_DAYS, USAGE_KEPT_DAYS, EventKey, Handover, Note, SlowFacts, Touch, Voice
 from scoring.engine.register import Register, forget, newest
 from scoring.engine.tickets import DONE
 
@@ -18,8 +18,11 @@ V = TypeVar("V")
 
 
 def oldest_month(at: datetime, zone: tzinfo) -> Month:
-    """The oldest month that is kept; rows of months before it may be deleted."""
-    return month_of(local_day(at, zone) - timedelta(days=KEPT_DAYS))
+    """The oldest month that is kept; rows of months before it may be deleted.
+
+    It reaches back further than the moments that may be asked of: those look at the usage before them.
+    """
+    return month_of(local_day(at, zone) - timedelta(days=USAGE_KEPT_DAYS))
 
 
 def forgotten(slow: SlowFacts, at: datetime) -> SlowFacts:
