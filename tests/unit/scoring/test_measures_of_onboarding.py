@@ -114,10 +114,9 @@ def test_points_that_are_given_outright_go_into_the_score() -> None:
 
 def test_activation_is_the_invited_people_with_a_core_action() -> None:
     events = [
-        *(contact(NOON - 20 * DAY, who, role="field_user") for who in (1, 2, 3, 4, 5, 6)),
+        *(contact(NOON - 20 * DAY, who, role="field_user") for who in (1, 2, 3, 4, 5)),
         contact(NOON - DAY, 5, left=True),  # left: not counted
         contact(NOON + DAY, 8, role="other"),  # not yet invited
-        event("person.erased", NOON, {"person": person(6)}),
         usage(NOON - 19 * DAY, 1),
         usage(NOON, 2, name="login"),  # no core action
         usage(NOON - 3 * DAY, 5),
@@ -127,6 +126,20 @@ def test_activation_is_the_invited_people_with_a_core_action() -> None:
     found = measured("activation", events)
 
     assert (found.status, found.value) == ("fresh", 1 / 4)
+
+
+def test_an_invited_person_who_is_erased_counts_as_before_in_whatever_order_it_is_told() -> None:
+    events = [*(contact(NOON - 20 * DAY, who, locale="ja") for who in (1, 2)), contact(NOON - 9 * DAY, 1, locale="en")]
+    events += [usage(NOON - 3 * DAY, 1), usage(NOON - DAY, 3)]
+    erased = event("person.erased", NOON, {"person": person(1)})
+
+    for given in ([*events, erased], [erased, *events], [erased, *events[::-1]]):
+        slow = facts_of(given).slow
+
+        assert slow.contacts == facts_of([*events, erased]).slow.contacts
+        assert slow.contacts[person(1)].keys() == {"described"}
+        for at in (NOON, NOON - 15 * DAY, NOON - 21 * DAY):
+            assert measured("activation", given, at) == measured("activation", events, at)
 
 
 def test_an_invited_person_under_two_ids_is_one_and_active_under_either() -> None:

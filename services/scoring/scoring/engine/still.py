@@ -101,11 +101,11 @@ class Lull:
 
     @lazy
     def invited(self) -> Mapping[str, datetime]:
-        """The contacts described, not erased and not left, those of one person as one, and when that was."""
+        """The contacts described and not left, those of one person as one, and when that was."""
         invited: dict[str, datetime] = {}
         for person, contact in self.slow.contacts.items():
             told = contact.get(FIRST_DESCRIBED)
-            if not told or told[0].stamp.time > self.since or person in self.slow.erased:
+            if not told or told[0].stamp.time > self.since:
                 continue
             if "left" not in contact or read(contact, "left", self.since) is not True:
                 one, since = self.same.get(person, person), told[0].stamp.time

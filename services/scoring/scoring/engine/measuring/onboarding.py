@@ -60,7 +60,7 @@ def first_value(now: Moment, id_: MeasureId, terms: FirstValue) -> Measurement:
 
 
 def activation(now: Moment, id_: MeasureId, terms: Activation) -> Measurement:
-    """O3: of the contacts described, not erased and not left, the share with a core action in the last 120 days.
+    """O3: of the contacts described and not left, the share with a core action in the last 120 days.
 
     Not connected until a contact was described and a known person's usage was seen.
     """
