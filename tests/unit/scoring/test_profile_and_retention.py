@@ -173,6 +173,24 @@ def test_the_months_that_are_kept_tell_every_moment_of_the_last_400_days() -> No
         assert assess(kept, at, CARD, UTC) == assess(facts, at, CARD, UTC) == assess(late, at, CARD, UTC), back
 
 
+def test_an_open_ticket_that_was_opened_again_is_not_forgotten() -> None:
+    begun = NOON - 425 * DAY
+    events = [
+        ticket(begun, severity=1, status="open", opened_at=begun),
+        ticket(begun + DAY, status="solved", solved_at=begun + DAY),
+        ticket(begun + 2 * DAY, status="open"),
+        ticket(begun, "to be", status="open", solved_at=NOON - 395 * DAY),
+        usage(NOON),
+    ]
+    facts = facts_of(events, NOON)
+
+    kept = structs.replace(facts, slow=forgotten(facts.slow, NOON))
+
+    assert kept.slow.tickets.keys() == {"t1", "to be"}
+    assert assess(kept, NOON, CARD, UTC) == assess(facts, NOON, CARD, UTC)
+    assert "severity_1_overdue" in assess(kept, NOON, CARD, UTC).caps
+
+
 def test_an_override_that_was_taken_back_stays_so_after_400_days() -> None:
     events = [
         override(NOON - 420 * DAY, 5, "o1", expires=NOON + 30 * DAY),

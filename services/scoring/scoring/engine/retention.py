@@ -8,10 +8,9 @@ from msgspec import structs
 
 from scoring.domain.calendar import Month, local_day, month_of
 from scoring.domain.scorecard import LONGEST_LOOK_BACK, LONGEST_NPS_WINDOW
-from scoring.engine.contracts import moment
 from scoring.engine.facts import KEPT_DAYS, USAGE_KEPT_DAYS, EventKey, Handover, Note, SlowFacts, Touch, Voice
-from scoring.engine.register import Register, forget, newest
-from scoring.engine.tickets import DONE
+from scoring.engine.register import Register, forget
+from scoring.engine.tickets import is_done
 
 R = TypeVar("R", Note, Voice, Handover)
 V = TypeVar("V")
@@ -94,5 +93,4 @@ def _done(ticket: Register, before: datetime) -> bool:
     for entries in ticket.values():
         if entries[-1].stamp.time > before:
             return False
-    solved = moment(newest(ticket, "solved_at"))
-    return newest(ticket, "status") in DONE or (solved is not None and solved <= before)
+    return is_done(ticket, before)
