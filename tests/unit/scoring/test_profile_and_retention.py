@@ -111,17 +111,21 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
     events = [
         *(described(long_ago + n * DAY, segment=f"s{n}", seats=20 + n) for n in range(5)),
         ticket(long_ago, "done", status="solved", opened_at=long_ago, solved_at=long_ago),
+        ticket(long_ago + DAY, "newest done", status="solved", opened_at=long_ago, solved_at=long_ago),
         ticket(long_ago, "open", severity=4, status="open", opened_at=long_ago),
         contract(long_ago, status="active", seats=30),
-        answer(NOON - 900 * DAY, 9),
+        answer(NOON - 950 * DAY, 9),
+        answer(NOON - 900 * DAY, 9, "newest of the old"),
         answer(NOON - DAY, 9, "r2"),
         ticket(long_ago, "rated", status="solved", solved_at=long_ago, csat=2),
         ticket(NOON - 700 * DAY, "rated long ago", status="solved", solved_at=NOON - 700 * DAY, csat=2),
+        ticket(NOON - 710 * DAY, "even before", status="solved", solved_at=NOON - 710 * DAY, csat=2),
         contract(long_ago - 90 * DAY, mrr=Decimal(90), currency="JPY"),
         contract(long_ago, "c2", mrr=Decimal(10), currency="JPY"),
         contact(NOON - 620 * DAY, 1, role="sponsor"),
         contact(long_ago, 1, left=True),
         touch(NOON - 610 * DAY),
+        touch(NOON - 605 * DAY),
         touch(NOON - 600 * DAY, who=1),
         touch(long_ago),
         touch(long_ago + DAY),
@@ -135,8 +139,8 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
 
     kept = structs.replace(facts, slow=forgotten(facts.slow, NOON))
 
-    assert set(kept.slow.tickets) == {"open", "rated"}
-    assert set(kept.slow.answers) == {"r2"}
+    assert set(kept.slow.tickets) == {"open", "newest done", "rated", "rated long ago"}
+    assert set(kept.slow.answers) == {"newest of the old", "r2"}
     assert len(kept.slow.touches) == len(facts.slow.touches) - 1
     assert kept.slow.overrides == {}
     assert len(kept.slow.account["segment"]) == 2
@@ -207,14 +211,15 @@ def test_an_override_that_was_taken_back_stays_so_after_400_days() -> None:
 
 def test_answers_are_kept_as_long_as_a_score_of_the_last_400_days_sees_them() -> None:
     events = [usage(NOON - n * DAY, n % 7) for n in range(390, 500)]
-    facts = facts_of([*events, answer(NOON - 500 * DAY, 9), answer(NOON - 901 * DAY, 1, "r2")], NOON - 399 * DAY)
+    long_ago = [answer(NOON - 901 * DAY, 1, "r2"), answer(NOON - 902 * DAY, 1, "r3")]
+    facts = facts_of([*events, answer(NOON - 500 * DAY, 9), *long_ago], NOON - 399 * DAY)
     at = NOON - 399 * DAY
 
     kept = structs.replace(facts, slow=forgotten(facts.slow, NOON))
 
     assert assess(kept, at, CARD, UTC) == assess(facts, at, CARD, UTC)
     assert next(one for one in assess(kept, at, CARD, UTC).contributions if one.measure == "nps").status == "fresh"
-    assert set(kept.slow.answers) == {"r1"}
+    assert set(kept.slow.answers) == {"r1", "r2"}
 
 
 def test_sums_of_contracts_stay_within_what_the_wire_can_say() -> None:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from scoring.engine.register import Register, Stamp, merged
+
+OF_SPONSORS: Final = ("role", "left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def _turned(register: Register, at: datetime) -> tuple[bool, datetime] | None:
         return (True, told) if told <= at else None
     steps: list[tuple[Stamp, str, object]] = [
         (entry.stamp, field, entry.value)
-        for field in ("role", "left")
+        for field in OF_SPONSORS
         for entry in register.get(field, ())
         if entry.stamp.time <= at
     ]

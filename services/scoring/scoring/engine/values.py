@@ -31,7 +31,7 @@ FEATURE_FIELDS: Final[Mapping[str, str]] = {
     "people_90d": "number",  # seen at all
     "days_since_core_action": "number",  # of the last 120 days
     "open_tickets": "number", "open_severity_1": "number",
-    "rated_tickets": "number",
+    "rated_tickets": "number",  # of those that are kept, see engine/retention
     "days_since_contact": "number",  # any touch, in whatever direction
     "contacts": "number",  # described
     "sponsors": "number",
