@@ -152,6 +152,20 @@ def test_an_invited_person_under_two_ids_is_one_and_active_under_either() -> Non
     assert measured("activation", events).value == 1 / 2
 
 
+def test_who_left_under_one_of_their_ids_is_invited_no_more_unless_they_came_back_under_another() -> None:
+    events = [
+        contact(NOON - 29 * DAY, 1, role="sponsor"),
+        contact(NOON - 20 * DAY, 2, left=True),
+        event("contact.merged", NOON - 10 * DAY, {"from_": person(1), "into": person(2)}),
+        contact(NOON - 25 * DAY, 3, role="other"),
+        usage(NOON - 3 * DAY, 3),
+    ]
+
+    assert measured("activation", events).value == 1.0
+    assert measured("activation", events, NOON - 21 * DAY).status == "not_connected"
+    assert measured("activation", [*events, contact(NOON - 5 * DAY, 1, left=False)]).value == 1 / 2
+
+
 def test_activation_needs_contacts_and_a_known_persons_usage() -> None:
     assert measured("activation", [contact(NOON, 1)]).status == "not_connected"
     assert measured("activation", [usage(NOON, 1)]).status == "not_connected"

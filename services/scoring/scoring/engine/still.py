@@ -17,7 +17,7 @@ from scoring.engine.feeds import Stopped
 from scoring.engine.kept import kept
 from scoring.engine.packed import key_of
 from scoring.engine.past import Past, Roots
-from scoring.engine.people import roots
+from scoring.engine.people import roots, united
 from scoring.engine.register import Register, read
 from scoring.engine.sponsors import Sponsors, sponsors
 from scoring.engine.stages import Course, OnboardingNow, Path, mixed, path_at
@@ -103,13 +103,12 @@ class Lull:
     def invited(self) -> Mapping[str, datetime]:
         """The contacts described and not left, those of one person as one, and when that was."""
         invited: dict[str, datetime] = {}
-        for person, contact in self.slow.contacts.items():
+        for person, contact in united(self.slow.contacts, self.same).items():
             told = contact.get(FIRST_DESCRIBED)
             if not told or told[0].stamp.time > self.since:
                 continue
             if "left" not in contact or read(contact, "left", self.since) is not True:
-                one, since = self.same.get(person, person), told[0].stamp.time
-                invited[one] = min(since, invited.get(one, since))
+                invited[person] = told[0].stamp.time
         return invited
 
 
