@@ -19,7 +19,7 @@ from scoring.engine.feeds import Stopped
 from scoring.engine.packed import People, bits
 from scoring.engine.past import MONTHS_AT_HAND, Past, ends_of, first_ordinal
 from scoring.engine.people import core_days, count_people
-from scoring.engine.register import WITHOUT_HISTORY, Register, Value, newest, read
+from scoring.engine.register import Register, read
 from scoring.engine.sponsors import Sponsors
 from scoring.engine.stages import midnight
 from scoring.engine.still import seen, still_at
@@ -96,11 +96,6 @@ class Moment:
         """A field of the account."""
         value = read(self.slow.account, field, at)
         return value if isinstance(value, str) else None
-
-    def field(self, field: str) -> Value:
-        """A field of the account: of those without history the newest value, else that of the moment."""
-        without = field.split(".", 1)[0] in WITHOUT_HISTORY
-        return newest(self.slow.account, field) if without else read(self.slow.account, field, self.at)
 
     @property
     def touch_class(self) -> TouchClass:

@@ -113,6 +113,16 @@ def newest(register: Register, field: str) -> Value:
     return entries[-1].value if entries else None
 
 
+def parts(register: Register, field: str) -> dict[str, Value]:
+    """The newest values of the keys of a field that is an object, such as `custom`; None: cleared, or the whole was."""
+    whole, above = register.get(field), f"{field}."
+    return {
+        name.removeprefix(above): None if whole and whole[-1].stamp > entries[-1].stamp else entries[-1].value
+        for name, entries in register.items()
+        if name.startswith(above)
+    }
+
+
 def _insert(entries: tuple[Entry, ...], entry: Entry, zone: tzinfo, *, newest_only: bool) -> tuple[Entry, ...]:
     """The entries with one more, or the same object if it is a repeat or of no consequence."""
     position = bisect_right(entries, entry.stamp, key=_by_stamp)

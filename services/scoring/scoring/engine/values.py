@@ -7,11 +7,10 @@ from scoring.domain.calendar import ONE_DAY
 from scoring.domain.terms import FeatureValue
 from scoring.engine.contracts import contract_at, prices
 from scoring.engine.moment import Moment
-from scoring.engine.register import read
+from scoring.engine.register import newest, parts, read
 from scoring.engine.stages import began_at, next_renewal
 from scoring.engine.tickets import ratings
 
-_CUSTOM: Final = "custom."
 # What can be asked, and of what kind it is (as cskit.conditions names kinds). What is not known is left out.
 FEATURE_FIELDS: Final[Mapping[str, str]] = {
     "stage": "text",  # onboarding, adoption, renewal, churning, churned
@@ -57,15 +56,15 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
     for name in ("plan", "segment", "industry"):
         if (text := now.text(name, at)) is not None:
             values[name] = text
-    country, employees = now.field("country"), read(slow.account, "employees", at)
+    country, employees = newest(slow.account, "country"), read(slow.account, "employees", at)
     if isinstance(country, str):
         values["country"] = country
     if isinstance(employees, int):
         values["employees"] = float(employees)
     values["custom"] = {
-        name.removeprefix(_CUSTOM): float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        for name in slow.account
-        if name.startswith(_CUSTOM) and (value := now.field(name)) is not None
+        name: float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in parts(slow.account, "custom").items()
+        if value is not None
     }
     if now.seats:
         values["seats"] = float(now.seats)
