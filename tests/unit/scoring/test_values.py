@@ -10,6 +10,7 @@ from tests.unit.scoring.builders import (
     DAY,
     DOCUMENT,
     NOON,
+    card_with,
     changed,
     contact,
     contract,
@@ -35,6 +36,15 @@ KINDS = {"text": str, "number": float, "any": dict}
 
 def values_of(events: list[CustomerEvent]) -> Mapping[str, FeatureValue]:
     return feature_values(Moment(facts_of(events, NOON), NOON, CARD, UTC))
+
+
+def test_days_as_a_customer_are_known_without_an_onboarding() -> None:
+    card = card_with(stages__onboarding__milestones=[], stages__onboarding__first_value=None)
+    facts = facts_of([contract(NOON - 30 * DAY, starts_on=date(2026, 1, 1))], NOON)
+
+    for each in (CARD, card):
+        assert feature_values(Moment(facts, NOON, each, UTC))["customer_days"] == 181.0
+    assert "customer_days" not in values_of([usage(NOON)])
 
 
 def test_custom_fields_are_cleared_one_by_one_or_all_at_once_in_whatever_order_it_is_told() -> None:

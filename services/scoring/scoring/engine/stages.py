@@ -87,10 +87,15 @@ class Course:
         return min([contract.first for contract in self.contracts])
 
     @lazy
+    def began(self) -> date:
+        """The start of the first of the contracts, which are some."""
+        return min([contract.starts or self._start(contract) for contract in self.contracts])
+
+    @lazy
     def _onboarding(self) -> tuple[date, datetime, datetime | None]:
         """When it began, when its days are over, and when all was reached, if that was before."""
         onboarding = self.terms.onboarding
-        began = min([contract.starts or self._start(contract) for contract in self.contracts])
+        began = self.began
         deadline = midnight(days_after(began, onboarding.days), self.zone)
         reached = [stamp.time for name in onboarding.names if (stamp := self._milestones.get(name)) is not None]
         completed = max(reached) if len(reached) == len(onboarding.names) else None

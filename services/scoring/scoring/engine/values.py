@@ -73,8 +73,8 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
         values["mrr"] = sum(priced.values())
     if (began := began_at(slow, at, now.zone, stages)) is not None:
         values["stage_days"] = (at - began) / ONE_DAY
-    if (onboarding := now.still.onboarding) is not None:
-        values["customer_days"] = float((today - onboarding.began).days)
+    if (course := now.still.course).contracts:
+        values["customer_days"] = float((today - course.began).days)
     renewals = [r.ends for c in now.living if (r := next_renewal(contract_at(c, at), today, stages)) is not None]
     if renewals:
         values["days_to_renewal"] = float((min(renewals) - today).days)
