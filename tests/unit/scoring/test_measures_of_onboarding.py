@@ -166,6 +166,17 @@ def test_who_left_under_one_of_their_ids_is_invited_no_more_unless_they_came_bac
     assert measured("activation", [*events, contact(NOON - 5 * DAY, 1, left=False)]).value == 1 / 2
 
 
+@pytest.mark.parametrize("invited", [1, 20])  # few are looked up, many are compared
+def test_activation_looks_back_120_days_wherever_months_begin(invited: int) -> None:
+    events = [contact(NOON - 200 * DAY, who) for who in range(1, invited + 1)]
+    events += [usage(NOON - 100 * DAY, who) for who in range(1, invited + 1)] + [usage(NOON + 20 * DAY, 99)]
+
+    for days in (-100, 0, 10, 19):  # until 20 July, 120 days from 23 March on
+        assert measured("activation", events, NOON + days * DAY).value == 1.0
+    for days in (20, 30, 31, 50):
+        assert measured("activation", events, NOON + days * DAY).value == 0.0
+
+
 def test_activation_needs_contacts_and_a_known_persons_usage() -> None:
     assert measured("activation", [contact(NOON, 1)]).status == "not_connected"
     assert measured("activation", [usage(NOON, 1)]).status == "not_connected"

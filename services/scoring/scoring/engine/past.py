@@ -140,13 +140,13 @@ class Past:
         return self.once("last active", made)
 
     def without(self, facts: Facts, people: Collection[bytes], roots: Roots) -> frozenset[bytes]:
-        """Those of these people (who stay the same) who had no core action in these months."""
+        """Those of these people (who stay the same) who had no core action in these months, of the longest window."""
 
         def made() -> frozenset[bytes]:
             rest = frozenset(people)
-            for month in reversed(self.names):
+            for month, mask in self._masks(LONGEST_USAGE):
                 if rest:
-                    rest = idle_of(rest, People.of(facts.month(month).people), -1, roots)
+                    rest = idle_of(rest, People.of(facts.month(month).people), mask, roots)
             return rest
 
         return self.once("without", made)
