@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from itertools import groupby
 from typing import Final, Protocol
 
@@ -23,11 +23,12 @@ from scoring.account import Account, Rules
 from scoring.batch import BatchFold
 from scoring.catalogue import Catalogue, UnknownScorecard, names_of
 from scoring.counting import UsageCounter, local_ordinals
-from scoring.domain.calendar import Month, closing_moment, local_day, month_of
+from scoring.domain.calendar import Month, closing_moment, month_of
 from scoring.domain.scorecard import Scorecard
-from scoring.engine.facts import KEPT_DAYS, Facts
+from scoring.engine.facts import Facts
 from scoring.engine.features import months_needed
 from scoring.engine.fold import months_touched
+from scoring.engine.retention import oldest_month
 from scoring.memory import Memory
 from scoring.planning import Application, PartitionState, Plan, Tick, plan
 from scoring.settings import ScoringSettings
@@ -153,8 +154,7 @@ class ScoringHandler:
         lot = min(_ACCOUNTS_AT_ONCE, max(1, _EVALUATIONS_AT_ONCE // len(tick.hours)))
         await self._for_all(fold, state.partition, self._months(state, tick), lot, passes)
         if any(closing_moment(hour, self._zone) for hour in tick.hours):
-            oldest = local_day(tick.hours[-1], self._zone) - timedelta(days=KEPT_DAYS)
-            await store.drop_months(fold.uow.tx, state.partition, month_of(oldest))
+            await store.drop_months(fold.uow.tx, state.partition, oldest_month(tick.hours[-1], self._zone))
 
     async def _apply(self, fold: BatchFold, state: PartitionState, application: Application, rules: Rules) -> None:
         """Score all accounts of a partition by the scorecards that were applied."""

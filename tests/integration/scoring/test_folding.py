@@ -293,10 +293,10 @@ async def test_an_erased_person_does_not_move_the_score(database: Database) -> N
 
 async def test_months_older_than_facts_are_kept_for_are_dropped_at_a_closing(database: Database) -> None:
     stream = Stream().append(
-        usage("acme", NOON - 399 * DAY, received=NOON, backfill=True), usage("acme", NOON), tick(NOON + HOUR)
+        usage("acme", NOON - 519 * DAY, received=NOON, backfill=True), usage("acme", NOON), tick(NOON + HOUR)
     )
     scoring = await Scoring(database).take(stream.messages)
-    assert "2025-05" in (await scoring.accounts())["acme"].facts.months
+    assert "2025-01" in (await scoring.accounts())["acme"].facts.months
 
     stream.append(tick(NOON + 40 * DAY))
     await scoring.take(stream.messages[-1:])
@@ -305,7 +305,7 @@ async def test_months_older_than_facts_are_kept_for_are_dropped_at_a_closing(dat
 
 
 async def test_what_is_too_old_is_dropped_from_the_slow_facts_at_a_closing(fresh: Fresh) -> None:
-    calls = [event("touch.recorded", "acme", NOON - n * DAY, {"kind": "call", "direction": "in"}) for n in (9, 8, 1)]
+    calls = [event("touch.recorded", "acme", NOON - n * DAY, {"kind": "call", "direction": "in"}) for n in (9, 8, 7, 1)]
     batches = [calls, [tick(NOON + HOUR)], [tick(NOON + 575 * DAY)], [usage("acme", NOON + 576 * DAY)]]
     stream = Stream().append(*(one for batch in batches for one in batch))
 
@@ -315,7 +315,7 @@ async def test_what_is_too_old_is_dropped_from_the_slow_facts_at_a_closing(fresh
 
     for scoring in (remembering, forgetful, whole):
         touches = (await scoring.accounts())["acme"].facts.slow.touches.values()
-        assert sorted((NOON - one.stamp.time).days for one in touches) == [1, 9]
+        assert sorted((NOON - one.stamp.time).days for one in touches) == [1, 7, 9]
 
 
 async def test_an_erased_person_of_an_erased_account_makes_no_ghost_of_it(database: Database) -> None:

@@ -212,14 +212,15 @@ def test_an_event_of_another_account_and_a_control_record_are_refused() -> None:
         fold(Facts("other"), usage(NOON), CARD, UTC)
 
 
-def test_usage_older_than_400_days_leaves_no_day_but_tells_how_long_there_was_history() -> None:
-    old = usage(NOON - 401 * DAY, received=NOON)
+def test_usage_older_than_520_days_leaves_no_day_but_tells_how_long_there_was_history() -> None:
+    old = usage(NOON - 521 * DAY, received=NOON)
 
     folded = fold(Facts(ACCOUNT), old, CARD, UTC)
 
     assert months_touched(old, UTC) == frozenset()
     assert (folded.months, folded.slow) == (frozenset(), True)
-    assert folded.facts.slow.first_core == (NOON - 401 * DAY).date()
+    assert folded.facts.slow.first_core == (NOON - 521 * DAY).date()
+    assert months_touched(usage(NOON - 520 * DAY, received=NOON), UTC) == {"2025-01"}
 
 
 def test_of_many_names_the_same_are_kept_whole_in_any_order_and_key_features_always() -> None:

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 from tests.unit.scoring.builders import (
     ACCOUNT,
     BERLIN,
@@ -14,6 +15,7 @@ from tests.unit.scoring.builders import (
     TOKYO,
     answer,
     card_with,
+    contact,
     contract,
     described,
     event,
@@ -212,7 +214,7 @@ def test_an_answer_without_a_role_takes_that_of_its_person_even_after_erasure() 
     facts = facts_of([answer(NOON, 10, who=1), role, erased, late], NOON)
 
     assert nps.value == pytest.approx((2 * 100 + 60) / 5)
-    assert set(facts.slow.contacts[person(1)]) == {"role"}
+    assert set(facts.slow.contacts[person(1)]) == {"role", "described"}
 
 
 def test_nps_without_an_answer_is_not_connected_and_with_old_ones_only_stale() -> None:
@@ -289,6 +291,41 @@ def test_a_stopped_feed_freezes_its_measures_and_its_cap_at_that_moment() -> Non
     assert {m.measure for m in frozen.measurements if m.frozen} == {
         "active_share", "usage_trend", "breadth", "depth", "silence", "open_tickets"
     }  # fmt: skip
+
+
+def test_what_a_stopped_feeds_measures_are_measured_by_is_frozen_with_them() -> None:
+    card = card_with(usage__key_features=["sent", "made"], usage__entitled={"small": ["sent"]})
+    stopped = NOON - 5 * DAY
+    events = [
+        contract(NOON - 60 * DAY, status="active", seats=200),
+        described(NOON - 60 * DAY, plan="small"),
+        *(contact(NOON - 60 * DAY, who) for who in (1, 2)),
+        *(usage(stopped - n * DAY, who, name="sent") for n in range(60) for who in (1, 2)),
+        ticket(NOON - 10 * DAY, severity=2, status="open"),
+    ]
+    since = [
+        contract(NOON - 3 * DAY, seats=5),
+        described(NOON - 3 * DAY, plan="large"),
+        *(contact(NOON - 3 * DAY, who) for who in (3, 4, 5)),
+        contact(NOON - 3 * DAY, 1, left=True),
+    ]
+
+    for measure in ("active_share", "depth", "activation", "breadth", "open_tickets"):
+        then = measured(measure, events, stopped, card)
+        frozen = measured(measure, [*events, *since], NOON, card, stopped={"usage": stopped, "tickets": stopped})
+        going_on = measured(measure, [*events, *since], NOON, card)
+
+        assert frozen == structs.replace(then, frozen=True)
+        assert going_on.value != then.value, measure
+
+
+def test_seats_that_are_told_after_the_stop_leave_an_estimate_one() -> None:
+    events = [*(usage(NOON - n * DAY, who) for n in range(5, 60) for who in (1, 2)), contract(NOON, seats=50)]
+
+    frozen = measured("active_share", events, stopped={"usage": NOON - 5 * DAY})
+
+    assert (frozen.value, frozen.estimate) == (1.0, True)
+    assert not measured("active_share", events).estimate
 
 
 def test_a_new_account_with_usage_only_gets_a_score_and_one_without_usage_is_grey() -> None:

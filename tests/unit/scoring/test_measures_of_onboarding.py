@@ -114,10 +114,9 @@ def test_points_that_are_given_outright_go_into_the_score() -> None:
 
 def test_activation_is_the_invited_people_with_a_core_action() -> None:
     events = [
-        *(contact(NOON - 20 * DAY, who, role="field_user") for who in (1, 2, 3, 4, 5, 6)),
+        *(contact(NOON - 20 * DAY, who, role="field_user") for who in (1, 2, 3, 4, 5)),
         contact(NOON - DAY, 5, left=True),  # left: not counted
         contact(NOON + DAY, 8, role="other"),  # not yet invited
-        event("person.erased", NOON, {"person": person(6)}),
         usage(NOON - 19 * DAY, 1),
         usage(NOON, 2, name="login"),  # no core action
         usage(NOON - 3 * DAY, 5),
@@ -129,6 +128,20 @@ def test_activation_is_the_invited_people_with_a_core_action() -> None:
     assert (found.status, found.value) == ("fresh", 1 / 4)
 
 
+def test_an_invited_person_who_is_erased_counts_as_before_in_whatever_order_it_is_told() -> None:
+    events = [*(contact(NOON - 20 * DAY, who, locale="ja") for who in (1, 2)), contact(NOON - 9 * DAY, 1, locale="en")]
+    events += [usage(NOON - 3 * DAY, 1), usage(NOON - DAY, 3)]
+    erased = event("person.erased", NOON, {"person": person(1)})
+
+    for given in ([*events, erased], [erased, *events], [erased, *events[::-1]]):
+        slow = facts_of(given).slow
+
+        assert slow.contacts == facts_of([*events, erased]).slow.contacts
+        assert slow.contacts[person(1)].keys() == {"described"}
+        for at in (NOON, NOON - 15 * DAY, NOON - 21 * DAY):
+            assert measured("activation", given, at) == measured("activation", events, at)
+
+
 def test_an_invited_person_under_two_ids_is_one_and_active_under_either() -> None:
     events = [
         *(contact(NOON, who, locale="ja") for who in (1, 2, 3)),
@@ -137,6 +150,31 @@ def test_an_invited_person_under_two_ids_is_one_and_active_under_either() -> Non
     ]
 
     assert measured("activation", events).value == 1 / 2
+
+
+def test_who_left_under_one_of_their_ids_is_invited_no_more_unless_they_came_back_under_another() -> None:
+    events = [
+        contact(NOON - 29 * DAY, 1, role="sponsor"),
+        contact(NOON - 20 * DAY, 2, left=True),
+        event("contact.merged", NOON - 10 * DAY, {"from_": person(1), "into": person(2)}),
+        contact(NOON - 25 * DAY, 3, role="other"),
+        usage(NOON - 3 * DAY, 3),
+    ]
+
+    assert measured("activation", events).value == 1.0
+    assert measured("activation", events, NOON - 21 * DAY).status == "not_connected"
+    assert measured("activation", [*events, contact(NOON - 5 * DAY, 1, left=False)]).value == 1 / 2
+
+
+@pytest.mark.parametrize("invited", [1, 20])  # few are looked up, many are compared
+def test_activation_looks_back_120_days_wherever_months_begin(invited: int) -> None:
+    events = [contact(NOON - 200 * DAY, who) for who in range(1, invited + 1)]
+    events += [usage(NOON - 100 * DAY, who) for who in range(1, invited + 1)] + [usage(NOON + 20 * DAY, 99)]
+
+    for days in (-100, 0, 10, 19):  # until 20 July, 120 days from 23 March on
+        assert measured("activation", events, NOON + days * DAY).value == 1.0
+    for days in (20, 30, 31, 50):
+        assert measured("activation", events, NOON + days * DAY).value == 0.0
 
 
 def test_activation_needs_contacts_and_a_known_persons_usage() -> None:

@@ -26,7 +26,7 @@ from csmodels.catalogue import CustomerEvent
 from csmodels.fields import Family
 from csmodels.internal import FeedResumed, FeedStopped
 from scoring.engine.codec import canonical
-from scoring.engine.facts import KEPT_DAYS
+from scoring.engine.facts import KEPT_DAYS, USAGE_KEPT_DAYS, MonthFacts
 from scoring.engine.features import assess, override_at
 from scoring.engine.feeds import fold_feed
 from scoring.engine.profile import profile
@@ -118,17 +118,21 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
     events = [
         *(described(long_ago + n * DAY, segment=f"s{n}", seats=20 + n) for n in range(5)),
         ticket(long_ago, "done", status="solved", opened_at=long_ago, solved_at=long_ago),
+        ticket(long_ago + DAY, "newest done", status="solved", opened_at=long_ago, solved_at=long_ago),
         ticket(long_ago, "open", severity=4, status="open", opened_at=long_ago),
         contract(long_ago, status="active", seats=30),
-        answer(NOON - 900 * DAY, 9),
+        answer(NOON - 950 * DAY, 9),
+        answer(NOON - 900 * DAY, 9, "newest of the old"),
         answer(NOON - DAY, 9, "r2"),
         ticket(long_ago, "rated", status="solved", solved_at=long_ago, csat=2),
         ticket(NOON - 700 * DAY, "rated long ago", status="solved", solved_at=NOON - 700 * DAY, csat=2),
+        ticket(NOON - 710 * DAY, "even before", status="solved", solved_at=NOON - 710 * DAY, csat=2),
         contract(long_ago - 90 * DAY, mrr=Decimal(90), currency="JPY"),
         contract(long_ago, "c2", mrr=Decimal(10), currency="JPY"),
         contact(NOON - 620 * DAY, 1, role="sponsor"),
         contact(long_ago, 1, left=True),
         touch(NOON - 610 * DAY),
+        touch(NOON - 605 * DAY),
         touch(NOON - 600 * DAY, who=1),
         touch(long_ago),
         touch(long_ago + DAY),
@@ -142,8 +146,8 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
 
     kept = structs.replace(facts, slow=forgotten(facts.slow, NOON))
 
-    assert set(kept.slow.tickets) == {"open", "rated"}
-    assert set(kept.slow.answers) == {"r2"}
+    assert set(kept.slow.tickets) == {"open", "newest done", "rated", "rated long ago"}
+    assert set(kept.slow.answers) == {"newest of the old", "r2"}
     assert len(kept.slow.touches) == len(facts.slow.touches) - 1
     assert kept.slow.overrides == {}
     assert len(kept.slow.account["segment"]) == 2
@@ -152,12 +156,50 @@ def test_what_is_forgotten_moves_no_score_of_the_last_400_days() -> None:
     assert canonical(kept)["months"] == canonical(facts)["months"]
 
 
-def test_months_are_kept_for_400_days_of_the_zone() -> None:
-    first = datetime(2026, 2, 4, 15, tzinfo=UTC)  # 5 February in Tokyo; 400 days before is 1 January 2025
+def test_months_are_kept_for_400_days_of_the_zone_and_the_120_before_that_these_look_back_on() -> None:
+    first = datetime(2026, 6, 4, 15, tzinfo=UTC)  # 5 June in Tokyo; 520 days before is 1 January 2025
 
-    assert KEPT_DAYS == 400
+    assert (KEPT_DAYS, USAGE_KEPT_DAYS) == (400, 520)
     assert oldest_month(first, TOKYO) == "2025-01"
     assert oldest_month(first - HOUR, TOKYO) == "2024-12"
+
+
+def test_the_months_that_are_kept_tell_every_moment_of_the_last_400_days() -> None:
+    now = datetime(2026, 8, 5, 12, tzinfo=UTC)
+    events = [
+        contract(now - 900 * DAY, status="active", seats=3),
+        contact(now - 900 * DAY, 4),
+        *(usage(now - n * DAY, who) for n in range(600) for who in (1, 2, 3)),
+        *(usage(now - n * DAY, 4) for n in (515, 600)),
+    ]
+
+    for back in (400, 399, 390, 370, 340, 310, 280, 0):
+        at = now - back * DAY
+        facts = facts_of(events, at)
+        oldest = oldest_month(now, UTC)
+        months = {name: month if name >= oldest else MonthFacts() for name, month in facts.months.items()}
+        kept = structs.replace(facts, months=months)
+        late = facts_of((one.model_copy(update={"receivedtime": now}) for one in events), at)
+
+        assert assess(kept, at, CARD, UTC) == assess(facts, at, CARD, UTC) == assess(late, at, CARD, UTC), back
+
+
+def test_an_open_ticket_that_was_opened_again_is_not_forgotten() -> None:
+    begun = NOON - 425 * DAY
+    events = [
+        ticket(begun, severity=1, status="open", opened_at=begun),
+        ticket(begun + DAY, status="solved", solved_at=begun + DAY),
+        ticket(begun + 2 * DAY, status="open"),
+        ticket(begun, "to be", status="open", solved_at=NOON - 395 * DAY),
+        usage(NOON),
+    ]
+    facts = facts_of(events, NOON)
+
+    kept = structs.replace(facts, slow=forgotten(facts.slow, NOON))
+
+    assert kept.slow.tickets.keys() == {"t1", "to be"}
+    assert assess(kept, NOON, CARD, UTC) == assess(facts, NOON, CARD, UTC)
+    assert "severity_1_overdue" in assess(kept, NOON, CARD, UTC).caps
 
 
 def test_an_override_that_was_taken_back_stays_so_after_400_days() -> None:
@@ -176,14 +218,15 @@ def test_an_override_that_was_taken_back_stays_so_after_400_days() -> None:
 
 def test_answers_are_kept_as_long_as_a_score_of_the_last_400_days_sees_them() -> None:
     events = [usage(NOON - n * DAY, n % 7) for n in range(390, 500)]
-    facts = facts_of([*events, answer(NOON - 500 * DAY, 9), answer(NOON - 901 * DAY, 1, "r2")], NOON - 399 * DAY)
+    long_ago = [answer(NOON - 901 * DAY, 1, "r2"), answer(NOON - 902 * DAY, 1, "r3")]
+    facts = facts_of([*events, answer(NOON - 500 * DAY, 9), *long_ago], NOON - 399 * DAY)
     at = NOON - 399 * DAY
 
     kept = structs.replace(facts, slow=forgotten(facts.slow, NOON))
 
     assert assess(kept, at, CARD, UTC) == assess(facts, at, CARD, UTC)
     assert next(one for one in assess(kept, at, CARD, UTC).contributions if one.measure == "nps").status == "fresh"
-    assert set(kept.slow.answers) == {"r1"}
+    assert set(kept.slow.answers) == {"r1", "r2"}
 
 
 def test_sums_of_contracts_stay_within_what_the_wire_can_say() -> None:

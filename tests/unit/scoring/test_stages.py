@@ -359,6 +359,14 @@ def test_the_stage_and_its_weights_are_the_same_whatever_came_later(events: list
     assert mix_at(facts_of(events).slow, moment, UTC, TERMS) == mix_at(facts_of(known).slow, moment, UTC, TERMS)
 
 
+def test_a_moment_that_is_told_of_later_splits_no_share() -> None:
+    events = [signed(NOON - 10 * DAY, status="active", starts_on=date(2026, 6, 20), ends_on=date(2029, 6, 19))]
+
+    for hours in range(1, 240):
+        later = contract(NOON + DAY, cancelled_at=NOON - hours * HOUR)
+        assert mix([*events, later], NOON) == mix(events, NOON) == {"onboarding": 1.0}
+
+
 def test_measures_of_both_columns_are_told_while_they_blend() -> None:
     events = [signed(NOON - 500 * DAY, ends_on=date(2026, 12, 31), term_months=12), usage(NOON)]
     at = datetime(2026, 9, 5, tzinfo=UTC)

@@ -10,6 +10,7 @@ from tests.unit.scoring.builders import (
     DAY,
     DOCUMENT,
     NOON,
+    card_with,
     changed,
     contact,
     contract,
@@ -25,6 +26,7 @@ from csmodels.catalogue import CustomerEvent
 from scoring.domain.document import InvalidDocument
 from scoring.domain.parsing import parse_scorecard
 from scoring.domain.terms import Evaluate, FeatureValue
+from scoring.engine.described import described as of_conditions
 from scoring.engine.features import assess, features
 from scoring.engine.moment import Moment
 from scoring.engine.values import FEATURE_FIELDS, feature_values
@@ -34,6 +36,29 @@ KINDS = {"text": str, "number": float, "any": dict}
 
 def values_of(events: list[CustomerEvent]) -> Mapping[str, FeatureValue]:
     return feature_values(Moment(facts_of(events, NOON), NOON, CARD, UTC))
+
+
+def test_days_as_a_customer_are_known_without_an_onboarding() -> None:
+    card = card_with(stages__onboarding__milestones=[], stages__onboarding__first_value=None)
+    facts = facts_of([contract(NOON - 30 * DAY, starts_on=date(2026, 1, 1))], NOON)
+
+    for each in (CARD, card):
+        assert feature_values(Moment(facts, NOON, each, UTC))["customer_days"] == 181.0
+    assert "customer_days" not in values_of([usage(NOON)])
+
+
+def test_custom_fields_are_cleared_one_by_one_or_all_at_once_in_whatever_order_it_is_told() -> None:
+    events = [
+        described(NOON - 4 * DAY, custom={"tier": "gold", "beta": True}),
+        described(NOON - 3 * DAY, custom=None),
+        described(NOON - 2 * DAY, custom={"tier": "silver", "size": 3}),
+        described(NOON - DAY, custom={"size": None}),
+    ]
+
+    for given in (events, events[::-1]):
+        facts = facts_of(given, NOON)
+        assert values_of(given)["custom"] == {"tier": "silver"}
+        assert of_conditions(facts, NOON, UTC, "JPY")["custom"] == {"tier": "silver", "beta": None, "size": None}
 
 
 def test_an_accounts_features_are_plain_values_by_name() -> None:

@@ -19,7 +19,7 @@
     weeks      whole weeks of usage and what they tell; outcomes: what became of accounts and of their overrides
     booking    what the portfolio's metrics know of an account, as bytes for a row
     feeds      the feeds that stopped, folded from control records
-    retention  forgotten, oldest_month: what goes after 400 days
+    retention  forgotten, oldest_month: what goes once no moment of the last 400 days can see it
     codec      facts to bytes and back; canonical(facts) for equality and audits
 
 Order of arrival is free: any order of the same events gives equal facts (`canonical`). Two exceptions: account.erased

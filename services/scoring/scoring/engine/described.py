@@ -6,9 +6,8 @@ from typing import Any, Final
 
 from scoring.engine.facts import Facts
 from scoring.engine.profile import profile
-from scoring.engine.register import newest, read
+from scoring.engine.register import parts, read
 
-_CUSTOM: Final = "custom."
 # What can be asked of an account, and of what kind it is (as cskit.conditions names kinds).
 ACCOUNT_FIELDS: Final[Mapping[str, str]] = {
     "plan": "text", "segment": "text", "owner": "text", "mrr": "number", "seats": "number", "country": "text",
@@ -34,6 +33,6 @@ def described(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Mappin
         "industry": read(account, "industry", at),
         "employees": read(account, "employees", at),
         "parent": read(account, "parent", at),
-        "custom": {name.removeprefix(_CUSTOM): newest(account, name) for name in account if name.startswith(_CUSTOM)},
+        "custom": parts(account, "custom"),
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -13,7 +13,9 @@ from csmodels.fields import Direction, Role, SurveyKind, TouchKind
 from scoring.domain.calendar import Month
 from scoring.engine.register import Register, Stamp
 
-KEPT_DAYS: Final = 400  # usage older than this when it arrives leaves no day behind
+KEPT_DAYS: Final = 400  # whose moments may be asked of
+LONGEST_USAGE: Final = 120  # days that a measure of usage looks back at the most
+USAGE_KEPT_DAYS: Final = KEPT_DAYS + LONGEST_USAGE  # usage older than this when it arrives leaves no day behind
 FIRST_DESCRIBED: Final = "described"  # the field of a contact that tells when it was first described
 NAMES_KEPT: Final = 64  # of usage events (and signals) an account and month
 

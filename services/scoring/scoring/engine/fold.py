@@ -17,8 +17,8 @@ from csmodels.envelope import Event
 from scoring.domain.calendar import Month, local_day, month_of
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import (
-    KEPT_DAYS,
     NAMES_KEPT,
+    USAGE_KEPT_DAYS,
     Days,
     Facts,
     Feature,
@@ -28,7 +28,7 @@ from scoring.engine.months import MonthDraft
 from scoring.engine.slow import fold_slow
 from scoring.engine.usage import AccountUsage
 
-_SURELY_KEPT: Final = timedelta(days=KEPT_DAYS - 2)  # in any zone, whatever its clock did
+_SURELY_KEPT: Final = timedelta(days=USAGE_KEPT_DAYS - 2)  # in any zone, whatever its clock did
 
 V = TypeVar("V")
 
@@ -53,7 +53,7 @@ class Folded:
 
 
 def months_touched(event: CustomerEvent, zone: tzinfo) -> frozenset[Month]:
-    """The months that must be loaded to fold the event (none for most types, and for usage of over 400 days ago)."""
+    """The months that must be loaded to fold the event (none for most types, and for usage of over 520 days ago)."""
     if not isinstance(event, customer.UsageTracked | customer.SignalSeen):
         return frozenset()
     day = _kept_day(event, zone)
@@ -189,13 +189,13 @@ _ORDINAL: Final = itemgetter(0)
 
 
 def _kept_day(event: Event, zone: tzinfo) -> date | None:
-    """The event's day, unless it was over 400 days ago when the event was taken."""
+    """The event's day, unless it was over 520 days ago when the event was taken."""
     day = local_day(event.time, zone)
     return day if _is_kept(day, event, zone) else None
 
 
 def _is_kept(day: date, event: Event, zone: tzinfo) -> bool:
-    return day >= local_day(event.receivedtime, zone) - timedelta(days=KEPT_DAYS)
+    return day >= local_day(event.receivedtime, zone) - timedelta(days=USAGE_KEPT_DAYS)
 
 
 # Months

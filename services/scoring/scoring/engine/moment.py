@@ -15,12 +15,12 @@ from scoring.domain.lazily import lazy
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import TouchClass
 from scoring.engine.contracts import Contract
-from scoring.engine.facts import Facts, MonthFacts
+from scoring.engine.facts import LONGEST_USAGE, Facts, MonthFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.packed import People, bits
-from scoring.engine.past import LONGEST_USAGE, MONTHS_AT_HAND, Past, ends_of, first_ordinal
+from scoring.engine.past import MONTHS_AT_HAND, Past, ends_of, first_ordinal
 from scoring.engine.people import core_days, count_people
-from scoring.engine.register import WITHOUT_HISTORY, Register, Value, newest, read
+from scoring.engine.register import Register, read
 from scoring.engine.sponsors import Sponsors
 from scoring.engine.stages import midnight
 from scoring.engine.still import seen, still_at
@@ -34,8 +34,9 @@ NONE_STOPPED: Final[Mapping[Family, datetime]] = MappingProxyType({})
 class Moment:
     """An account's facts at a moment. Usage, tickets and billing are as of when their feed stopped, if it did.
 
-    day is that of usage in the zone, `at` standing for all of it. seats are None if they are not known; size is then
-    how many people were seen in known_days. with_people: a known person's usage was seen; connected: any usage was.
+    So are the seats, the plan and the contacts that usage and tickets are measured by. day is that of usage in the
+    zone, `at` standing for all of it. seats are those of `at`, None if they are not known. with_people: a known
+    person's usage was seen; connected: any usage was.
     """
 
     def __init__(
@@ -77,11 +78,19 @@ class Moment:
         return self.still.lull.seats
 
     @lazy
-    def size(self) -> int:
-        """The seats, else how many people were seen in known_days."""
-        if self.seats:
-            return self.seats
+    def known(self) -> int:
+        """How many people were seen in known_days."""
         return self.seen(self.card.known_days)
+
+    @property
+    def size(self) -> int:
+        """The seats as of usage, else how many people are known."""
+        return self.still.of_usage.seats or self.known
+
+    @property
+    def size_of_tickets(self) -> int:
+        """The seats as of tickets, else how many people are known: usage may go on where the other feed stopped."""
+        return self.still.of_tickets.seats or self.known
 
     def seen(self, window: int) -> int:
         """How many people were seen in a window."""
@@ -89,15 +98,10 @@ class Moment:
             return count_people(self.facts, window_masks(self.day, window), self.same, core=False)
         return len(self._days(window, core=False))
 
-    def text(self, field: str) -> str | None:
+    def text(self, field: str, at: datetime) -> str | None:
         """A field of the account."""
-        value = read(self.slow.account, field, self.at)
+        value = read(self.slow.account, field, at)
         return value if isinstance(value, str) else None
-
-    def field(self, field: str) -> Value:
-        """A field of the account: of those without history the newest value, else that of the moment."""
-        without = field.split(".", 1)[0] in WITHOUT_HISTORY
-        return newest(self.slow.account, field) if without else read(self.slow.account, field, self.at)
 
     @property
     def touch_class(self) -> TouchClass:
@@ -108,10 +112,6 @@ class Moment:
     def sponsors(self) -> Sponsors:
         """The sponsors."""
         return self.still.lull.sponsors
-
-    def invited(self) -> Mapping[str, datetime]:
-        """The contacts described, not erased and not left, those of one person as one, and when that was."""
-        return self.still.lull.invited
 
     @lazy
     def newest(self) -> MonthFacts:

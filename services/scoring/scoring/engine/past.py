@@ -9,14 +9,13 @@ from operator import is_, sub
 from typing import Final, NamedTuple, TypeVar, cast
 
 from scoring.domain.calendar import Month, months_back, window_masks
-from scoring.engine.facts import Facts, MonthFacts
+from scoring.engine.facts import LONGEST_USAGE, Facts, MonthFacts
 from scoring.engine.packed import ID_BYTES, Part, People, bits, keys, number_of, packed, rows_in
 from scoring.engine.people import active_days
 
 T = TypeVar("T")
 
-MONTHS_AT_HAND: Final = 5  # the newest; they cover 120 days, the longest window of usage
-LONGEST_USAGE: Final = 120  # days
+MONTHS_AT_HAND: Final = 5  # the newest; they cover the longest window of usage
 TWO: Final = (b"", b"")  # who used a name: any two people
 _FEW: Final = 16  # people: each is looked up among those of a month, more are compared with all of them
 
@@ -141,13 +140,13 @@ class Past:
         return self.once("last active", made)
 
     def without(self, facts: Facts, people: Collection[bytes], roots: Roots) -> frozenset[bytes]:
-        """Those of these people (who stay the same) who had no core action in these months."""
+        """Those of these people (who stay the same) who had no core action in these months, of the longest window."""
 
         def made() -> frozenset[bytes]:
             rest = frozenset(people)
-            for month in reversed(self.names):
+            for month, mask in self._masks(LONGEST_USAGE):
                 if rest:
-                    rest = idle_of(rest, People.of(facts.month(month).people), -1, roots)
+                    rest = idle_of(rest, People.of(facts.month(month).people), mask, roots)
             return rest
 
         return self.once("without", made)

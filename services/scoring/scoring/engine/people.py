@@ -7,6 +7,7 @@ from operator import or_
 from scoring.domain.calendar import Month
 from scoring.engine.facts import Facts, MonthFacts
 from scoring.engine.packed import People, bits, key_of, keys
+from scoring.engine.register import Register, merged
 
 
 def roots(merges: Collection[tuple[str, str]]) -> Mapping[str, str]:
@@ -25,6 +26,16 @@ def roots(merges: Collection[tuple[str, str]]) -> Mapping[str, str]:
         parent[b] = a
         parent.setdefault(a, a)
     return {person: root(person) for person in parent}
+
+
+def united(contacts: Mapping[str, Register], same: Mapping[str, str]) -> Mapping[str, Register]:
+    """The contacts by who they are, those of one person as one register; the same if nobody is two."""
+    if not same:
+        return contacts
+    groups: dict[str, list[Register]] = {}
+    for person, contact in contacts.items():
+        groups.setdefault(same.get(person, person), []).append(contact)
+    return {root: merged(group) for root, group in groups.items()}
 
 
 def count_people(facts: Facts, masks: Mapping[Month, int], same: Mapping[str, str], *, core: bool) -> int:

@@ -7,9 +7,9 @@ garbage collector need not look at them.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, tzinfo
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -100,13 +100,19 @@ def merged(registers: list[Register]) -> Register:
     return union
 
 
-def forget(register: Register, before: datetime) -> Register:
-    """The register without what no moment from `before` on can see; the first entries stay. The same if that is all."""
+def forget(register: Register, before: datetime, whole: Collection[str] = ()) -> Register:
+    """The register without what no moment from `before` on can see; the first entries stay. The same if that is all.
+
+    whole: fields of which every value that followed another one stays, as what came before still tells of today.
+    """
     forgotten = {}
     for field, entries in register.items():
         if len(entries) > 2 and entries[2].stamp.time <= before:  # the first and the last one stay in any case
-            passed = sum([entry.stamp.time <= before for entry in entries])
-            forgotten[field] = (entries[0], *entries[passed - 1 :])
+            passed = sum([entry.stamp.time <= before for entry in entries]) - 1
+            turned = pairwise(entries[:passed]) if field in whole else ()
+            kept = (entries[0], *[after for one, after in turned if after.value != one.value], *entries[passed:])
+            if len(kept) < len(entries):
+                forgotten[field] = kept
     return {**register, **forgotten} if forgotten else register
 
 
@@ -114,6 +120,16 @@ def newest(register: Register, field: str) -> Value:
     """The field's newest value, the only one kept of fields without history."""
     entries = register.get(field, ())
     return entries[-1].value if entries else None
+
+
+def parts(register: Register, field: str) -> dict[str, Value]:
+    """The newest values of the keys of a field that is an object, such as `custom`; None: cleared, or the whole was."""
+    whole, above = register.get(field), f"{field}."
+    return {
+        name.removeprefix(above): None if whole and whole[-1].stamp > entries[-1].stamp else entries[-1].value
+        for name, entries in register.items()
+        if name.startswith(above)
+    }
 
 
 def _insert(entries: tuple[Entry, ...], entry: Entry, zone: tzinfo, *, newest_only: bool) -> tuple[Entry, ...]:

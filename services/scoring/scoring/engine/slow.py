@@ -14,7 +14,7 @@ from scoring.engine.facts import FIRST_DESCRIBED, Answer, Handover, Note, Overri
 from scoring.engine.register import Entry, Register, Stamp, Value, write
 
 # What stays of an erased person's contact: what scores depend on, under an id that nobody can resolve any more.
-KEPT_OF_ERASED: Final = frozenset({"role", "left"})
+KEPT_OF_ERASED: Final = frozenset({"role", "left", FIRST_DESCRIBED})
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,10 +33,12 @@ def fold_slow(slow: SlowFacts, event: CustomerEvent, zone: tzinfo) -> SlowFacts:
         case customer.ContactDescribed(personid=str() as person):
             contacts = _registered(slow.contacts, person, stamp, _patch(event.data), zone)
             contact = contacts[person]
+            if FIRST_DESCRIBED not in contact or stamp < contact[FIRST_DESCRIBED][0].stamp:
+                contact = {**contact, FIRST_DESCRIBED: (Entry(stamp, True),)}
             if person in slow.erased:
-                contacts = {**contacts, person: _without_traits(contact)}
-            elif FIRST_DESCRIBED not in contact or stamp < contact[FIRST_DESCRIBED][0].stamp:
-                contacts = {**contacts, person: {**contact, FIRST_DESCRIBED: (Entry(stamp, True),)}}
+                contact = _without_traits(contact)
+            if contact is not contacts[person]:
+                contacts = {**contacts, person: contact}
             return structs.replace(slow, contacts=contacts)
         case customer.TicketChanged(data=data):
             return structs.replace(slow, tickets=_registered(slow.tickets, data.ticket, stamp, _patch(data), zone))

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from scoring.engine.register import Register, Stamp, merged
+from scoring.engine.people import united
+from scoring.engine.register import Register, Stamp
+
+OF_SPONSORS: Final = ("role", "left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,7 @@ def _once_sponsors(contacts: Mapping[str, Register], same: Mapping[str, str]) ->
     if not same:
         return once
     roots = {same.get(person, person) for person in once}
-    return {
-        root: merged([register for person, register in contacts.items() if same.get(person, person) == root])
-        for root in roots
-    }
+    return {root: register for root, register in united(contacts, same).items() if root in roots}
 
 
 def _turned(register: Register, at: datetime) -> tuple[bool, datetime] | None:
@@ -61,7 +62,7 @@ def _turned(register: Register, at: datetime) -> tuple[bool, datetime] | None:
         return (True, told) if told <= at else None
     steps: list[tuple[Stamp, str, object]] = [
         (entry.stamp, field, entry.value)
-        for field in ("role", "left")
+        for field in OF_SPONSORS
         for entry in register.get(field, ())
         if entry.stamp.time <= at
     ]

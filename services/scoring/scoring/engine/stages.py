@@ -6,6 +6,7 @@ It needs the slow part only. All of it is told by facts and a moment alone, with
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -87,10 +88,15 @@ class Course:
         return min([contract.first for contract in self.contracts])
 
     @lazy
+    def began(self) -> date:
+        """The start of the first of the contracts, which are some."""
+        return min([contract.began or self._start(contract) for contract in self.contracts])
+
+    @lazy
     def _onboarding(self) -> tuple[date, datetime, datetime | None]:
         """When it began, when its days are over, and when all was reached, if that was before."""
         onboarding = self.terms.onboarding
-        began = min([contract.began or self._start(contract) for contract in self.contracts])
+        began = self.began
         deadline = midnight(days_after(began, onboarding.days), self.zone)
         reached = [stamp.time for name in onboarding.names if (stamp := self._milestones.get(name)) is not None]
         completed = max(reached) if len(reached) == len(onboarding.names) else None
@@ -175,8 +181,7 @@ class Path(NamedTuple):
     """How the stages went of late: the column of weights at `start`, and the ones from each later turn on.
 
     heard: when the first contract was heard of; from_heard: nothing before that counts. before None: one stage all the
-    time. lasting: until the next
-    turn it tells of later moments, too; else it is that of `at` alone.
+    time. lasting: until the next turn it tells of later moments, too; else it is that of `at` alone.
     """
 
     at: datetime
@@ -222,7 +227,11 @@ def path_at(slow: SlowFacts, at: datetime, course: Course) -> Path:
         then = [c for c in contracts if c.first <= begin] if lasting else contracts_at(slow, begin, zone)
         return COLUMN_OF[Course(slow, then, zone, terms).stage(begin, day)]
 
-    return Path(at, heard, from_heard, column(start), tuple([(turn, column(turn)) for turn in turns]), lasting)
+    before = column(start)
+    columns = [before, *map(column, turns)]
+    # a turn that means nothing would split a share in two, whose sum may be another double
+    real = [(turn, now) for turn, (last, now) in zip(turns, pairwise(columns), strict=True) if now != last]
+    return Path(at, heard, from_heard, before, tuple(real), lasting)
 
 
 def mixed(stage: Stage, path: Path, at: datetime, terms: Stages) -> Mapping[Column, float]:

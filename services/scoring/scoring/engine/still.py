@@ -17,7 +17,7 @@ from scoring.engine.feeds import Stopped
 from scoring.engine.kept import kept
 from scoring.engine.packed import key_of
 from scoring.engine.past import Past, Roots
-from scoring.engine.people import roots
+from scoring.engine.people import roots, united
 from scoring.engine.register import Register, read
 from scoring.engine.sponsors import Sponsors, sponsors
 from scoring.engine.stages import Course, OnboardingNow, Path, mixed, path_at
@@ -106,15 +106,14 @@ class Lull:
 
     @lazy
     def invited(self) -> Mapping[str, datetime]:
-        """The contacts described, not erased and not left, those of one person as one, and when that was."""
+        """The contacts described and not left, those of one person as one, and when that was."""
         invited: dict[str, datetime] = {}
-        for person, contact in self.slow.contacts.items():
+        for person, contact in united(self.slow.contacts, self.same).items():
             told = contact.get(FIRST_DESCRIBED)
-            if not told or told[0].stamp.time > self.since or person in self.slow.erased:
+            if not told or told[0].stamp.time > self.since:
                 continue
             if "left" not in contact or read(contact, "left", self.since) is not True:
-                one, since = self.same.get(person, person), told[0].stamp.time
-                invited[one] = min(since, invited.get(one, since))
+                invited[person] = told[0].stamp.time
         return invited
 
 
@@ -150,6 +149,20 @@ class Still:
         if key not in self._made:
             self._made[key] = make()
         return cast("T", self._made[key])
+
+    @lazy
+    def of_usage(self) -> Lull:
+        """The lull as of which usage is measured: this one, or that of when its feed stopped."""
+        return self._lull_of("usage")
+
+    @lazy
+    def of_tickets(self) -> Lull:
+        """The same for tickets."""
+        return self._lull_of("tickets")
+
+    def _lull_of(self, family: Family) -> Lull:
+        at = seen(family, self.since, self.stopped)
+        return self.lull if at == self.since else Lull(self.slow, at, self.zone)
 
     @lazy
     def touch_class(self) -> TouchClass:
@@ -191,8 +204,8 @@ class Still:
 
     @lazy
     def invited(self) -> frozenset[bytes]:
-        """The invited, by the keys of months."""
-        return frozenset(map(key_of, self.lull.invited))
+        """The invited as of usage, by the keys of months."""
+        return frozenset(map(key_of, self.of_usage.invited))
 
     def mix(self, at: datetime) -> Mapping[Column, float]:
         """The columns of weights that count at a moment, see stages.mix_at."""

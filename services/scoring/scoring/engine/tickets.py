@@ -38,7 +38,7 @@ def opened(slow: SlowFacts, at: datetime, terms: Tickets) -> list[Opened]:
     """The open tickets, aged in calendar time from opened_at (else from when they were first heard of)."""
     found = []
     for ticket in slow.tickets.values():
-        if _is_done(ticket, at) or (first := since(ticket)) is None or first > at:
+        if is_done(ticket, at) or (first := since(ticket)) is None or first > at:
             continue
         begun = moment(read(ticket, "opened_at", at)) or first
         if begun > at:
@@ -77,8 +77,11 @@ def ratings(slow: SlowFacts, at: datetime) -> list[tuple[datetime, int]]:
     return found
 
 
-def _is_done(ticket: Register, at: datetime) -> bool:
-    """By status, unless solved_at was said later: a ticket opened again may keep its old solved_at."""
+def is_done(ticket: Register, at: datetime) -> bool:
+    """Whether a ticket is done.
+
+    By status, unless solved_at was said later: a ticket opened again may keep its old solved_at.
+    """
     status, solved = last(ticket, "status", at), last(ticket, "solved_at", at)
     by_status = status is not None and status.value in DONE
     if solved is None or (status is not None and status.value is not None and status.stamp >= solved.stamp):

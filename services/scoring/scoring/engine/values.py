@@ -7,11 +7,10 @@ from scoring.domain.calendar import ONE_DAY
 from scoring.domain.terms import FeatureValue
 from scoring.engine.contracts import prices
 from scoring.engine.moment import Moment
-from scoring.engine.register import read
+from scoring.engine.register import newest, parts, read
 from scoring.engine.stages import began_at, next_renewal
 from scoring.engine.tickets import ratings
 
-_CUSTOM: Final = "custom."
 # What can be asked, and of what kind it is (as cskit.conditions names kinds). What is not known is left out.
 FEATURE_FIELDS: Final[Mapping[str, str]] = {
     "stage": "text",  # onboarding, adoption, renewal, churning, churned
@@ -31,7 +30,7 @@ FEATURE_FIELDS: Final[Mapping[str, str]] = {
     "people_90d": "number",  # seen at all
     "days_since_core_action": "number",  # of the last 120 days
     "open_tickets": "number", "open_severity_1": "number",
-    "rated_tickets": "number",
+    "rated_tickets": "number",  # of those that are kept, see engine/retention
     "days_since_contact": "number",  # any touch, in whatever direction
     "contacts": "number",  # described
     "sponsors": "number",
@@ -50,22 +49,22 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
         "open_tickets": float(len(now.open_tickets)),
         "open_severity_1": float(sum(ticket.severity == 1 for ticket in now.open_tickets)),
         "rated_tickets": float(len(ratings(slow, now.tickets_at))),
-        "contacts": float(len(now.invited())),
+        "contacts": float(len(now.still.lull.invited)),
         "sponsors": float(len(now.sponsors.present)),
         "milestones": float(sum(stamp.time <= at for stamp in slow.milestones.values())),
     }
     for name in ("plan", "segment", "industry"):
-        if (text := now.text(name)) is not None:
+        if (text := now.text(name, at)) is not None:
             values[name] = text
-    country, employees = now.field("country"), read(slow.account, "employees", at)
+    country, employees = newest(slow.account, "country"), read(slow.account, "employees", at)
     if isinstance(country, str):
         values["country"] = country
     if isinstance(employees, int):
         values["employees"] = float(employees)
     values["custom"] = {
-        name.removeprefix(_CUSTOM): float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        for name in slow.account
-        if name.startswith(_CUSTOM) and (value := now.field(name)) is not None
+        name: float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in parts(slow.account, "custom").items()
+        if value is not None
     }
     if now.seats:
         values["seats"] = float(now.seats)
@@ -74,8 +73,8 @@ def feature_values(now: Moment) -> Mapping[str, FeatureValue]:
         values["mrr"] = sum(priced.values())
     if (began := began_at(slow, at, now.zone, stages)) is not None:
         values["stage_days"] = (at - began) / ONE_DAY
-    if (onboarding := now.still.onboarding) is not None:
-        values["customer_days"] = float((today - onboarding.began).days)
+    if (course := now.still.course).contracts:
+        values["customer_days"] = float((today - course.began).days)
     renewals = [r.ends for c in now.running if (r := next_renewal(c, today, stages)) is not None]
     if renewals:
         values["days_to_renewal"] = float((min(renewals) - today).days)

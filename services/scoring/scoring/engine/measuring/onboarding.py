@@ -60,13 +60,13 @@ def first_value(now: Moment, id_: MeasureId, terms: FirstValue) -> Measurement:
 
 
 def activation(now: Moment, id_: MeasureId, terms: Activation) -> Measurement:
-    """O3: of the contacts described, not erased and not left, the share with a core action in the last 120 days.
+    """O3: of the contacts described and not left, the share with a core action in the last 120 days.
 
     Not connected until a contact was described and a known person's usage was seen.
     """
     if not now.with_people:
         return Measurement(id_, "not_connected")
-    invited = now.invited()
+    invited = now.still.of_usage.invited
     if not invited:
         return Measurement(id_, "not_connected")
     rest = now.past.without(now.facts, now.still.invited, now.still.roots)

@@ -32,7 +32,7 @@ def _of_seats(now: Moment, id_: MeasureId, people: int) -> Measurement:
     """Without seats the people known stand in; if nobody was seen, nobody is active, of however many."""
     value = people / now.size if now.size else 0.0
     frozen = now.usage_at < now.at
-    return Measurement(id_, "fresh", value, now.usage_as_of, estimate=not now.seats, frozen=frozen)
+    return Measurement(id_, "fresh", value, now.usage_as_of, estimate=not now.still.of_usage.seats, frozen=frozen)
 
 
 def usage_trend(now: Moment, id_: MeasureId, terms: UsageTrend) -> Measurement:
@@ -63,7 +63,7 @@ def breadth(now: Moment, id_: MeasureId, terms: Breadth) -> Measurement:
         return Measurement(id_, "not_connected")
     actions = now.card.actions
     estimate = not actions.key_features
-    names = _most_used(now, terms) if estimate else actions.entitled_to(now.text("plan"))
+    names = _most_used(now, terms) if estimate else actions.entitled_to(now.text("plan", now.usage_at))
     entitled = actions.key_feature_count if estimate else len(names)
     if not entitled:
         return Measurement(id_, "not_applicable")

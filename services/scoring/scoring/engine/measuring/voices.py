@@ -27,7 +27,7 @@ def open_tickets(now: Moment, id_: MeasureId, terms: OpenTickets) -> Measurement
     )
     low, high = terms.seats_clip
     # no seats and nobody seen: an account of unknown size is taken as one of seats_unit
-    units = min(max(now.size / terms.seats_unit, low), high) if now.size else 1.0
+    units = min(max(size / terms.seats_unit, low), high) if (size := now.size_of_tickets) else 1.0
     return Measurement(id_, "fresh", load / units, as_of, frozen=now.tickets_at < now.at)
 
 
