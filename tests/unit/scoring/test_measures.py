@@ -214,7 +214,7 @@ def test_an_answer_without_a_role_takes_that_of_its_person_even_after_erasure() 
     facts = facts_of([answer(NOON, 10, who=1), role, erased, late], NOON)
 
     assert nps.value == pytest.approx((2 * 100 + 60) / 5)
-    assert set(facts.slow.contacts[person(1)]) == {"role"}
+    assert set(facts.slow.contacts[person(1)]) == {"role", "described"}
 
 
 def test_nps_without_an_answer_is_not_connected_and_with_old_ones_only_stale() -> None:
