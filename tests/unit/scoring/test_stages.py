@@ -360,11 +360,12 @@ def test_the_stage_and_its_weights_are_the_same_whatever_came_later(events: list
 
 
 def test_a_moment_that_is_told_of_later_splits_no_share() -> None:
-    events = [signed(NOON - 10 * DAY, status="active", starts_on=date(2026, 6, 20), ends_on=date(2029, 6, 19))]
+    events = [signed(NOON - 9 * DAY, starts_on=date(2026, 6, 20)), usage(NOON - 30 * DAY)]
+    assert mix(events, NOON) == {"adoption": 5 / 14, "onboarding": 9 / 14}
 
-    for hours in range(1, 240):
-        later = contract(NOON + DAY, cancelled_at=NOON - hours * HOUR)
-        assert mix([*events, later], NOON) == mix(events, NOON) == {"onboarding": 1.0}
+    for minutes in range(1, 400, 7):
+        later = contract(NOON + DAY, cancelled_at=NOON - timedelta(minutes=minutes))
+        assert mix([*events, later], NOON) == mix(events, NOON)
 
 
 def test_measures_of_both_columns_are_told_while_they_blend() -> None:
