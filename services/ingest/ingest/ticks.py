@@ -95,10 +95,14 @@ class Ticks:
                 await clock.advance(uow, found.partitions, found.hour + HOUR)
                 hours.update(dict.fromkeys(found.partitions, found.hour + HOUR))
         self._feeds.know(stopped)
+        coming = min(hours.values())
+        if coming > full_hour(now) + HOUR:
+            reason = "hours were told that have not come: the clock stood ahead then; until the next one no time passes"
+            log.warning("ticks.ahead", now=now.isoformat(), next=coming.isoformat(), reason=reason)
         self._last_round = wall
         self._hold(held, away, wall)
         self._settled = not (away and any(is_outage(hour, now) for hour in held.values()))
-        return min(hours.values())
+        return coming
 
     def _may_have_been_away(self, wall: datetime) -> bool:
         """Whether this process, or the log for it, was not there for a while since the ticks before."""

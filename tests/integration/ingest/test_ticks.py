@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
+from structlog.testing import capture_logs
 
 from cskit.clock import Clocks, FrozenClock, RealClock, ScaledClock
 from cskit.log import LogError
@@ -208,6 +209,18 @@ async def test_the_first_start_waits_for_the_next_hour(ingest: Any) -> None:
 
     assert next_hour == datetime(2026, 3, 10, 13, tzinfo=UTC)
     assert await ingest.events("clock.ticked") == []
+
+
+async def test_a_clock_that_stood_ahead_for_a_moment_is_told_of(ingest: Any) -> None:
+    now, ticks = ingest.world.now(), ticks_on(ingest, ingest.platform.clocks)
+    await ticks.round()
+    await ticks_on(ingest, Clocks(world=FrozenClock(now + timedelta(days=30)), wall=RealClock())).round()
+    ingest.world.advance(timedelta(hours=1))
+
+    with capture_logs() as logs:
+        assert await ticks.round() > now + timedelta(days=29)
+
+    assert [each["event"] for each in logs if each["log_level"] == "warning"] == ["ticks.ahead"]
 
 
 async def test_after_a_short_absence_only_the_latest_hour_is_told(ingest: Any) -> None:

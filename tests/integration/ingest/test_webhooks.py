@@ -244,6 +244,49 @@ async def test_what_does_not_fit_a_mapping_is_logged_without_what_was_said(inges
     assert "what a person said" not in json.dumps(logs, default=str)
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [("zendesk", ("detail", "description")), ("intercom", ("data", "item", "source", "body"))],
+)
+async def test_a_text_that_was_cut_within_an_emoji_is_taken(ingest: Ingest, kind: str, path: tuple[str, ...]) -> None:
+    await put(ingest, kind)
+    body = json.loads(json.dumps(SAMPLES[kind][0]))
+    within = body
+    for name in path[:-1]:
+        within = within[name]
+    within[path[-1]] = "Great product \ud83d"
+
+    answer = await send(ingest, kind, body)
+
+    assert answer.json()["accepted"] == 1
+    (event,) = await ingest.events()
+    text = await ingest.client.get(f"/v1/texts/{event['data']['text_ref'].partition('/')[2]}")
+    assert text.json()["text"] == "Great product \ufffd"
+
+
+async def test_half_a_character_in_an_id_and_a_name_is_no_error(ingest: Ingest) -> None:
+    await put(ingest, "stripe")
+    body = subscription(1, 3, None)
+    body["id"] += "\udc00"
+    body["data"]["object"]["items"]["data"][0]["price"]["nickname"] = "\ud83d\ude00 Pro \ud83d"
+
+    assert (await send(ingest, "stripe", body)).json()["accepted"] == 1
+
+    (event,) = await ingest.events()
+    assert event["data"]["plan"] == "😀 Pro \ufffd"
+
+
+async def test_a_price_whose_nickname_is_no_label_goes_by_its_id(ingest: Ingest) -> None:
+    await put(ingest, "stripe")
+    body = subscription(1, 3, None)
+    body["data"]["object"]["items"]["data"][0]["price"]["nickname"] = "Team @ 5000"
+
+    assert (await send(ingest, "stripe", body)).json()["accepted"] == 1
+
+    (event,) = await ingest.events()
+    assert event["data"]["plan"] == "price_pro"
+
+
 async def test_a_subscription_says_what_a_month_of_it_costs(ingest: Ingest) -> None:
     await put(ingest, "stripe")
 
@@ -302,7 +345,7 @@ async def test_a_message_of_another_organization_is_refused(ingest: Ingest) -> N
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("body", [b"{", b"[NaN]", b"\xff", b"[" * 50_000])
+@pytest.mark.parametrize("body", [b"{", b"[NaN]", b"[1e999]", b"\xff", b"[" * 50_000, b"[" * 65 + b"]" * 65])
 async def test_a_body_that_is_none_is_400(ingest: Ingest, body: bytes) -> None:
     await put(ingest, "intercom")
 

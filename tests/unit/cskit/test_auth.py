@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from cskit.auth import ADMIN, INGEST, READ, KeyFile, Keys, new_key
 from cskit.clock import FrozenClock
 from cskit.errors import Forbidden, Invalid, NotFound
+from cskit.http.access import key_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -273,3 +274,20 @@ def test_a_wrong_source_is_told_as_one() -> None:
         new_key("app", [INGEST], ["a b"], None, NOW)
 
     assert (caught.value.code, caught.value.field) == ("invalid_key_name", "source")
+
+
+@pytest.mark.parametrize(
+    ("header", "key"),
+    [
+        ("Bearer k1", "k1"),
+        ("basic azE6", "k1"),
+        ("Basic é", None),
+        ("Basic \xff", None),
+        ("Basic ====", None),
+        ("Basic gA==", None),  # no text
+        ("Digest k1", None),
+        (None, None),
+    ],
+)
+def test_the_key_in_a_header_whatever_else_it_says(header: str | None, key: str | None) -> None:
+    assert key_of(header) == key

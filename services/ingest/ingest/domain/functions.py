@@ -12,6 +12,8 @@ import jmespath.functions
 import jmespath.visitor
 from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
+from csmodels.ids import is_wire_id
+
 BUDGET: Final = 500_000  # nodes visited and elements made for one body
 _LONGEST_CODE: Final = 64
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
@@ -27,7 +29,7 @@ class MappingFailed(Exception):
 
 
 class Functions(jmespath.functions.Functions):
-    """money, monthly, times, total, epoch, day, lookup, code, lower, upper. A null comes back as null."""
+    """money, monthly, times, total, epoch, day, lookup, code, label, lower, upper. A null comes back as null."""
 
     @jmespath.functions.signature({"types": ["number", "null"]}, {"types": ["string", "null"]})
     def _func_money(self, amount: float | None, currency: str | None) -> str | None:
@@ -95,6 +97,11 @@ class Functions(jmespath.functions.Functions):
             return None
         plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
         return re.sub(r"[^a-z0-9_.]+", "-", plain).strip("-")[:_LONGEST_CODE].strip("-") or None
+
+    @jmespath.functions.signature({"types": ["string", "null"]})
+    def _func_label(self, text: str | None) -> str | None:
+        """The text, if it may be a plan's or a product's name; null for one that is too long or has an "@"."""
+        return text if text is not None and is_wire_id(text) else None
 
     @jmespath.functions.signature({"types": ["string", "null"]})
     def _func_upper(self, text: str | None) -> str | None:

@@ -49,7 +49,7 @@ def refusal(text: bytes, index: int, at: str = "") -> Refusal | None:
     """
     try:
         said = _ANY.decode(text)
-        if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _is_too_deep(said):
+        if text.count(b"[") + text.count(b"{") > MAX_DEPTH and is_too_deep(said):
             return _too_deep(index, at)
         if _signs(text) == _keys_in(said):
             return None
@@ -137,7 +137,8 @@ def _keys_in(value: Any) -> int:
     return sum([_keys_in(one) for one in value if isinstance(one, _NESTED)]) if isinstance(value, list) else 0
 
 
-def _is_too_deep(value: Any) -> bool:
+def is_too_deep(value: Any) -> bool:
+    """Whether it has more than MAX_DEPTH objects and lists in one another."""
     level = [value]
     for _ in range(MAX_DEPTH):
         around = [each for each in level if isinstance(each, _NESTED)]

@@ -1,6 +1,7 @@
 """A webhook's body as values, the answer its source wants, and the mappings that come with Kizashi."""
 
 import json
+import math
 import re
 from functools import cache
 from importlib import resources
@@ -8,12 +9,13 @@ from typing import Any, Final, NoReturn
 from xml.etree import ElementTree
 
 from ingest.domain.mapping import SourceMapping, parse
-from ingest.domain.strictness import first_repeated
+from ingest.domain.strictness import first_repeated, is_too_deep
 
 MAX_NOTIFICATIONS: Final = 1000
 _DECLARATION: Final = re.compile(r"<!(?!--|\[CDATA\[)")  # DOCTYPE, ENTITY and the like
 _XML_HEAD: Final = re.compile(r"<\?xml[^>]*\?>")
 _SOAP: Final = "{http://schemas.xmlsoap.org/soap/envelope/}"
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")  # perhaps only half of a character
 _TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 SALESFORCE_ACK: Final = (
     '<?xml version="1.0" encoding="UTF-8"?>'
@@ -51,13 +53,37 @@ def built_in_text(kind: str) -> str | None:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+        said = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise Unreadable(f"The body is refused: line {error.lineno} is not JSON: {error.msg}.") from None
     except RecursionError:
         raise Unreadable("The body is refused: it is nested too deeply.") from None
+    except Unreadable:
+        raise
     except ValueError:  # a number beyond what Python reads
         raise Unreadable("The body is refused: it holds a number that cannot be read.") from None
+    if is_too_deep(said):
+        raise Unreadable("The body is refused: it is nested too deeply.")
+    return _whole(said) if _HALF.search(text) else said
+
+
+def _whole(said: Any) -> Any:
+    """With another sign for each half of a character: who cuts texts by UTF-16 cuts an emoji in two now and then."""
+    match said:
+        case str():
+            return said.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        case list():
+            return [_whole(each) for each in said]
+        case dict():
+            return {_whole(key): _whole(each) for key, each in said.items()}
+    return said
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise Unreadable("The body is refused: it holds a number that cannot be read.")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
