@@ -52,6 +52,7 @@ class PlaybookHandler:
         )
         for message in concerning:
             ledger.on_message(message)
+            await ledger.speak()
         await ledger.save()
 
     async def wanted(self) -> Wanted:
