@@ -3,6 +3,7 @@
 Consumers, timers and people all change runs through it, so every change locks the account and its runs first.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -92,6 +93,12 @@ class Ledger:
         self._erasures = erasures
         self._runs = active
         self._tasks = open_tasks
+        self._runs_of: dict[AccountId, dict[RunId, None]] = defaultdict(dict)  # all that were at hand, ended ones too
+        self._tasks_of: dict[tuple[AccountId, PlaybookId], dict[TaskId, None]] = defaultdict(dict)  # closed ones too
+        for run in active.values():
+            self._runs_of[run.account][run.id] = None
+        for task in open_tasks.values():
+            self._tasks_of[task.account, task.playbook][task.id] = None
         self._enrolled = enrolled
         self._staff = staff
         self._known = known | active.keys()
@@ -179,7 +186,7 @@ class Ledger:
     def _rewrite(self, account: AccountId, rewritten: Callable[[runs.View], runs.View]) -> None:
         """Change what the account's runs at hand keep of the events that started them; `save` does it for the rest."""
         for held in (self._runs, self._changed_runs):
-            for run in [run for run in held.values() if run.account == account]:
+            for run in [held[id_] for id_ in self._runs_of[account] if id_ in held]:
                 held[run.id] = replace(run, cause=replace(run.cause, event=rewritten(run.cause.event)))
 
     def _trigger(self, account: AccountId, event: WireEvent) -> None:
@@ -234,7 +241,7 @@ class Ledger:
 
     def _all(self, account: AccountId, event: runs.Event, view: Mapping[str, Any]) -> None:
         """Every run of the account hears of the event, the one started first in front."""
-        mine = [run for run in self._runs.values() if run.account == account]
+        mine = [self._runs[id_] for id_ in self._runs_of[account] if id_ in self._runs]
         for run in sorted(mine, key=lambda run: (run.started_at, run.id)):
             current = self._runs.get(run.id)
             if current is not None:
@@ -250,6 +257,7 @@ class Ledger:
             key = (run.playbook, run.account)
             self._enrolled[key] = Enrolled(self._enrolled.get(key, Enrolled()).times + 1, after.enrolled_at)
         self._changed_runs[run.id] = after
+        self._runs_of[run.account][run.id] = None
         if after.state is State.ENDED:
             self._runs.pop(run.id, None)
         else:
@@ -284,6 +292,7 @@ class Ledger:
         if type_ is None:
             return
         self._changed_tasks[after.id] = after
+        self._tasks_of[after.account, after.playbook][after.id] = None
         if after.active:
             self._tasks[after.id] = after
         else:
@@ -305,7 +314,7 @@ class Ledger:
             health_known=health is not None,
             owner=owner,
             calendar_of=self.calendar_of,
-            open_tasks=[task for task in self._tasks.values() if (task.account, task.playbook) == (account, playbook)],
+            open_tasks=[self._tasks[id_] for id_ in self._tasks_of[account, playbook] if id_ in self._tasks],
             enrolled=self._enrolled.get((playbook, account), Enrolled()),
         )
 
