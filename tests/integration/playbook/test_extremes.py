@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.playbook.conftest import answer, health, opened
+from sqlalchemy import Executable
+from sqlalchemy.dialects.postgresql import asyncpg
+from tests.integration.playbook.conftest import Stack, answer, health, opened, person_erased
 
 from cskit.messages import UnitOfWork
 from playbook import ledger
 from playbook.domain import run
-from playbook.tables import PLUMBING
+from playbook.store import portions
+from playbook.tables import PLUMBING, notes, runs, tasks
 
 
 async def test_a_long_batch_is_never_without_a_statement_and_gives_the_same(
@@ -52,3 +55,43 @@ async def test_a_long_batch_is_never_without_a_statement_and_gives_the_same(
         assert clock > 30
         assert max(*silence, clock - spoke) < 3
         assert await stack.everything() == whole
+
+
+async def test_more_runs_than_one_statement_holds_are_looked_up_and_lose_an_erased_person(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = "00000000-0000-4000-8000-000000000001"
+    answers = [answer(3, f"r{n}", personid=person) for n in range(7)]
+    await stack.fold(health(1, "yellow", "grey"), *answers)
+    (task,) = await stack.rows(tasks)
+    done = {"outcome": "reached", "note": "It is the report."}
+    assert (await stack.api.post(f"/v1/tasks/{task['id']}/complete", json=done)).status_code == 200
+    bound = []
+
+    def counted(plain: Callable[..., Any]) -> Callable[..., Any]:
+        def asking(statement: Executable, *values: Any) -> Any:
+            bound.append(_bound(statement))
+            return plain(statement, *values)
+
+        return asking
+
+    monkeypatch.setattr(portions, "AT_ONCE", 2)
+    async with stack.service.database.write() as tx:
+        monkeypatch.setattr(tx, "fetch", counted(tx.fetch))
+        monkeypatch.setattr(tx, "execute", counted(tx.execute))
+        batch = stack.messages([*answers, person_erased(person)])
+        await stack.handler.on_batch(batch, UnitOfWork(tx, PLUMBING))
+
+    assert max(bound) < 7
+    started = await stack.rows(runs)
+    assert len(started) == 7
+    assert not any("personid" in each["event"] for each in started)
+    assert await stack.rows(notes) == []
+
+
+def _bound(statement: Executable) -> int:
+    """How many values PostgreSQL would be sent."""
+    if not hasattr(statement, "compile"):
+        return 0
+    options = {"render_postcompile": True}
+    return len(statement.compile(dialect=asyncpg.dialect(), compile_kwargs=options).params)
