@@ -12,7 +12,7 @@ from tests.integration.playbook.conftest import Stack, answer, health, opened, p
 
 from cskit.messages import UnitOfWork
 from playbook import ledger
-from playbook.domain import run
+from playbook.domain import run, views
 from playbook.store import portions
 from playbook.tables import PLUMBING, notes, runs, tasks
 
@@ -38,6 +38,7 @@ async def test_a_long_batch_is_never_without_a_statement_and_gives_the_same(
         whole = await calm.everything()
     monkeypatch.setattr(ledger, "monotonic", lambda: clock)
     monkeypatch.setattr(run, "step", slowly(run.step))
+    monkeypatch.setattr(views, "event_view", slowly(views.event_view))
     async with opened(tmp_path) as stack:
         means = stack.handler._means
         stack.handler._means = replace(means, enqueue=slowly(means.enqueue))
