@@ -46,7 +46,7 @@ from playbook.domain.run import (
 )
 from playbook.domain.task import Task
 from playbook.domain.views import cause_of, event_view, health_view, is_backfill, variables, without
-from playbook.outgoing import Enqueue, run_event, task_data, task_event, task_webhook_id
+from playbook.outgoing import Enqueue, Webhook, run_event, step_webhook, task_event, task_webhook
 from playbook.store import people, work
 from playbook.store.people import Member
 from playbook.store.work import Account, Erasure, Timer
@@ -109,7 +109,7 @@ class Ledger:
         self._people: dict[AccountId, set[str]] = {}
         self._timers: list[Timer] = []
         self._events: list[tuple[str | None, WireEvent]] = []
-        self._webhooks: list[tuple[str | None, str, str, str, Mapping[str, Any], str, str]] = []
+        self._webhooks: list[tuple[str | None, Webhook]] = []
         self._trace: str | None = None
         self._spoke = monotonic()
 
@@ -166,6 +166,8 @@ class Ledger:
         self._trigger(account, event)
 
     def _erase(self, account: AccountId, erasure: Erasure) -> None:
+        self._timers = [timer for timer in self._timers if timer.account != account]
+        self._webhooks = [each for each in self._webhooks if each[1].account != account]
         self._all(account, AccountErased(), {})
         self._erased.add(account)
         self._erasures[account] = erasure
@@ -272,9 +274,7 @@ class Ledger:
             case UpdateTask(before, task):
                 self._keep(before, task)
             case SendWebhook():
-                self._webhooks.append(
-                    (self._trace, command.endpoint, command.id, command.type, command.data, run.id, command.step)
-                )
+                self._webhooks.append((self._trace, step_webhook(run, command)))
             case StartTimer(due):
                 self._timers.append(_timer("health", run.account, run.id, due, 0))
             case TellRun(other, event):
@@ -298,10 +298,7 @@ class Ledger:
         else:
             self._tasks.pop(after.id, None)
         self._events.append((self._trace, task_event(after, type_, self._now)))
-        webhook_id = task_webhook_id(after, type_)
-        self._webhooks.append(
-            (self._trace, runs.ALL_ENDPOINTS, webhook_id, type_, task_data(after), after.run, after.step)
-        )
+        self._webhooks.append((self._trace, task_webhook(after, type_)))
         for kind, moment in tasks.moments(before, after):
             self._timers.append(_timer(kind, after.account, after.id, moment, after.version))
 
@@ -348,9 +345,11 @@ class Ledger:
         for trace, event in self._events:
             uow.send([event_record(PLAYBOOK_EVENTS, event, traceparent=trace)])
             await self.speak()
-        for trace, endpoint, id_, type_, data, run, step in self._webhooks:
+        for trace, each in self._webhooks:
             with bind_traceparent(trace):
-                await self._means.enqueue(uow, endpoint, id_, type_, self._now, data, run, step)
+                await self._means.enqueue(
+                    uow, each.endpoint, each.id, each.type, self._now, each.data, each.run, each.step
+                )
             await self.speak()
 
 
