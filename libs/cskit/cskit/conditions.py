@@ -192,8 +192,8 @@ class _Expression:
         try:
             result = self._expression.eval(data=self._data(values))
             kind, value = result.type().name(), result.value()
-        except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
-            self._failed(str(error))
+        except (RuntimeError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
+            self._failed(str(error) or type(error).__name__)
             return None
         if kind in ("ERROR", "UNKNOWN"):
             if not _ABSENT.match(str(value)):

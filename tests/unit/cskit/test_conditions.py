@@ -181,6 +181,17 @@ def test_only_what_a_condition_speaks_of_is_converted(text: str) -> None:
     assert holds(text, health={"band": "red"}, previous=Unread(band="red"), event=Unread(score=1))
 
 
+def test_a_condition_for_which_memory_does_not_suffice_does_not_hold() -> None:
+    class Endless(dict[str, Any]):
+        def items(self) -> Any:
+            raise MemoryError
+
+    with structlog.testing.capture_logs() as logs:
+        assert not holds("event.size() > 0", event=Endless(text=""))
+
+    assert [entry["reason"] for entry in logs] == ["MemoryError"]
+
+
 def test_a_hostile_nested_loop_is_refused_quickly() -> None:
     condition = CONDITIONS.compile("event.x.all(a, event.x.all(b, event.x.all(c, a + b + c >= 0)))")
     started = time.perf_counter()
