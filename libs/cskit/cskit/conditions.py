@@ -94,14 +94,14 @@ class Conditions:
         expression, gives = self._compiled(text)
         if gives not in _BOOLEAN:
             raise ConditionError(f"A condition is true or false; this one gives {gives.lower()}.", 1)
-        return Condition(text, expression, self._variables, self._times)
+        return Condition(text, expression, *self._named(text))
 
     def compile_number(self, text: str) -> "Reckoning":
         """The number that `text` reckons. ConditionError if it is not CEL, no number, or names an unknown field."""
         expression, gives = self._compiled(text)
         if gives not in _NUMERIC:
             raise ConditionError(f"A number is wanted here; this gives {gives.lower()}.", 1)
-        return Reckoning(text, expression, self._variables, self._times)
+        return Reckoning(text, expression, *self._named(text))
 
     def _compiled(self, text: str) -> tuple[Any, str]:
         """The expression, ready to be asked, and the name of the type it gives."""
@@ -116,6 +116,12 @@ class Conditions:
             raise _explained(str(error), text) from None
         self._refuse_mixed_arithmetic(rewritten)
         return expression, gives
+
+    def _named(self, text: str) -> tuple[Fields, tuple[tuple[str, ...], ...]]:
+        """The variables that `text` may speak of, and the times in them: only these are converted when it is asked."""
+        named = {match.group() for match in _TOKEN.finditer(text) if match.lastgroup == "name"}
+        variables = {name: fields for name, fields in self._variables.items() if name in named}
+        return variables, tuple(path for path in self._times if path[0] in named)
 
     def _refuse_unknown(self, text: str) -> None:
         for name in _names(text):
@@ -186,8 +192,8 @@ class _Expression:
         try:
             result = self._expression.eval(data=self._data(values))
             kind, value = result.type().name(), result.value()
-        except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
-            self._failed(str(error))
+        except (RuntimeError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
+            self._failed(str(error) or type(error).__name__)
             return None
         if kind in ("ERROR", "UNKNOWN"):
             if not _ABSENT.match(str(value)):

@@ -11,7 +11,7 @@ from csmodels.envelope import Event
 from csmodels.health import HealthChanged
 from csmodels.ids import StaffId
 from playbook.catalogue import Catalogue, Playbooks
-from playbook.domain.views import cause_of
+from playbook.domain.views import cause_id
 from playbook.ledger import Ledger, Means
 
 
@@ -40,7 +40,7 @@ class PlaybookHandler:
             {event.account_id for event in events},
             self._world.now(),
             causes=[
-                (playbook.definition.id, event.account_id, cause_of(event).id)
+                (playbook.definition.id, event.account_id, cause_id(event))
                 for event in events
                 for playbook in catalogue.started_by(event.type)
             ],
@@ -52,6 +52,7 @@ class PlaybookHandler:
         )
         for message in concerning:
             ledger.on_message(message)
+            await ledger.speak()
         await ledger.save()
 
     async def wanted(self) -> Wanted:

@@ -3,9 +3,11 @@
 Consumers, timers and people all change runs through it, so every change locks the account and its runs first.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final, assert_never
 
 from cskit.messages import Message, UnitOfWork, event_record
@@ -44,11 +46,12 @@ from playbook.domain.run import (
 )
 from playbook.domain.task import Task
 from playbook.domain.views import cause_of, event_view, health_view, is_backfill, variables, without
-from playbook.outgoing import Enqueue, run_event, task_data, task_event, task_webhook_id
+from playbook.outgoing import Enqueue, Webhook, run_event, step_webhook, task_event, task_webhook
 from playbook.store import people, work
 from playbook.store.people import Member
 from playbook.store.work import Account, Erasure, Timer
 
+_SILENCE: Final = 0.03  # seconds of work without a statement; then others get their turn, too
 _MOMENTS: Final[Mapping[str, Callable[[datetime], tasks.Event]]] = {
     "remind": tasks.Reminded,
     "due": tasks.DuePassed,
@@ -90,6 +93,12 @@ class Ledger:
         self._erasures = erasures
         self._runs = active
         self._tasks = open_tasks
+        self._runs_of: dict[AccountId, dict[RunId, None]] = defaultdict(dict)  # all that were at hand, ended ones too
+        self._tasks_of: dict[tuple[AccountId, PlaybookId], dict[TaskId, None]] = defaultdict(dict)  # closed ones too
+        for run in active.values():
+            self._runs_of[run.account][run.id] = None
+        for task in open_tasks.values():
+            self._tasks_of[task.account, task.playbook][task.id] = None
         self._enrolled = enrolled
         self._staff = staff
         self._known = known | active.keys()
@@ -100,8 +109,9 @@ class Ledger:
         self._people: dict[AccountId, set[str]] = {}
         self._timers: list[Timer] = []
         self._events: list[tuple[str | None, WireEvent]] = []
-        self._webhooks: list[tuple[str | None, str, str, str, Mapping[str, Any], str, str]] = []
+        self._webhooks: list[tuple[str | None, Webhook]] = []
         self._trace: str | None = None
+        self._spoke = monotonic()
 
     @classmethod
     async def opened(
@@ -156,6 +166,8 @@ class Ledger:
         self._trigger(account, event)
 
     def _erase(self, account: AccountId, erasure: Erasure) -> None:
+        self._timers = [timer for timer in self._timers if timer.account != account]
+        self._webhooks = [each for each in self._webhooks if each[1].account != account]
         self._all(account, AccountErased(), {})
         self._erased.add(account)
         self._erasures[account] = erasure
@@ -176,7 +188,7 @@ class Ledger:
     def _rewrite(self, account: AccountId, rewritten: Callable[[runs.View], runs.View]) -> None:
         """Change what the account's runs at hand keep of the events that started them; `save` does it for the rest."""
         for held in (self._runs, self._changed_runs):
-            for run in [run for run in held.values() if run.account == account]:
+            for run in [held[id_] for id_ in self._runs_of[account] if id_ in held]:
                 held[run.id] = replace(run, cause=replace(run.cause, event=rewritten(run.cause.event)))
 
     def _trigger(self, account: AccountId, event: WireEvent) -> None:
@@ -231,7 +243,7 @@ class Ledger:
 
     def _all(self, account: AccountId, event: runs.Event, view: Mapping[str, Any]) -> None:
         """Every run of the account hears of the event, the one started first in front."""
-        mine = [run for run in self._runs.values() if run.account == account]
+        mine = [self._runs[id_] for id_ in self._runs_of[account] if id_ in self._runs]
         for run in sorted(mine, key=lambda run: (run.started_at, run.id)):
             current = self._runs.get(run.id)
             if current is not None:
@@ -247,6 +259,7 @@ class Ledger:
             key = (run.playbook, run.account)
             self._enrolled[key] = Enrolled(self._enrolled.get(key, Enrolled()).times + 1, after.enrolled_at)
         self._changed_runs[run.id] = after
+        self._runs_of[run.account][run.id] = None
         if after.state is State.ENDED:
             self._runs.pop(run.id, None)
         else:
@@ -261,9 +274,7 @@ class Ledger:
             case UpdateTask(before, task):
                 self._keep(before, task)
             case SendWebhook():
-                self._webhooks.append(
-                    (self._trace, command.endpoint, command.id, command.type, command.data, run.id, command.step)
-                )
+                self._webhooks.append((self._trace, step_webhook(run, command)))
             case StartTimer(due):
                 self._timers.append(_timer("health", run.account, run.id, due, 0))
             case TellRun(other, event):
@@ -281,15 +292,13 @@ class Ledger:
         if type_ is None:
             return
         self._changed_tasks[after.id] = after
+        self._tasks_of[after.account, after.playbook][after.id] = None
         if after.active:
             self._tasks[after.id] = after
         else:
             self._tasks.pop(after.id, None)
         self._events.append((self._trace, task_event(after, type_, self._now)))
-        webhook_id = task_webhook_id(after, type_)
-        self._webhooks.append(
-            (self._trace, runs.ALL_ENDPOINTS, webhook_id, type_, task_data(after), after.run, after.step)
-        )
+        self._webhooks.append((self._trace, task_webhook(after, type_)))
         for kind, moment in tasks.moments(before, after):
             self._timers.append(_timer(kind, after.account, after.id, moment, after.version))
 
@@ -302,9 +311,20 @@ class Ledger:
             health_known=health is not None,
             owner=owner,
             calendar_of=self.calendar_of,
-            open_tasks=[task for task in self._tasks.values() if (task.account, task.playbook) == (account, playbook)],
+            open_tasks=[self._tasks[id_] for id_ in self._tasks_of[account, playbook] if id_ in self._tasks],
             enrolled=self._enrolled.get((playbook, account), Enrolled()),
         )
+
+    async def speak(self) -> None:
+        """Send the database a statement if there was none for a while; it changes nothing of what is written.
+
+        The accounts are locked all the time that a batch is handled, which may take many seconds. PostgreSQL ends a
+        transaction that is idle for five, and the runner's watchdog takes one without statements for stuck. While it
+        waits, the process answers others.
+        """
+        if monotonic() - self._spoke >= _SILENCE:
+            await work.speak(self._uow.tx)
+            self._spoke = monotonic()
 
     async def save(self) -> None:
         """Write all that changed, and what is to leave, in the transaction of the ledger."""
@@ -322,10 +342,15 @@ class Ledger:
         work.add_timers(uow.tx, self._timers)
         if self._timers:
             uow.after_commit(self._means.wake_timers)
-        uow.send([event_record(PLAYBOOK_EVENTS, event, traceparent=trace) for trace, event in self._events])
-        for trace, endpoint, id_, type_, data, run, step in self._webhooks:
+        for trace, event in self._events:
+            uow.send([event_record(PLAYBOOK_EVENTS, event, traceparent=trace)])
+            await self.speak()
+        for trace, each in self._webhooks:
             with bind_traceparent(trace):
-                await self._means.enqueue(uow, endpoint, id_, type_, self._now, data, run, step)
+                await self._means.enqueue(
+                    uow, each.endpoint, each.id, each.type, self._now, each.data, each.run, each.step
+                )
+            await self.speak()
 
 
 def _timer(kind: str, account: AccountId, subject: str, due: datetime, version: int) -> Timer:

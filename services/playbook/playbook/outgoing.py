@@ -1,14 +1,15 @@
 """What leaves playbook, as values: events for the bus, and the data of webhooks about tasks."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from cskit.messages import UnitOfWork
 from csmodels import playbook as wire
 from csmodels.envelope import Event
-from csmodels.ids import EventId, derived_id
-from playbook.domain.run import Run
+from csmodels.ids import AccountId, EventId, RunId, derived_id
+from playbook.domain.run import ALL_ENDPOINTS, Run, SendWebhook
 from playbook.domain.task import Task
 from playbook.domain.views import plain
 
@@ -19,6 +20,19 @@ _TASK_EVENTS: Final[Mapping[str, type[Event]]] = {
     "task.completed": wire.TaskCompleted,
     "task.overdue": wire.TaskOverdue,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """What is told about an account, to an endpoint or to all that subscribed to the type."""
+
+    account: AccountId
+    endpoint: str
+    id: str
+    type: str
+    data: Mapping[str, Any]
+    run: RunId
+    step: str
 
 
 class Enqueue(Protocol):
@@ -75,13 +89,18 @@ def task_event(task: Task, type_: str, now: datetime) -> Event:
     )
 
 
-def task_webhook_id(task: Task, type_: str) -> str:
-    """The id of the webhook that tells of this change of the task."""
-    return derived_id(task.id, type_, str(task.version), "webhook")
+def step_webhook(run: Run, command: SendWebhook) -> Webhook:
+    """The webhook that a step of the run sends."""
+    return Webhook(run.account, command.endpoint, command.id, command.type, command.data, run.id, command.step)
 
 
-def task_data(task: Task) -> dict[str, Any]:
-    """The data of a webhook about a task."""
+def task_webhook(task: Task, type_: str) -> Webhook:
+    """The webhook that tells of this change of the task."""
+    id_ = derived_id(task.id, type_, str(task.version), "webhook")
+    return Webhook(task.account, ALL_ENDPOINTS, id_, type_, _task_data(task), task.run, task.step)
+
+
+def _task_data(task: Task) -> dict[str, Any]:
     data: dict[str, Any] = plain(
         {
             "task": task.id,

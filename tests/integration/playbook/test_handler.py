@@ -289,6 +289,24 @@ async def test_an_erased_account_leaves_no_person_in_its_runs_and_no_timer(stack
     assert await stack.rows(accounts) == []
 
 
+async def test_nothing_from_before_an_erasure_in_its_batch_is_sent_or_waited_for(stack: Stack) -> None:
+    before = [health(1, offset=40), health(1, account="beta")]
+
+    await stack.fold(*before, erased(), health(2, "yellow", "grey", offset=60), answer(3), offset=50)
+
+    (again,) = [run["id"] for run in await stack.rows(runs) if run["cause"] == "r1"]
+    told = [(row["data"]["account"], row["type"], row["run"] == again) for row in await stack.rows(webhooks)]
+    assert told == [
+        ("beta", "task.created", False),
+        ("beta", "playbook.step", False),
+        ("acme", "task.changed", False),  # cancelled, by the erasure
+        ("acme", "task.created", True),
+        ("acme", "playbook.step", True),
+    ]
+    (task,) = [task["id"] for task in await stack.rows(tasks) if task["run"] == again]
+    assert {timer["subject"] for timer in await stack.rows(timers) if timer["account"] == "acme"} == {task}
+
+
 async def test_an_erased_person_is_taken_out_of_what_started_runs(stack: Stack) -> None:
     await stack.fold(health(6, "yellow", "grey"), answer(3, personid=PERSON))
     (task,) = await stack.rows(tasks)

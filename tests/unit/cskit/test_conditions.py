@@ -164,6 +164,34 @@ def test_a_runtime_error_counts_as_false_and_is_logged_once(text: str, values: d
     assert [entry["event"] for entry in logs] == ["condition.failed"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "health.band == 'red'",
+        ".health.band == 'red'",
+        "has(health.band)",
+        "[1].exists(health, health == 1) && health['band'] == 'red'",
+    ],
+)
+def test_only_what_a_condition_speaks_of_is_converted(text: str) -> None:
+    class Unread(dict[str, Any]):
+        def items(self) -> Any:
+            raise AssertionError("read")
+
+    assert holds(text, health={"band": "red"}, previous=Unread(band="red"), event=Unread(score=1))
+
+
+def test_a_condition_for_which_memory_does_not_suffice_does_not_hold() -> None:
+    class Endless(dict[str, Any]):
+        def items(self) -> Any:
+            raise MemoryError
+
+    with structlog.testing.capture_logs() as logs:
+        assert not holds("event.size() > 0", event=Endless(text=""))
+
+    assert [entry["reason"] for entry in logs] == ["MemoryError"]
+
+
 def test_a_hostile_nested_loop_is_refused_quickly() -> None:
     condition = CONDITIONS.compile("event.x.all(a, event.x.all(b, event.x.all(c, a + b + c >= 0)))")
     started = time.perf_counter()

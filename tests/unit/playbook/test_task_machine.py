@@ -80,8 +80,23 @@ def test_a_task_that_came_due_while_it_was_snoozed_is_overdue_once_it_is_taken_u
         assert step(again, DuePassed(NOW + 2 * DAY), NOW + 4 * DAY) is again
         assert news(again, step(again, Retriggered(by), NOW + 4 * DAY)) == "task.changed"
 
-    early = step(slept, Reopened(), NOW + DAY)
+    early = step(slept, Reopened(), NOW + DAY / 2)
     assert (early.overdue_at, early.reason) == (None, "reopened")
+
+
+def test_a_reminder_that_came_while_a_task_was_snoozed_comes_once_it_is_taken_up_again() -> None:
+    snoozed = step(TASK, Snoozed(NOW + 1.5 * DAY, "customer_away"), NOW)
+    slept = step(snoozed, Reminded(NOW + DAY), NOW + DAY)
+    by = replace(TASK, id=TaskId("n"), run=RunId("r2"), due_at=NOW + 5 * DAY)
+
+    for event in (Woken(NOW + 1.5 * DAY), Reopened(), Retriggered(by)):
+        again = step(slept, event, NOW + 1.5 * DAY)
+        assert (again.status, again.reminded_at, again.reason) == (Status.OPEN, NOW + 1.5 * DAY, "reminder")
+        assert news(slept, again) == "task.changed"
+        assert step(again, Reminded(NOW + DAY), NOW + 1.5 * DAY) is again
+
+    early = step(snoozed, Reopened(), NOW + DAY / 2)
+    assert (early.reminded_at, early.reason) == (None, "reopened")
 
 
 def test_a_task_that_is_new_waits_for_its_moments() -> None:

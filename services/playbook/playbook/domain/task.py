@@ -139,15 +139,19 @@ def _expire(task: Task, event: DuePassed, now: datetime) -> Task:
     return _changed(task, now, "overdue", overdue_at=now)
 
 
-def _expire_if_due(task: Task, now: datetime) -> Task:
-    """An open task whose due moment may have passed unheard while it was snoozed."""
-    return _expire(task, DuePassed(task.due_at), now) if task.due_at <= now else task
+def _catch_up(task: Task, now: datetime) -> Task:
+    """An open task whose moments may have passed unheard while it was snoozed; once it is due no reminder is needed."""
+    if task.due_at <= now:
+        return _expire(task, DuePassed(task.due_at), now)
+    if task.remind_at is not None and task.remind_at <= now:
+        return _remind(task, Reminded(task.remind_at), now)
+    return task
 
 
 def _wake(task: Task, event: Woken, now: datetime) -> Task:
     if task.snoozed_until != event.moment:
         return task
-    return _expire_if_due(_changed(task, now, "snooze_ended", status=Status.OPEN, snoozed_until=None), now)
+    return _catch_up(_changed(task, now, "snooze_ended", status=Status.OPEN, snoozed_until=None), now)
 
 
 def _snooze(task: Task, event: Snoozed, now: datetime) -> Task:
@@ -155,7 +159,7 @@ def _snooze(task: Task, event: Snoozed, now: datetime) -> Task:
 
 
 def _reopen(task: Task, event: Reopened, now: datetime) -> Task:
-    return _expire_if_due(_changed(task, now, "reopened", status=Status.OPEN, snoozed_until=None), now)
+    return _catch_up(_changed(task, now, "reopened", status=Status.OPEN, snoozed_until=None), now)
 
 
 def _reassign(task: Task, event: Reassigned, now: datetime) -> Task:
@@ -182,7 +186,7 @@ def _retrigger(task: Task, event: Retriggered, now: datetime) -> Task:
         due_at=newer.due_at if sooner else task.due_at, remind_at=newer.remind_at if sooner else task.remind_at,
         reminded_at=None if sooner else task.reminded_at,
     )  # fmt: skip
-    return _expire_if_due(again, now)
+    return _catch_up(again, now)
 
 
 def _complete(task: Task, event: Done, now: datetime) -> Task:

@@ -42,14 +42,18 @@ def health_view(event: HealthChanged) -> dict[str, Any]:
 
 
 def cause_of(event: Event) -> Cause:
-    """What the event is as a trigger: clients' ids count within their source, our own are unique as they are.
+    """What the event is as a trigger."""
+    return Cause(cause_id(event), event.type, event_view(event))
+
+
+def cause_id(event: Event) -> str:
+    """The id of the event as a trigger: clients' ids count within their source, our own are unique as they are.
 
     All revisions of an answer are one trigger: a score first and a comment later are followed up once.
     """
     if isinstance(event, SurveyAnswered):
-        return Cause(event.data.response, event.type, event_view(event))
-    id_ = f"{event.source}/{event.id}" if event.type in CLIENT_TYPES else str(event.id)
-    return Cause(id_, event.type, event_view(event))
+        return event.data.response
+    return f"{event.source}/{event.id}" if event.type in CLIENT_TYPES else str(event.id)
 
 
 def without(view: View, person: str) -> dict[str, Any]:

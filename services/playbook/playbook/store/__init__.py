@@ -5,4 +5,5 @@ work         accounts, runs, tasks and timers: locked, loaded and saved in bulk 
 lists        what the API shows, a page at a time
 people       staff
 records      notes and audit
+portions     lists that are longer than one statement holds
 """

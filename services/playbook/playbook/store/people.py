@@ -9,6 +9,7 @@ from sqlalchemy import Row, delete, select
 
 from cskit.db import Tx
 from csmodels.ids import StaffId
+from playbook.store.portions import portions
 from playbook.tables import staff
 
 
@@ -31,10 +32,11 @@ class Member:
 
 async def members(tx: Tx, ids: Collection[StaffId]) -> dict[StaffId, Member]:
     """Those of the ids that are known."""
-    if not ids:
-        return {}
-    rows = await tx.fetch(select(staff).where(staff.c.id.in_(sorted(ids))))
-    return {member.id: member for member in map(_member, rows)}
+    known: dict[StaffId, Member] = {}
+    for some in portions(sorted(ids)):
+        rows = await tx.fetch(select(staff).where(staff.c.id.in_(some)))
+        known |= {member.id: member for member in map(_member, rows)}
+    return known
 
 
 async def page(tx: Tx, after: str | None, limit: int) -> Sequence[Member]:

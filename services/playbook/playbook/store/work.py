@@ -11,16 +11,18 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
-from cskit.db import Database, Tx
+from cskit.db import Database, LookUp, Tx
 from csmodels.ids import AccountId, PlaybookId, RunId, TaskId
 from playbook.domain.run import Cause, Enrolled, Reason, Run, State, View
 from playbook.domain.task import Status, Task
 from playbook.domain.views import without
 from playbook.effects_tables import deliveries, effects
-from playbook.tables import accounts, erased_accounts, notes, runs, tasks, timers
+from playbook.store.portions import portions
+from playbook.tables import PLUMBING, accounts, erased_accounts, notes, runs, tasks, timers
 
 _ACTIVE_TASKS: ColumnElement[bool] = tasks.c.status.in_([Status.OPEN.value, Status.SNOOZED.value])
 _NEXT_TIMER: Final = select(timers.c.due).order_by(timers.c.due).limit(1)
+_ANY: Final = LookUp((PLUMBING.deployment.c.name,), {PLUMBING.deployment.c.name: [""]})
 _TASK_FIELDS = tuple(field.name for field in fields(Task))
 
 
@@ -49,6 +51,11 @@ class Timer:
     account: AccountId
     subject: str
     due: datetime
+
+
+async def speak(tx: Tx) -> None:
+    """Send what is collected, and a statement in any case: it tells the database that the transaction is at work."""
+    await tx.fetch(_ANY)
 
 
 async def lock_accounts(tx: Tx, ids: Collection[AccountId]) -> dict[AccountId, Account]:
@@ -89,9 +96,10 @@ async def active_tasks(tx: Tx, ids: Collection[AccountId]) -> dict[TaskId, Task]
 
 async def known_runs(tx: Tx, ids: Collection[RunId]) -> set[RunId]:
     """Which of these runs there are, ended ones too."""
-    if not ids:
-        return set()
-    return {RunId(row.id) for row in await tx.fetch(select(runs.c.id).where(runs.c.id.in_(sorted(ids))))}
+    known: set[RunId] = set()
+    for some in portions(sorted(ids)):
+        known |= {RunId(row.id) for row in await tx.fetch(select(runs.c.id).where(runs.c.id.in_(some)))}
+    return known
 
 
 async def enrolments(tx: Tx, ids: Collection[AccountId]) -> dict[tuple[PlaybookId, AccountId], Enrolled]:
@@ -198,8 +206,8 @@ async def forget_people(tx: Tx, people: Mapping[AccountId, Collection[str]]) -> 
         if event != row.event:
             await tx.execute(update(runs).where(runs.c.id == row.id).values(event=event))
             theirs.append(row.id)
-    if theirs:
-        await tx.execute(delete(notes).where(notes.c.task.in_(select(tasks.c.id).where(tasks.c.run.in_(theirs)))))
+    for some in portions(theirs):
+        await tx.execute(delete(notes).where(notes.c.task.in_(select(tasks.c.id).where(tasks.c.run.in_(some)))))
 
 
 def run_of(row: Row[Any]) -> Run:
