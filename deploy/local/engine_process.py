@@ -20,8 +20,8 @@ class Failed(Exception):
     """An engine was started and did not come up; the message ends with the tail of its log."""
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment.
+def free_port(taken: int | None = None) -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on at this moment; another one than that which is taken.
 
     Below the range of outgoing connections: a client that tries a stopped engine's port again and again would in the
     end be given that very port, connect to itself and keep the engine from coming back.
@@ -30,7 +30,8 @@ def free_port() -> int:
         with contextlib.suppress(OSError), socket.socket() as s:
             port = random.randrange(15_000, 32_000)  # noqa: S311 - no secret
             s.bind(("127.0.0.1", port))
-            return port
+            if port != taken:
+                return port
 
 
 def answers(port: int) -> bool:

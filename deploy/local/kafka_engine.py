@@ -48,7 +48,8 @@ def prepare(state: Path, repository: Path) -> dict[str, int | str]:
     library = jars.fetched(repository, "Kafka", f"kafka-{VERSION}", "pom.xml", "kafka-server-*.jar")
     home = state / "kafka"
     home.mkdir(parents=True, exist_ok=True)
-    port, controller = process.free_port(), process.free_port()
+    port = process.free_port()
+    controller = process.free_port(taken=port)
     (home / "server.properties").write_text(settings(home / "data", port, controller), "ascii")
     if (home / "data" / "meta.properties").exists():
         shutil.rmtree(home / "data")  # the quorum's addresses are in it; a restart keeps the ports, `up` does not

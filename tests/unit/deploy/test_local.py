@@ -24,3 +24,13 @@ def test_the_store_is_the_version_that_its_pom_names(local_s3: Any) -> None:
 
     assert in_pom is not None
     assert in_pom[1] == local_s3.VERSION
+
+
+def test_a_port_that_is_taken_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(LOCAL))
+    process: Any = import_module("engine_process")
+    first = process.free_port()
+    drawn = iter([first, first])
+    monkeypatch.setattr(process.random, "randrange", lambda low, high: next(drawn, low + 1))
+
+    assert process.free_port(taken=first) != first
