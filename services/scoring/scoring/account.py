@@ -210,10 +210,9 @@ def passed(
 
     An account that was scored as of a later moment keeps that moment; where the record tells of `more` hours after this
     one, what a closing brings is then left to the next that is told, since two cannot be told as of one moment. The
-    closing decides on dwell and is recorded; a
-    change is published as of the hour only, so that what already happened on the new day never goes back and forth.
-    Where the day ended with the hour itself and nothing happened on the new day, its end stands for the hour: what the
-    new day alone brings is told by the next one.
+    closing decides on dwell and is recorded; a change is published as of the hour only, so that what already happened
+    on the new day never goes back and forth. Where the day ended with the hour itself and nothing happened on the new
+    day, its end stands for the hour: what the new day alone brings is told by the next one.
     """
     standing = account.standing
     if standing is None:
