@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from time import monotonic
+from typing import Final, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from sqlalchemy import Executable, Row, Table
 
 from cskit.columns import UsageColumns
 from cskit.db import Tx, Values
-from cskit.db.plumbing import Plumbing
+from cskit.db.plumbing import Plumbing, speak
 from cskit.headers import packed
 from cskit.log import NewRecord, Partition, Records
 from cskit.log.base import Headers
@@ -24,6 +25,8 @@ from csmodels.partitioning import partition_of
 from csmodels.topics import CONTROL_KEY
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+_SILENCE: Final = 0.03  # seconds of work without a statement; then others get their turn, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class UnitOfWork:
         self.tx = tx
         self._plumbing = plumbing
         self._after_commit: list[Callable[[], None]] = []
+        self._spoke = monotonic()
         self.publishes = False  # whether anything was put into the outbox
 
     async def fetch(self, statement: Executable, values: Values | None = None) -> Sequence[Row[tuple[object, ...]]]:
@@ -139,6 +143,17 @@ class UnitOfWork:
     def upsert(self, table: Table, rows: Sequence[Values]) -> None:
         """See Tx.upsert."""
         self.tx.upsert(table, rows)
+
+    async def speak(self) -> None:
+        """Send the database a statement if this did not for a while; it changes nothing of what is written.
+
+        For work between statements that may take seconds. PostgreSQL ends a transaction that is idle for five (so that
+        a stopped zombie cannot hold its locks), and the runner's watchdog takes one without statements for stuck. While
+        it waits, the process answers others.
+        """
+        if monotonic() - self._spoke >= _SILENCE:
+            await speak(self.tx, self._plumbing)
+            self._spoke = monotonic()
 
     def publish(self, topic: str, events: Sequence[Event], *, traceparent: str | None = None) -> None:
         """Put events into the outbox, each for the partition of its subject (its account id)."""

@@ -52,7 +52,7 @@ class PlaybookHandler:
         )
         for message in concerning:
             ledger.on_message(message)
-            await ledger.speak()
+            await uow.speak()
         await ledger.save()
 
     async def wanted(self) -> Wanted:

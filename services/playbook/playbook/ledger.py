@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from time import monotonic
 from typing import Any, Final, assert_never
 
 from cskit.messages import Message, UnitOfWork, event_record
@@ -51,7 +50,6 @@ from playbook.store import people, work
 from playbook.store.people import Member
 from playbook.store.work import Account, Erasure, Timer
 
-_SILENCE: Final = 0.03  # seconds of work without a statement; then others get their turn, too
 _MOMENTS: Final[Mapping[str, Callable[[datetime], tasks.Event]]] = {
     "remind": tasks.Reminded,
     "due": tasks.DuePassed,
@@ -111,7 +109,6 @@ class Ledger:
         self._events: list[tuple[str | None, WireEvent]] = []
         self._webhooks: list[tuple[str | None, Webhook]] = []
         self._trace: str | None = None
-        self._spoke = monotonic()
 
     @classmethod
     async def opened(
@@ -315,17 +312,6 @@ class Ledger:
             enrolled=self._enrolled.get((playbook, account), Enrolled()),
         )
 
-    async def speak(self) -> None:
-        """Send the database a statement if there was none for a while; it changes nothing of what is written.
-
-        The accounts are locked all the time that a batch is handled, which may take many seconds. PostgreSQL ends a
-        transaction that is idle for five, and the runner's watchdog takes one without statements for stuck. While it
-        waits, the process answers others.
-        """
-        if monotonic() - self._spoke >= _SILENCE:
-            await work.speak(self._uow.tx)
-            self._spoke = monotonic()
-
     async def save(self) -> None:
         """Write all that changed, and what is to leave, in the transaction of the ledger."""
         uow = self._uow
@@ -344,13 +330,13 @@ class Ledger:
             uow.after_commit(self._means.wake_timers)
         for trace, event in self._events:
             uow.send([event_record(PLAYBOOK_EVENTS, event, traceparent=trace)])
-            await self.speak()
+            await uow.speak()
         for trace, each in self._webhooks:
             with bind_traceparent(trace):
                 await self._means.enqueue(
                     uow, each.endpoint, each.id, each.type, self._now, each.data, each.run, each.step
                 )
-            await self.speak()
+            await uow.speak()
 
 
 def _timer(kind: str, account: AccountId, subject: str, due: datetime, version: int) -> Timer:

@@ -77,7 +77,7 @@ class Timers:
                 ledger = await Ledger.opened(uow, self._means, catalogue, accounts, now)
                 for timer in taken:
                     ledger.on_timer(timer)
-                    await ledger.speak()
+                    await uow.speak()
                 await ledger.save()
         TIMERS_FIRED.labels("playbook").inc(len(taken))
         return len(taken)

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from time import monotonic
-from typing import Final
 
 import numpy as np
 
@@ -18,8 +16,6 @@ from scoring.engine.usage import AccountUsage
 from scoring.planning import Application, Segment, Tick
 from scoring.publishing import health_changed
 from scoring.store import folding as store
-
-_SILENCE: Final = 0.03  # seconds of work without a statement; then others get their turn, too
 
 
 class BatchFold:
@@ -40,7 +36,6 @@ class BatchFold:
         self._counter = counter
         self._changes = store.Changes()
         self._records: list[NewRecord] = []
-        self._spoke = monotonic()
 
     async def take(self, segment: Segment, rules: Rules) -> None:
         """Fold the events of a segment and score the accounts they touch."""
@@ -64,7 +59,7 @@ class BatchFold:
             else:
                 traceparent = usage.traceparent(of_usage.last)
             self._judged(done.account, done.evaluations, traceparent)
-            await self._speak()
+            await self.uow.speak()
 
     def _of_living(self, usage: Usage, touched: dict[str, list[Message[Event]]]) -> Usage:
         """The usage without that of accounts that are erased in the same piece: it joins their other messages."""
@@ -91,7 +86,7 @@ class BatchFold:
                     self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules, more=more
                 )
                 self._judged(account, evaluations, None)
-                await self._speak()
+                await self.uow.speak()
             if self.work[id_].facts.slow is not slow:
                 self._changes.slow[id_] = self.work[id_].facts.slow
 
@@ -101,24 +96,13 @@ class BatchFold:
             account, evaluation = rescored(self.work[id_], application.cut, application.received_at, rules)
             if evaluation is not None:
                 self._judged(account, [evaluation], None)
-            await self._speak()
+            await self.uow.speak()
 
     async def write(self) -> None:
         """Write everything, and put what is published into the outbox."""
         await store.write(self.uow.tx, self._changes, self.scored_at)
         self.uow.send(self._records)
         self._changes, self._records = store.Changes(), []
-
-    async def _speak(self) -> None:
-        """Send the database a statement if there was none for a while; it changes nothing of what is written.
-
-        The row of the offset is locked all the time that accounts are scored. PostgreSQL ends a transaction that is
-        idle for five seconds (so that a stopped zombie cannot hold that lock), and the runner's watchdog takes one
-        without statements for stuck: a backlog of hours may take minutes. While it waits, the process answers others.
-        """
-        if monotonic() - self._spoke >= _SILENCE:
-            await store.speak(self.uow.tx)
-            self._spoke = monotonic()
 
     def _fold(self, id_: str, done: Taken) -> None:
         facts = done.account.facts

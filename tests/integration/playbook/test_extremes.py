@@ -10,8 +10,8 @@ from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql import asyncpg
 from tests.integration.playbook.conftest import Stack, answer, health, opened, person_erased
 
+from cskit import messages
 from cskit.messages import UnitOfWork
-from playbook import ledger
 from playbook.domain import run, views
 from playbook.store import portions
 from playbook.tables import PLUMBING, notes, runs, tasks
@@ -36,7 +36,7 @@ async def test_a_long_batch_is_never_without_a_statement_and_gives_the_same(
     async with opened(tmp_path / "calm") as calm:
         await calm.fold(*batch)
         whole = await calm.everything()
-    monkeypatch.setattr(ledger, "monotonic", lambda: clock)
+    monkeypatch.setattr(messages, "monotonic", lambda: clock)
     monkeypatch.setattr(run, "step", slowly(run.step))
     monkeypatch.setattr(views, "event_view", slowly(views.event_view))
     async with opened(tmp_path) as stack:

@@ -27,6 +27,7 @@ from tests.integration.scoring.world import (
     usage,
 )
 
+from cskit import messages
 from cskit.db import Database
 from cskit.messages import UnitOfWork
 from scoring import batch, handlers
@@ -53,7 +54,7 @@ async def test_long_work_on_accounts_at_hand_is_never_without_a_statement_and_gi
         return working
 
     whole = await Scoring(calm).take(stream.messages)
-    monkeypatch.setattr(batch, "monotonic", lambda: clock)
+    monkeypatch.setattr(messages, "monotonic", lambda: clock)
     monkeypatch.setattr(batch, "passed", slowly(passed, 0.1))
     monkeypatch.setattr(batch, "taken", slowly(taken, 0.1))
     scoring = Scoring(await fresh())

@@ -14,6 +14,8 @@ from sqlalchemy import (
     Text,
 )
 
+from cskit.db.base import Tx
+from cskit.db.reading import LookUp
 from cskit.db.types import Instant, Json
 
 _Serial = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
@@ -29,6 +31,12 @@ class Plumbing:
     outbox: Table  # records to append to the log, in the transaction that caused them
     outbox_shards: Table  # one row per (topic, partition) of the outbox: which relay sends it
     deployment: Table  # values made once, such as the seed of the fingerprints
+
+
+async def speak(tx: Tx, plumbing: Plumbing) -> None:
+    """Send what is collected, and a statement in any case: it tells the database that the transaction is at work."""
+    name = plumbing.deployment.c.name
+    await tx.fetch(LookUp((name,), {name: [""]}))
 
 
 def plumbing(metadata: MetaData) -> Plumbing:

@@ -11,18 +11,17 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
-from cskit.db import Database, LookUp, Tx
+from cskit.db import Database, Tx
 from csmodels.ids import AccountId, PlaybookId, RunId, TaskId
 from playbook.domain.run import Cause, Enrolled, Reason, Run, State, View
 from playbook.domain.task import Status, Task
 from playbook.domain.views import without
 from playbook.effects_tables import deliveries, effects
 from playbook.store.portions import portions
-from playbook.tables import PLUMBING, accounts, erased_accounts, notes, runs, tasks, timers
+from playbook.tables import accounts, erased_accounts, notes, runs, tasks, timers
 
 _ACTIVE_TASKS: ColumnElement[bool] = tasks.c.status.in_([Status.OPEN.value, Status.SNOOZED.value])
 _NEXT_TIMER: Final = select(timers.c.due).order_by(timers.c.due).limit(1)
-_ANY: Final = LookUp((PLUMBING.deployment.c.name,), {PLUMBING.deployment.c.name: [""]})
 _TASK_FIELDS = tuple(field.name for field in fields(Task))
 
 
@@ -51,11 +50,6 @@ class Timer:
     account: AccountId
     subject: str
     due: datetime
-
-
-async def speak(tx: Tx) -> None:
-    """Send what is collected, and a statement in any case: it tells the database that the transaction is at work."""
-    await tx.fetch(_ANY)
 
 
 async def lock_accounts(tx: Tx, ids: Collection[AccountId]) -> dict[AccountId, Account]:

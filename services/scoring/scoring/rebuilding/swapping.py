@@ -13,12 +13,13 @@ from sqlalchemy import delete, select
 
 from cskit.claims import Claims
 from cskit.db import Tx
+from cskit.db.plumbing import speak
 from cskit.log import Partition
 from csmodels.health import MAX_CAUSE_EVENTS
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.rebuilding.difference import Difference, Pair, pairs, touched_since
 from scoring.rebuilding.shadow import Shadow
-from scoring.store import folding, portfolio
+from scoring.store import portfolio
 from scoring.tables import (
     PLUMBING,
     account_months,
@@ -108,7 +109,7 @@ async def meanwhile(tx: Tx, work: Coroutine[Any, Any, T]) -> T:
     running = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait((running,), timeout=_SPEAK_EVERY))[0]:
-            await folding.speak(tx)
+            await speak(tx, PLUMBING)
         return running.result()
     finally:
         running.cancel()

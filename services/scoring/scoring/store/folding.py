@@ -26,7 +26,6 @@ from scoring.store.portfolio import Booked
 from scoring.store.rows import STANDING, account_of, history_row, live_row
 from scoring.store.scorecards import applied_of
 from scoring.tables import (
-    PLUMBING,
     account_activity,
     account_months,
     account_slow,
@@ -46,7 +45,6 @@ _READ_AT_ONCE: Final = 100  # accounts, so that others get their turn while thei
 _ZONE: Final = "time_zone"
 
 # statements that are sent so often that they are made once
-_ANY: Final = LookUp((PLUMBING.deployment.c.name,), {PLUMBING.deployment.c.name: [""]})
 _NEXT: Final = (
     select(live.c.account)
     .where(live.c.partition == bindparam("partition"), live.c.account > bindparam("after"))
@@ -140,11 +138,6 @@ def write_states(tx: Tx, states: Sequence[PartitionState]) -> None:
     )
 
 
-async def speak(tx: Tx) -> None:
-    """Send what is collected, and a statement in any case: it tells the database that the transaction is at work."""
-    await tx.fetch(_ANY)
-
-
 # Accounts
 
 
@@ -232,7 +225,7 @@ async def _by_account(tx: Tx, table: Table, column: str, ids: Sequence[str]) -> 
 
 
 async def _flush_before(tx: Tx, number: int) -> None:
-    """Send a lot before the next one is encoded, so that the transaction is never idle for long (see speak)."""
+    """Send a lot before the next one is encoded: the transaction is never idle for long (see UnitOfWork.speak)."""
     if number:
         await tx.flush()
 
