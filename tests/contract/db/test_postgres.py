@@ -15,6 +15,7 @@ from cskit.db.postgres import PostgresDatabase
 
 pytestmark = pytest.mark.postgres
 _CALLS = 5
+_WITHIN = "SELECT true FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND wait_event = 'ClientRead'"
 _SLEEPING = (
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND query ~ 'pg_sleep' AND state = 'active'"
 )
@@ -107,3 +108,49 @@ async def test_a_transaction_one_of_whose_statements_was_cut_off_is_not_taken_fo
 
     assert [row.id for row in await postgres.fetch(select(table))] == []
     assert await _fetched(postgres) == 1
+
+
+@pytest.mark.parametrize("within", ["preparation", "copy"])
+async def test_a_worker_stopped_within_a_statement_loses_its_locks_to_who_waits_for_them(
+    within: str, admin: Any, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cskit.db.postgres._LOCK_MS", 200)
+    monkeypatch.setattr("cskit.db.postgres._STOPPED_SECONDS", 0)
+    url = os.environ["KIZASHI_TEST_DATABASE_URL"]
+    things = Table("things", MetaData(), Column("id", String, primary_key=True))
+    postgres = PostgresDatabase(url, schema)
+    await postgres.migrate(things.metadata.create_all)
+    settings = {"application_name": f"kizashi-{schema}", "search_path": schema}
+    stopped: Any = await asyncpg.connect(url, server_settings=settings)  # type: ignore[no-untyped-call]
+    await stopped.execute("BEGIN; INSERT INTO things VALUES ('one')")
+    stopping = asyncio.create_task(_stop_within(within, stopped))
+    while not await admin.fetchval(_WITHIN, stopped.get_server_pid()):
+        await asyncio.sleep(0.01)
+
+    with pytest.raises(DatabaseUnavailable, match=r"held a lock for 0\.2 s"):
+        await _insert(postgres, things)
+    while await admin.fetchval(_WITHIN, stopped.get_server_pid()):  # ended, it takes its time to go
+        await asyncio.sleep(0.01)
+    await _insert(postgres, things)
+
+    assert len(await postgres.fetch(select(things))) == 1
+    stopping.cancel()
+    stopped.terminate()
+    await postgres.close()
+
+
+async def _stop_within(within: str, connection: Any) -> None:
+    if within == "preparation":
+        await connection.prepare("SELECT * FROM things WHERE id = $1 FOR UPDATE")
+    else:
+        await connection.copy_to_table("things", source=_never())
+
+
+async def _never() -> AsyncIterator[bytes]:
+    await asyncio.Event().wait()
+    yield b""
+
+
+async def _insert(postgres: PostgresDatabase, things: Table) -> None:
+    async with postgres.write() as tx:
+        tx.insert(things, [{"id": "one"}])

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any, TypeVar
 
 from asyncpg import exceptions as pg
-from sqlalchemy import Connection, Executable, Row, Table, func, select
+from sqlalchemy import Connection, Executable, Row, Table, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,9 +17,13 @@ from cskit.db.base import DatabaseUnavailable, Values
 from cskit.db.bulk import Pending
 from cskit.db.postgres_bulk import Stages, send
 from cskit.db.reading import LookUp
+from cskit.observability import get_logger
 
+log = get_logger()
 T = TypeVar("T")
 _ZOMBIE_MS = 5_000  # a worker that was stopped inside a transaction loses its locks after this
+_LOCK_MS = 30_000  # a statement waits so long for a lock
+_STOPPED_SECONDS = 15  # a worker that was stopped inside a statement loses its locks after this, if another waits
 _PATIENT = "60s"  # of a migration, between two of its statements
 _MIGRATION_LOCK = 0x6B697A61736869  # "kizashi"
 _STATEMENT_SECONDS = 60.0  # a server that went silent is given up after this
@@ -29,22 +33,34 @@ _BREAKS_OFF = (
     pg.OperatorInterventionError,
     pg.TransactionRollbackError,
     pg.InterfaceError,
+    pg.LockNotAvailableError,
     pg.TooManyConnectionsError,
     PoolTimeout,
     OSError,
     TimeoutError,
 )
+# between the preparation of a statement and its execution, and within COPY, a transaction is not idle to PostgreSQL,
+# and no timeout of its own ends it: only who is kept waiting by it can
+_END_STOPPED = text(
+    "SELECT pid, pg_terminate_backend(pid) AS ended FROM pg_stat_activity "
+    "WHERE application_name = :name AND usename = current_user AND datname = current_database() "
+    "AND state = 'active' AND wait_event_type = 'Client' AND wait_event = 'ClientRead' "
+    "AND state_change < clock_timestamp() - make_interval(secs => :seconds)"
+)
 
 
-def _unavailable(error: BaseException) -> bool:
+class _LockNotGivenUp(DatabaseUnavailable):
+    """A statement waited in vain for a lock that another transaction holds."""
+
+
+def _broken_by(error: BaseException) -> BaseException | None:
+    """What among the causes of an error says that the transaction is lost, and trying again may help."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, _BREAKS_OFF):
-            return True
-        if isinstance(seen, DBAPIError) and seen.connection_invalidated:
-            return True
+        if isinstance(seen, _BREAKS_OFF) or (isinstance(seen, DBAPIError) and seen.connection_invalidated):
+            return seen
         seen = seen.orig if isinstance(seen, DBAPIError) and seen.orig is not seen else seen.__cause__
-    return False
+    return None
 
 
 @contextmanager
@@ -53,10 +69,14 @@ def _mapped() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout, OSError, pg.PostgresError, pg.InterfaceError) as error:
-        if _unavailable(error):
-            said = error.orig if isinstance(error, DBAPIError) else error
-            raise DatabaseUnavailable(f"PostgreSQL broke off or cannot be reached: {type(said).__name__}") from error
-        raise
+        match _broken_by(error):
+            case None:
+                raise
+            case pg.LockNotAvailableError():
+                raise _LockNotGivenUp(f"another transaction held a lock for {_LOCK_MS / 1000:g} s") from error
+            case cause:
+                said = f"PostgreSQL broke off or cannot be reached: {type(cause).__name__}"
+                raise DatabaseUnavailable(said) from error
 
 
 class PostgresTx:
@@ -143,7 +163,7 @@ async def _rolled_back(connection: AsyncConnection, transaction: AsyncTransactio
         await transaction.rollback()
     except (DBAPIError, OSError, pg.PostgresError, pg.InterfaceError) as error:
         await connection.invalidate()
-        if not _unavailable(error):
+        if not _broken_by(error):
             raise
 
 
@@ -157,6 +177,7 @@ class PostgresDatabase:
 
     def __init__(self, url: str, schema: str, *, pool_size: int = 10) -> None:
         self._schema = schema
+        self._name = f"kizashi-{schema}"
         self._engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
@@ -170,7 +191,8 @@ class PostgresDatabase:
                 "server_settings": {
                     "search_path": schema,
                     "idle_in_transaction_session_timeout": str(_ZOMBIE_MS),
-                    "application_name": f"kizashi-{schema}",
+                    "lock_timeout": str(_LOCK_MS),
+                    "application_name": self._name,
                 },
             },
         )
@@ -210,20 +232,30 @@ class PostgresDatabase:
         """A connection of the pool. Who takes one out does not ask whether it is in order, so one that may not be (its
         user was cancelled in the middle of something, or it broke off) is closed and not given back.
         """
-        async with AsyncExitStack() as stack:
-            with _mapped():
-                connection = await stack.enter_async_context(engine.connect())
-            try:
-                yield connection
-            except BaseException as error:
-                if not isinstance(error, Exception) or isinstance(error, DatabaseUnavailable):
-                    await connection.invalidate()
-                raise
+        try:
+            async with AsyncExitStack() as stack:
+                with _mapped():
+                    connection = await stack.enter_async_context(engine.connect())
+                try:
+                    yield connection
+                except BaseException as error:
+                    if not isinstance(error, Exception) or isinstance(error, DatabaseUnavailable):
+                        await connection.invalidate()
+                    raise
+        except _LockNotGivenUp:
+            await self._end_stopped()
+            raise
+
+    async def _end_stopped(self) -> None:
+        """End the connections of this service's workers that were stopped in the middle of a statement."""
+        for row in await self.fetch(_END_STOPPED, {"name": self._name, "seconds": _STOPPED_SECONDS}):
+            log.warning("database.ended_stopped", pid=row.pid, ended=row.ended)
 
     async def migrate(self, work: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
             # a migration is read from files between its statements; one that was stopped holds others up for so long
             await connection.execute(select(func.set_config("idle_in_transaction_session_timeout", _PATIENT, True)))
+            await connection.execute(select(func.set_config("lock_timeout", "0", True)))
             await connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             await connection.execute(CreateSchema(self._schema, if_not_exists=True))
             return await connection.run_sync(work)
