@@ -26,6 +26,7 @@ RUNNER_CLAIMS: Final = Counter("kizashi_runner_claims_total", "Partitions claime
 RUNNER_FENCED: Final = Counter("kizashi_runner_fenced_total", "Batches rolled back because another owns the partition", ("group",))  # noqa: E501
 RUNNER_RETRIES: Final = Counter("kizashi_runner_retries_total", "Batches that a handler asked to repeat", ("group",))
 DEAD_LETTERS: Final = Counter("kizashi_dead_letters_total", "Records put aside as poison", ("group", "reason"))
+ACCOUNT_DEFECTS: Final = Counter("kizashi_account_defects_total", "Accounts to which an hour or a scorecard could not be told: a defect")  # noqa: E501
 RELAY_ROWS: Final = Counter("kizashi_relay_rows_total", "Outbox rows acknowledged by the log", ("service", "topic"))
 RELAY_PENDING: Final = Gauge("kizashi_relay_pending_rows", "Outbox rows not sent yet", ("service",))
 RELAY_SECONDS: Final = Histogram("kizashi_relay_batch_seconds", "One relay batch, from claim to delete", ("service",), buckets=_SECONDS)  # noqa: E501

@@ -2,7 +2,8 @@
 
 One batch is one transaction: the claims are held, duplicates and poison are taken out, the handler folds, and its
 rows, the outbox, the fingerprints and the next offsets commit together. What is in memory is thrown away whenever
-that fails. A batch of which nothing is wanted needs no transaction: its offsets commit with a later one.
+that fails. A batch of which nothing is wanted needs no transaction: its offsets commit with a later one. One that the
+handler fails for is handled in halves, until the event is found that is to blame.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from time import monotonic
 
 from sqlalchemy import select
 
-from cskit import failpoints
+from cskit import defects, failpoints
 from cskit.batches import FEWEST, MOST, MOST_BY_COLUMNS, SECONDS, BatchSize
 from cskit.claims import Claim, Claims, Fenced
 from cskit.clock import Clocks
@@ -21,6 +22,7 @@ from cskit.db import Database, DatabaseUnavailable, Tx
 from cskit.db.plumbing import Plumbing
 from cskit.dead_letters import forget_people, put_aside
 from cskit.dedup import Dedup
+from cskit.defects import Batch
 from cskit.log import Consumer, Log, LogError, Partition, Record, Records
 from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted
 from cskit.observability import (
@@ -42,10 +44,9 @@ from cskit.settings import TestHooks
 from csmodels.envelope import Event
 from csmodels.ids import PersonId
 from csmodels.internal import PersonErased
-from csmodels.topics import CUSTOMER_EVENTS
+from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS
 
 log = get_logger()
-Batch = Mapping[Partition, Sequence[Record]]
 
 _POLL_SECONDS = 0.25  # how soon a stop is noticed; records wake a poll at once
 _GATHER_SECONDS = 0.05  # after records of which nothing was wanted: more come before the next look
@@ -229,14 +230,14 @@ class Runner:
                 batch[partition] = taken
         return batch
 
-    async def _handle(self, consumer: Consumer, batch: Batch) -> None:
-        """Handle a batch until it is committed, leaving out what is poison; or put it back for later."""
+    async def _handle(self, consumer: Consumer, batch: Batch) -> bool:
+        """Handle a batch until it is committed, leaving out what is poison; or put it back for later: False."""
         refused: dict[tuple[Partition, int], tuple[str, str]] = {}
         while True:
             try:
                 with RUNNER_BATCH_SECONDS.labels(self._group).time():
                     await self._attempt(batch, refused)
-                return
+                return True
             except InvalidMessage as error:
                 place = Partition(error.message.topic, error.message.partition), error.message.offset
                 refused[place] = error.code, error.reason
@@ -254,10 +255,31 @@ class Runner:
                 await self._take(partial(self._claims.claim_again, claims=held))
                 for partition, claim in self._owned.items():
                     consumer.seek(partition, claim.next_offset)
-                return
+                return False
             except Fenced:
                 RUNNER_FENCED.labels(self._group).inc()
                 raise
+            except Exception as error:
+                if not batch or not defects.is_defect(error):
+                    raise
+                self._handler.forget()
+                if sum(map(len, batch.values())) > 1:
+                    break
+                ((partition, (record,)),) = batch.items()
+                if (partition, record.offset) in refused:
+                    raise
+                refused[partition, record.offset] = await self._blamed(record, error)
+        one, other = defects.halves(batch)
+        return await self._handle(consumer, one) and await self._handle(consumer, other)
+
+    async def _blamed(self, record: Record, error: Exception) -> tuple[str, str]:
+        """Why a record is put aside for which the handler fails; raises the error where it is not to be."""
+        room = await defects.room(self._database, self._plumbing, self._group, self._clocks.world.now())
+        if not room or record.key == CONTROL_KEY.encode():
+            raise error
+        origin = f"{record.topic}:{record.partition}:{record.offset}"
+        log.error("message.defect", group=self._group, origin=origin, exc_info=error)
+        return defects.DEFECT, defects.told(error)
 
     async def _attempt(self, batch: Batch, refused: Refused) -> None:
         assert self._dedup is not None

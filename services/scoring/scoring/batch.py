@@ -1,12 +1,16 @@
 """Accounts at hand during a batch: what becomes of them, and what is to be written of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 
+from cskit.defects import is_defect
 from cskit.log import NewRecord
 from cskit.messages import Message, UnitOfWork, Usage, event_record
+from cskit.observability import ACCOUNT_DEFECTS, get_logger
 from csmodels.envelope import Event
 from csmodels.internal import AccountErased
 from csmodels.topics import HEALTH_EVENTS
@@ -16,6 +20,10 @@ from scoring.engine.usage import AccountUsage
 from scoring.planning import Application, Segment, Tick
 from scoring.publishing import health_changed
 from scoring.store import folding as store
+
+log = get_logger()
+
+_DEFECTS_AT_ONCE: Final = 20  # accounts: where it befalls more, the code is wrong for all
 
 
 class BatchFold:
@@ -36,6 +44,7 @@ class BatchFold:
         self._counter = counter
         self._changes = store.Changes()
         self._records: list[NewRecord] = []
+        self._defects = 0
 
     async def take(self, segment: Segment, rules: Rules) -> None:
         """Fold the events of a segment and score the accounts they touch."""
@@ -80,23 +89,39 @@ class BatchFold:
         """Let the hours of a tick pass for these accounts."""
         for id_ in ids:
             slow = self.work[id_].facts.slow
-            for hour in tick.hours:
-                more = hour != tick.hours[-1]
-                account, evaluations = passed(
-                    self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules, more=more
-                )
-                self._judged(account, evaluations, None)
-                await self.uow.speak()
+            with self._alone(id_):
+                for hour in tick.hours:
+                    more = hour != tick.hours[-1]
+                    account, evaluations = passed(
+                        self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules, more=more
+                    )
+                    self._judged(account, evaluations, None)
+                    await self.uow.speak()
             if self.work[id_].facts.slow is not slow:
                 self._changes.slow[id_] = self.work[id_].facts.slow
 
     async def rescores(self, ids: Sequence[str], application: Application, rules: Rules) -> None:
         """Score these accounts by other scorecards than before."""
         for id_ in ids:
-            account, evaluation = rescored(self.work[id_], application.cut, application.received_at, rules)
-            if evaluation is not None:
-                self._judged(account, [evaluation], None)
+            with self._alone(id_):
+                account, evaluation = rescored(self.work[id_], application.cut, application.received_at, rules)
+                if evaluation is not None:
+                    self._judged(account, [evaluation], None)
             await self.uow.speak()
+
+    @contextmanager
+    def _alone(self, id_: str) -> Iterator[None]:
+        """What concerns all accounts and cannot be told to one of them keeps nothing from the others: it stays as it
+        was until the next hour.
+        """
+        try:
+            yield
+        except Exception as error:
+            self._defects += 1
+            if not is_defect(error) or self._defects > _DEFECTS_AT_ONCE:
+                raise
+            ACCOUNT_DEFECTS.inc()
+            log.error("account.defect", account=id_, exc_info=error)
 
     async def write(self) -> None:
         """Write everything, and put what is published into the outbox."""
@@ -116,12 +141,15 @@ class BatchFold:
         self.work[id_] = done.account
 
     def _judged(self, account: Account, evaluations: Sequence[Evaluation], traceparent: str | None) -> None:
+        records = [
+            event_record(HEALTH_EVENTS, health_changed(each, self.scored_at), traceparent=traceparent)
+            for each in evaluations
+            if each.change is not None
+        ]
         self.work[account.id] = account
         for evaluation in evaluations:
             if evaluation.kind != "closing":
                 self._changes.live[account.id] = account, evaluation
             if evaluation.change is not None or evaluation.kind == "closing":
                 self._changes.history.append(evaluation)
-            if evaluation.change is not None:
-                event = health_changed(evaluation, self.scored_at)
-                self._records.append(event_record(HEALTH_EVENTS, event, traceparent=traceparent))
+        self._records += records

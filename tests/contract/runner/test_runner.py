@@ -177,20 +177,6 @@ async def test_a_batch_that_is_to_be_retried_keeps_its_place(stack: Stack) -> No
         assert await stack.until(3) == ["e0", "e1", "e2"]
 
 
-async def test_any_other_error_ends_the_consumer_and_leaves_nothing(stack: Stack) -> None:
-    def break_(_: Sequence[Message[Event]]) -> None:
-        raise ZeroDivisionError("a defect")
-
-    await stack.append(many(3))
-
-    with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(stack.runner(Noting(before=break_)).run(asyncio.Event()), 40)
-
-    assert await stack.seen() == []
-    async with running(stack.runner(Noting(), owner="two")):
-        assert await stack.until(3) == ["e0", "e1", "e2"]
-
-
 async def take_away(stack: Stack, partition: int) -> None:
     """What another worker's claim does to the row."""
     table = PLUMBING.consumer_offsets

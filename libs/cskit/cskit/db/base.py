@@ -19,6 +19,12 @@ class DatabaseUnavailable(Exception):
     """The database cannot be reached, or broke off the transaction; nothing of it was kept. Trying again may help."""
 
 
+class ValueRefused(Exception):
+    """The database does not take a value that a statement was given; nothing of the transaction was kept. Trying again
+    does not help.
+    """
+
+
 class Tx(Protocol):
     """One transaction. Bulk writes are collected and sent in order before the next statement and at the commit.
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
 from sqlalchemy.schema import CreateSchema
 
-from cskit.db.base import DatabaseUnavailable, Values
+from cskit.db.base import DatabaseUnavailable, ValueRefused, Values
 from cskit.db.bulk import Pending
 from cskit.db.postgres_bulk import Stages, send
 from cskit.db.reading import LookUp
@@ -39,6 +39,7 @@ _BREAKS_OFF = (
     OSError,
     TimeoutError,
 )
+_REFUSES = (pg.DataError, pg.IntegrityConstraintViolationError)
 # between the preparation of a statement and its execution, and within COPY, a transaction is not idle to PostgreSQL,
 # and no timeout of its own ends it: only who is kept waiting by it can
 _END_STOPPED = text(
@@ -55,20 +56,37 @@ class _LockNotGivenUp(DatabaseUnavailable):
 
 def _broken_by(error: BaseException) -> BaseException | None:
     """What among the causes of an error says that the transaction is lost, and trying again may help."""
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in _causes(error):
         if isinstance(seen, _BREAKS_OFF) or (isinstance(seen, DBAPIError) and seen.connection_invalidated):
             return seen
-        seen = seen.orig if isinstance(seen, DBAPIError) and seen.orig is not seen else seen.__cause__
     return None
+
+
+def _refuses(error: BaseException) -> bool:
+    """Whether a value is what an error is about: the driver says so by a ValueError, the server by its code."""
+    return any(
+        isinstance(seen, _REFUSES) or (isinstance(seen, pg.InterfaceError) and isinstance(seen, ValueError))
+        for seen in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.orig if isinstance(seen, DBAPIError) and seen.orig is not seen else seen.__cause__
 
 
 @contextmanager
 def _mapped() -> Iterator[None]:
-    """DatabaseUnavailable for what a broken connection or server raises; around our own calls, never the caller's."""
+    """DatabaseUnavailable for what a broken connection or server raises, ValueRefused for a value that PostgreSQL does
+    not take; around our own calls, never the caller's.
+    """
     try:
         yield
     except (DBAPIError, PoolTimeout, OSError, pg.PostgresError, pg.InterfaceError) as error:
+        if _refuses(error):
+            raise ValueRefused(f"PostgreSQL refuses a value: {type(error).__name__}") from error
         match _broken_by(error):
             case None:
                 raise

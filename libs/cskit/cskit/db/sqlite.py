@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection, Engine, Executable, Row, Table, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from cskit.db.base import DatabaseUnavailable, Values
+from cskit.db.base import DatabaseUnavailable, ValueRefused, Values
 from cskit.db.bulk import Pending
 from cskit.db.reading import LookUp
 
@@ -69,13 +69,17 @@ class _Worker:
         self.engine = _engine(path, writer=writer)
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Run `work` in the thread. Raises DatabaseUnavailable where the file is locked or the disk refuses."""
+        """Run `work` in the thread. Raises DatabaseUnavailable where the file is locked or the disk refuses, and
+        ValueRefused where a row breaks what its table says.
+        """
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except (OperationalError, sqlite3.OperationalError) as error:
             if "locked" in str(error) or "disk" in str(error):
                 raise DatabaseUnavailable(f"SQLite cannot write: {getattr(error, 'orig', error)}") from error
             raise
+        except (IntegrityError, sqlite3.IntegrityError) as error:
+            raise ValueRefused(f"SQLite refuses a row: {getattr(error, 'orig', error)}") from error
 
     async def finish(self, work: Callable[[], None]) -> None:
         """Run `work` to its end even if the caller is cancelled meanwhile."""

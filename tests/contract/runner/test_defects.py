@@ -1,0 +1,166 @@
+"""An event that a handler fails for is put aside, and nothing else suffers; where more is wrong, the consumer ends."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+from sqlalchemy import Row
+from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, running, usage
+
+from cskit import dead_letters
+from cskit.db import DatabaseUnavailable
+from cskit.log import NewRecord
+from cskit.messages import Message, UnitOfWork
+from csmodels.envelope import Event
+from csmodels.internal import ClockTicked
+from csmodels.partitioning import partition_of
+from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS
+
+ACCOUNTS = ("akagi", "nantai", "myogi")  # of different partitions
+Check = Callable[[Sequence[Message[Event]]], None]
+
+
+def failing(*ids: str) -> Check:
+    """Fails for a batch that holds one of these events."""
+
+    def check(messages: Sequence[Message[Event]]) -> None:
+        for message in messages:
+            if message.event.id in ids:
+                raise ZeroDivisionError("somebody@example.com")
+
+    return check
+
+
+async def letters(stack: Stack) -> list[Row[tuple[object, ...]]]:
+    async with stack.database.read() as tx:
+        return sorted(await dead_letters.listed(tx, PLUMBING, before=None, limit=50), key=lambda row: row.offset)
+
+
+async def test_events_that_a_handler_fails_for_are_put_aside_and_all_others_are_handled_in_order(stack: Stack) -> None:
+    await stack.append([usage(account, f"{account}{n}") for n in range(30) for account in ACCOUNTS])
+
+    async with running(stack.runner(Noting(before=failing("akagi0", "akagi17", "myogi29")))):
+        seen = await stack.until(87)
+
+    aside = await letters(stack)
+    assert len({partition_of(account) for account in ACCOUNTS}) == 3
+    for account in ACCOUNTS:
+        mine = [id_ for id_ in seen if id_.startswith(account)]
+        assert mine == [f"{account}{n}" for n in range(30) if f"{account}{n}" not in ("akagi0", "akagi17", "myogi29")]
+    assert {(row.key, row.offset, row.code) for row in aside} == {
+        (b"akagi", 0, "defect"),
+        (b"akagi", 17, "defect"),
+        (b"myogi", 29, "defect"),
+    }
+    assert {row.reason for row in aside} == {aside[0].reason}
+    assert aside[0].reason.startswith("ZeroDivisionError at test_defects.py:")
+    assert "somebody" not in aside[0].reason
+
+
+async def test_what_was_put_aside_is_handled_once_it_is_replayed_after_the_repair(stack: Stack) -> None:
+    await stack.append([usage("akagi", "a"), usage("akagi", "b")])
+    async with running(stack.runner(Noting(before=failing("a")))):
+        await stack.until(1)
+    (letter,) = await letters(stack)
+
+    async with stack.database.write() as tx:
+        await dead_letters.replay(UnitOfWork(tx, PLUMBING), PLUMBING, letter.id, NOW)
+    async with running(stack.runner(Noting(), owner="two")), running(stack.relay()):
+        assert await stack.until(2) == ["b", "a"]
+
+
+async def test_a_row_that_the_database_refuses_is_its_events_own_defect(stack: Stack) -> None:
+    class Twice(Noting):
+        """Writes a row of a key that is taken."""
+
+        async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
+            await super().on_batch(messages, uow)
+            if any(message.event.id == "e1" for message in messages):
+                uow.insert(SEEN, [{"number": 1_000, "account": "akagi", "event": "e1", "batch": 0}] * 2)
+
+    await stack.append([usage("akagi", f"e{n}") for n in range(4)])
+
+    async with running(stack.runner(Twice())):
+        assert await stack.until(3) == ["e0", "e2", "e3"]
+
+    assert [(row.offset, row.code) for row in await letters(stack)] == [(1, "defect")]
+
+
+async def test_a_value_that_no_column_can_hold_is_its_events_own_defect(stack: Stack) -> None:
+    class Beyond(Noting):
+        async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
+            await super().on_batch(messages, uow)
+            if any(message.event.id == "e1" for message in messages):
+                uow.insert(SEEN, [{"number": 10**30, "account": "akagi", "event": "e1", "batch": 0}])
+
+    await stack.append([usage("akagi", f"e{n}") for n in range(4)])
+
+    async with running(stack.runner(Beyond())):
+        assert await stack.until(3) == ["e0", "e2", "e3"]
+
+    assert [(row.offset, row.code) for row in await letters(stack)] == [(1, "defect")]
+
+
+async def test_a_database_that_breaks_off_between_the_halves_loses_and_doubles_nothing(stack: Stack) -> None:
+    broken = iter([True])
+
+    def check(messages: Sequence[Message[Event]]) -> None:
+        failing("e5")(messages)
+        if next(broken, False):
+            raise DatabaseUnavailable("for the sake of the test")
+
+    await stack.append([usage("akagi", f"e{n}") for n in range(8)])
+
+    async with running(stack.runner(Noting(before=check))):
+        assert await stack.until(7) == [f"e{n}" for n in range(8) if n != 5]
+
+
+async def test_where_the_handler_fails_for_too_many_the_consumer_ends_and_the_rest_keeps_its_place(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cskit.defects.AN_HOUR", 2)
+    await stack.append([usage("akagi", f"e{n}") for n in range(5)])
+
+    for owner in ("one", "two"):  # a process that is started again has no more to give
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(
+                stack.runner(Noting(before=failing("e0", "e1", "e2", "e4")), owner=owner).run(asyncio.Event()), 40
+            )
+
+    assert [row.offset for row in await letters(stack)] == [0, 1]
+    async with running(stack.runner(Noting(), owner="three")):
+        assert await stack.until(3) == ["e2", "e3", "e4"]
+
+
+async def test_a_control_record_is_never_put_aside(stack: Stack) -> None:
+    tick = ClockTicked.model_validate(
+        {
+            "id": "t1",
+            "source": "ingest",
+            "time": NOW,
+            "receivedtime": NOW,
+            "data": {"hour": NOW.replace(minute=0, second=0)},
+        }
+    )
+    await stack.append([usage("akagi", "a")])
+    await stack.log.append([NewRecord(CUSTOMER_EVENTS, partition_of("akagi"), CONTROL_KEY.encode(), tick.to_bytes())])
+
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(stack.runner(Noting(before=failing("t1"))).run(asyncio.Event()), 40)
+
+    assert await stack.seen() == ["a"]
+    assert await letters(stack) == []
+
+
+async def test_what_the_machine_lacks_ends_the_consumer_and_leaves_nothing(stack: Stack) -> None:
+    def out_of_memory(_: Sequence[Message[Event]]) -> None:
+        raise MemoryError
+
+    await stack.append([usage("akagi", f"e{n}") for n in range(3)])
+
+    with pytest.raises(MemoryError):
+        await asyncio.wait_for(stack.runner(Noting(before=out_of_memory)).run(asyncio.Event()), 40)
+
+    assert await stack.seen() == []
+    async with running(stack.runner(Noting(), owner="two")):
+        assert await stack.until(3) == ["e0", "e1", "e2"]
