@@ -45,11 +45,18 @@ class Claims:
         self._fenced = fenced
 
     async def claim(
-        self, tx: Tx, partitions: Iterable[Partition], topic_ids: Mapping[str, UUID]
+        self,
+        tx: Tx,
+        partitions: Iterable[Partition],
+        topic_ids: Mapping[str, UUID],
+        begins: Mapping[Partition, int] | None = None,
     ) -> dict[Partition, Claim]:
-        """Take over these partitions: raise their epochs and learn where to read on. Raises TopicRecreated."""
+        """Take over these partitions: raise their epochs and learn where to read on; `begins` says where one is read
+        from that the group never had, if not from its first record. Raises TopicRecreated.
+        """
         wanted = sorted(partitions)
-        first = [Claim(partition, topic_ids[partition.topic], 0, 0, 0) for partition in wanted]
+        begins = begins or {}
+        first = [Claim(each, topic_ids[each.topic], 0, begins.get(each, 0), 0) for each in wanted]
         tx.insert(self._table, [self._row(claim) for claim in first], ignore=True)
         await tx.fetch(self._locked(wanted))
         statement = (

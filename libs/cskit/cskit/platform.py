@@ -31,6 +31,7 @@ from cskit.http.feeds import Feed
 from cskit.log import Log
 from cskit.messages import Handler, UnitOfWork, UnitOfWorks
 from cskit.outbox import Relay
+from cskit.retention import Retention, Until
 from cskit.runner import Runner
 from cskit.service import Service
 from cskit.settings import Settings, SettingsError, TestHooks
@@ -141,9 +142,18 @@ class Platform:
         return self._relays[id(database)]
 
     def runner(
-        self, service: str, plumbing: Plumbing, *, group: str, topics: Sequence[str], handler: Handler
+        self,
+        service: str,
+        plumbing: Plumbing,
+        *,
+        group: str,
+        topics: Sequence[str],
+        handler: Handler,
+        needs_all: bool = False,
     ) -> Runner:
-        """A member of a consumer group that folds into the service's database."""
+        """A member of a consumer group that folds into the service's database. A new group begins where the log does,
+        unless it needs all that ever was.
+        """
         return Runner(
             group=group,
             topics=topics,
@@ -156,7 +166,12 @@ class Platform:
             wake_relay=self.relay(service, plumbing).wake,
             hooks=self.hooks,
             batch_seconds=SECONDS if self.settings.clustered else _SECONDS_EMBEDDED,
+            needs_all=needs_all,
         )
+
+    def retention(self, topic: str, until: Until | None = None) -> Retention:
+        """The worker that drops what is older than KIZASHI_LOG_DAYS, of the service that produces the topic."""
+        return Retention(log=self.log, topic=topic, days=self.settings.log_days, clocks=self.clocks, until=until)
 
     def units_of_work(self, service: str, plumbing: Plumbing) -> UnitOfWorks:
         """Opens units of work outside of the runner: for HTTP, timers and the like."""

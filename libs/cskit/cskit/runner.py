@@ -83,7 +83,9 @@ class Runner:
         hooks: TestHooks | None = None,
         max_records: int = FEWEST,
         batch_seconds: float = SECONDS,
+        needs_all: bool = True,
     ) -> None:
+        """needs_all: what the log no longer holds cannot be done without; a new group then raises OffsetOutOfRange."""
         self.name = f"runner:{group}"
         self._group = group
         self._topics = tuple(topics)
@@ -96,6 +98,7 @@ class Runner:
         self._hooks = hooks or TestHooks()
         self._by_columns = isinstance(handler, ColumnHandler)
         self._size = BatchSize(max_records, MOST_BY_COLUMNS if self._by_columns else MOST, batch_seconds)
+        self._needs_all = needs_all
         self._claims = Claims(plumbing.consumer_offsets, group, owner, fenced=not self._hooks.unfenced)
         self._dedup: Dedup | None = None
         self._reader: BatchReader | None = None
@@ -191,8 +194,13 @@ class Runner:
         self._handler.forget()
 
     async def _claim(self, partitions: frozenset[Partition]) -> None:
-        topic_ids = {topic: await self._log.topic_id(topic) for topic in {each.topic for each in partitions}}
-        await self._take(lambda tx: self._claims.claim(tx, partitions, topic_ids))
+        topics = {each.topic for each in partitions}
+        topic_ids = {topic: await self._log.topic_id(topic) for topic in topics}
+        begins: dict[Partition, int] = {}
+        if not self._needs_all:
+            held = {topic: await self._log.begin_offsets(topic) for topic in topics}
+            begins = {each: held[each.topic][each.number] for each in partitions}
+        await self._take(lambda tx: self._claims.claim(tx, partitions, topic_ids, begins))
 
     async def _take(self, claiming: Callable[[Tx], Awaitable[dict[Partition, Claim]]]) -> None:
         """Claim, and read what dedup knows of the claimed partitions; waits for the database as long as it takes."""

@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     archive: str | None = Field(
         None, description="Where every event is kept: a folder or s3://bucket/prefix; when embedded, DATA/archive"
     )
+    log_days: int = Field(
+        30, ge=4, description="Days that records stay on the log; those of customers until they are archived, too"
+    )
     archive_endpoint: WebUrl | None = Field(None, description="S3-compatible store of the archive, when not Amazon's")
     archive_region: str | None = Field(None, description="Region of the archive's bucket")
     archive_access_key: SecretStr | None = Field(None, description="Access key of the archive's bucket")

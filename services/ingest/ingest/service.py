@@ -9,6 +9,7 @@ from sqlalchemy import select
 from cskit.platform import Platform
 from cskit.seed import kept_value
 from cskit.service import Service
+from csmodels.topics import DEAD_LETTERS
 from ingest import hot, source_routes, tail_routes
 from ingest.api import people, quarantine, texts
 from ingest.cache import Cache
@@ -86,6 +87,7 @@ def build(platform: Platform) -> Service:
             Sweep(database, unit_of_work, clocks),
             tails,
             Watch(database, unit_of_work, clocks, feeds),
+            platform.retention(DEAD_LETTERS),  # all services produce it
         ],
         database=database,
         ready=ready,

@@ -103,6 +103,7 @@ def assemble(platform: Platform, effects: Effects) -> Service:
                 topics=[HEALTH_EVENTS, CUSTOMER_EVENTS],
                 handler=PlaybookHandler(database, playbooks, means, clocks.world),
             ),
+            platform.retention(PLAYBOOK_EVENTS),
             Timers(database, units, playbooks, means, clocks, wake_timers),
             *effects.workers,
         ],

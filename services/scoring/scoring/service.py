@@ -1,18 +1,20 @@
 """The composition root of scoring."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from cskit.db import Database, Tx
 from cskit.http.feeds import feed_routes
 from cskit.http.queries import query_of
 from cskit.platform import Platform
-from cskit.service import Service
+from cskit.service import Service, Worker
 from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS, PLAYBOOK_EVENTS
 from scoring import timeline
 from scoring.acts import GROUP, Acts
 from scoring.api import accounts, exports, metrics, rebuilds, segments, watch
 from scoring.api import scorecards as scorecard_routes
 from scoring.applying import Scorecards
+from scoring.archive import retention
 from scoring.archive.place import ArchiveRoot
 from scoring.archive.writing import Archiver
 from scoring.catalogue import Catalogue, ReadingRules
@@ -46,16 +48,17 @@ def build(platform: Platform) -> Service:
     def folding(into: Database) -> ScoringHandler:
         return ScoringHandler(settings=settings, cards=cards, database=into, clocks=clocks)
 
-    runner = platform.runner(NAME, PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=folding(database))
+    runner = platform.runner(
+        NAME, PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=folding(database), needs_all=True
+    )
     telling = platform.runner(
         NAME, PLUMBING, group=timeline.GROUP, topics=[PLAYBOOK_EVENTS], handler=timeline.TimelineHandler()
     )
     root = ArchiveRoot.of(platform.settings, platform.archive) if platform.archive is not None else None
-    archivers = [
-        Archiver(log=platform.log, database=database, root=each, clocks=clocks, owner=platform.owner)
-        for each in [root]
-        if each is not None
-    ]
+    archiving: list[Worker] = []
+    if root is not None:
+        archiver = Archiver(log=platform.log, database=database, root=root, clocks=clocks, owner=platform.owner)
+        archiving = [archiver, platform.retention(CUSTOMER_EVENTS, partial(retention.until, database, root, [GROUP]))]
     rebuilder = Rebuilder(
         database=database,
         log=platform.log,
@@ -123,7 +126,16 @@ def build(platform: Platform) -> Service:
             scorecard_routes.router(database=database, scorecards=scorecards, catalogue=catalogue, comparing=comparing),
             platform.dead_letters(NAME, PLUMBING),
         ],
-        workers=[runner, ranks, telling, feed, *archivers, rebuilder, platform.relay(NAME, PLUMBING)],
+        workers=[
+            runner,
+            ranks,
+            telling,
+            feed,
+            *archiving,
+            platform.retention(HEALTH_EVENTS),
+            rebuilder,
+            platform.relay(NAME, PLUMBING),
+        ],
         database=database,
         ready=ready,
         start=start,

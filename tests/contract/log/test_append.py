@@ -212,3 +212,39 @@ async def test_a_closed_log_refuses_and_closes_twice(log_engine: LogEngine, topi
 
     with pytest.raises(LogError):
         await log.append([record(topic, b"x")])
+
+
+async def test_what_is_old_and_may_go_is_dropped_and_the_rest_stays_readable(log_engine: LogEngine, topic: str) -> None:
+    log, now = log_engine.log, time.time_ns() // 1_000_000
+    await log.append([record(topic, b"%d" % n, 0) for n in range(6)])
+    await log.append([record(topic, b"%d" % n, 1) for n in range(4)])
+
+    await log.trim(topic, now - 60_000)
+    assert await log.begin_offsets(topic) == dict.fromkeys(range(4), 0)
+
+    await log.trim(topic, now + 60_000, {0: 4, 2: 9})
+    assert await log.begin_offsets(topic) == {0: 4, 1: 0, 2: 0, 3: 0}
+    assert await log.append([record(topic, b"6", 0)]) == [6]
+    found = {(r.partition, r.offset) for r in await read_all(log, topic, log_engine.seconds)}
+    assert found == {(0, 4), (0, 5), (0, 6), (1, 0), (1, 1), (1, 2), (1, 3)}
+
+    await log.trim(topic, now + 60_000)
+    begins, ends = await log.begin_offsets(topic), await log.end_offsets(topic)
+    assert ends == {0: 7, 1: 4, 2: 0, 3: 0}
+    assert all(ends[number] - begins[number] <= 1 for number in ends)  # the newest record may stay
+
+
+async def test_records_of_one_partition_are_dropped_up_to_the_first_that_is_young(
+    log_engine: LogEngine, topic: str
+) -> None:
+    log = log_engine.log
+    await log.append([record(topic, b"old")] * 3)
+    await asyncio.sleep(0.05)
+    await log.append([record(topic, b"new")] * 2)
+    times = [found.timestamp_ms for found in await read_all(log, topic, log_engine.seconds)]
+    assert times[2] < times[3]
+
+    await log.trim(topic, times[3])
+
+    assert (await log.begin_offsets(topic))[0] == 3
+    assert [found.value for found in await read_all(log, topic, log_engine.seconds)] == [b"new", b"new"]

@@ -152,7 +152,7 @@ async def test_expiry_drops_the_old_but_never_the_newest_record(log: SqliteLog, 
     now.ms = 5_000
     await log.append([record(b"new")] * 2)
 
-    await log.expire(TOPIC, 5_000)
+    await log.trim(TOPIC, 5_000)
 
     assert await log.begin_offsets(TOPIC) == {0: 6_000, 1: 2}
     assert await log.end_offsets(TOPIC) == {0: 6_002, 1: 3}
@@ -167,7 +167,7 @@ async def test_an_offset_that_has_expired_is_refused(log: SqliteLog, now: Now) -
     await log.append([record(b"old")] * 10)
     now.ms = 5_000
     await log.append([record(b"new")])
-    await log.expire(TOPIC, 5_000)
+    await log.trim(TOPIC, 5_000)
 
     async with member(log, "g", [TOPIC], OffsetBook({Partition(TOPIC, 0): 9})) as reader:
         with pytest.raises(OffsetOutOfRange, match="holds offsets 10 to 11, and 9 was asked for"):

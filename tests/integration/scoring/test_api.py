@@ -286,6 +286,19 @@ async def test_the_built_service_is_ready_though_it_owns_no_partition_and_folds_
         await platform.close()
 
 
+def test_customers_events_leave_the_log_only_where_there_is_an_archive(tmp_path: Path) -> None:
+    def dropped(settings: Settings) -> list[str]:
+        workers = build(open_platform(settings)).workers
+        return [worker.name for worker in workers if worker.name.startswith("retention:")]
+
+    cluster = {"kafka": "127.0.0.1:9", "database_url": "postgresql://127.0.0.1:9/none", "keys": tmp_path / "keys"}
+    embedded, bare = Settings(data=tmp_path), Settings.model_validate(cluster)
+    kept = Settings.model_validate({**cluster, "archive": str(tmp_path)})
+
+    assert dropped(embedded) == dropped(kept) == ["retention:cs.customer-events", "retention:cs.health-events"]
+    assert dropped(bare) == ["retention:cs.health-events"]
+
+
 async def test_moments_and_places_beyond_all_bounds_are_no_server_errors(scoring: Running) -> None:
     await scoring.append(
         *busy_weeks(["acme"]),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pyarrow.parquet import ParquetFile
 from sqlalchemy import update
-from tests.integration.scoring.past import SMALL_FILES, Past, past
+from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past
 from tests.integration.scoring.world import DAY, HOUR, NOON, control, event, neighbours, story, usage
 
 from cskit.claims import Fenced
@@ -19,12 +19,14 @@ from cskit.db import Database
 from cskit.db.sqlite import SqliteDatabase
 from cskit.log import NewRecord, Record
 from cskit.migrate import upgrade
+from cskit.retention import KeepAll
 from cskit.testing.log import read_all
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.files import ArchiveDamaged, ArchiveFile, folder
-from scoring.archive.place import ArchiveUnreachable, Folder
+from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, Folder
 from scoring.archive.reading import archived_until, read_events
+from scoring.archive.retention import until
 from scoring.archive.writing import GROUP, Limits
 from scoring.tables import PLUMBING
 
@@ -252,3 +254,32 @@ async def test_a_kill_between_file_and_offset_loses_and_doubles_nothing(tmp_path
     assert status == -signal.SIGKILL
     assert (len(left), moved) == (2, left[0].last + 1)
     await database.close()
+
+
+async def test_the_log_may_let_go_of_what_is_in_files_and_was_folded(world: Past) -> None:
+    events = [usage("acme", NOON + n * HOUR) for n in range(90)]
+    await world.append(*events[:30])
+    await world.archive()
+    assert await may_go(world) == 0  # scoring has read nothing
+    await world.append(*events[30:])
+    await world.fold()
+    assert await may_go(world) == 30
+
+    await world.archive()
+    assert await may_go(world) == 90
+
+    for file in files(world)[1:]:
+        (Path(world.root.address) / file.name).unlink()
+    assert await may_go(world) == files(world)[0].last + 1 < 90
+
+
+async def test_the_log_lets_go_of_nothing_while_the_archive_does_not_answer(world: Past, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("no folder")
+
+    with pytest.raises(KeepAll):
+        await until(world.database, ArchiveRoot(str(tmp_path / "taken" / "archive")), [LIVE])
+
+
+async def may_go(world: Past) -> int:
+    """Before which offset of the account's partition the log may let go of all."""
+    return (await until(world.database, world.root, [LIVE]))[ACME]

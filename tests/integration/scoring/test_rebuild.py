@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 from tests.integration.scoring.conftest import Fresh
-from tests.integration.scoring.past import SMALL_FILES, Past, past
+from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past
 from tests.integration.scoring.scorecards import Desk, document
 from tests.integration.scoring.world import DAY, HOUR, NOON, SECOND, event, seats, tick, ticket, usage
 
@@ -20,6 +20,7 @@ from cskit.migrate import upgrade
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS
+from scoring.archive.retention import until
 from scoring.engine.codec import canonical
 from scoring.store import folding, rebuilds
 from scoring.tables import account_months, history, live
@@ -93,6 +94,25 @@ async def lived(world: Past, seed: int) -> None:
         await world.fold(max_records=chance.choice([7, 40, 200]))
         if at < len(events):
             await world.archive()
+
+
+async def test_what_the_log_has_let_go_of_is_recomputed_from_the_archive(world: Past, shadow: Database) -> None:
+    await lived(world, 3)
+    await world.archive()
+    await world.append(*(usage("acme", NOON + 3 * DAY + n * HOUR) for n in range(5)))
+    await world.fold()
+    archived = await until(world.database, world.root, [LIVE])
+    await world.log.trim(CUSTOMER_EVENTS, int((NOON + 400 * DAY).timestamp() * 1000), archived)
+    await world.ask("r1")
+
+    async with world.running(world.rebuilder(shadow, world.root)):
+        done = await world.comes_to("r1", rebuilds.READY)
+
+    begins, ends = await world.log.begin_offsets(CUSTOMER_EVENTS), await world.log.end_offsets(CUSTOMER_EVENTS)
+    assert {number: min(archived[number], max(0, ends[number] - 1)) for number in ends} == begins
+    assert 0 < begins[partition_of("acme")] == ends[partition_of("acme")] - 5
+    assert await facts(shadow) == await facts(world.database)
+    assert (done.difference["facts"], done.difference["scores"]) == (0, 0)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

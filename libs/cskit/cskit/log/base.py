@@ -255,6 +255,13 @@ class Log(Protocol):
     async def end_offsets(self, topic: str) -> Mapping[int, int]:
         """The offset after the last record, per partition."""
 
+    async def trim(self, topic: str, before_ms: int, until: Mapping[int, int] | None = None) -> None:
+        """Drop the records that were appended before `before_ms` (since 1970) and lie before the offset of their
+        partition in `until`; a partition that is not in it keeps all. None: wherever they lie.
+
+        The newest record of a partition may stay. Raises LogError.
+        """
+
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
         """A new member of `group`, not yet started."""
 

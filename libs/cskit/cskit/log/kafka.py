@@ -49,6 +49,9 @@ class KafkaLog:
     async def end_offsets(self, topic: str) -> Mapping[int, int]:
         return await self._topics.end_offsets(topic)
 
+    async def trim(self, topic: str, before_ms: int, until: Mapping[int, int] | None = None) -> None:
+        await self._topics.trim(topic, before_ms, until)
+
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
         return KafkaConsumer(group, topics, self._options, self._session_timeout_ms, self._topic_ids)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from aiokafka import errors
 from aiokafka.client import AIOKafkaClient
-from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest
+from aiokafka.protocol.admin import CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest
 from aiokafka.protocol.offset import OffsetRequest
 
 from cskit.log.base import LogError, TopicMismatch
@@ -140,7 +140,37 @@ class KafkaTopics:
     async def end_offsets(self, topic: str) -> dict[int, int]:
         return await self._offsets(topic, _LATEST)
 
+    async def trim(self, topic: str, before_ms: int, until: Mapping[int, int] | None) -> None:
+        """See Log.trim."""
+        begins, ends = await self.begin_offsets(topic), await self.end_offsets(topic)
+        young = await self._offsets(topic, before_ms)  # after the ends: where there is none, all before those are old
+        wanted = {}
+        for number, begin in begins.items():
+            old = young[number] if young[number] >= 0 else ends[number]
+            offset = old if until is None else min(old, until.get(number, 0))
+            if offset > begin:
+                wanted[number] = offset
+        if wanted:
+            await self._delete_records(topic, wanted)
+
+    async def _delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        async def ask() -> None:
+            by_leader: dict[int, list[tuple[int, int]]] = {}
+            for number, leader in (await self._existing(topic)).leaders.items():
+                if number in before:
+                    by_leader.setdefault(leader, []).append((number, before[number]))
+            for leader, some in by_leader.items():
+                response = await self._send(leader, DeleteRecordsRequest([(topic, some)], _REQUEST_MS))
+                for _, partitions, *_ in response.topics:
+                    for number, _, code, *_ in partitions:
+                        if code:
+                            raise _error(code, f"deletion of old records of {topic}:{number}")
+
+        await self._insist(f"up the old records of {topic}", ask)
+
     async def _offsets(self, topic: str, which: int) -> dict[int, int]:
+        """By number of partition: the first, the next, or the first as young as so many ms since 1970 (-1: none)."""
+
         async def ask() -> dict[int, int]:
             by_leader: dict[int, list[tuple[int, int]]] = {}
             for number, leader in (await self._existing(topic)).leaders.items():

@@ -113,13 +113,14 @@ class SqliteLog:
         self._wake()
         await self._in(self._write_thread, self._writer.delete, topic.no)
 
-    async def expire(self, topic: str, before_ms: int) -> None:
-        """Drop what was appended before `before_ms`, in small steps; the newest record of a partition stays."""
+    async def trim(self, topic: str, before_ms: int, until: Mapping[int, int] | None = None) -> None:
+        """As the contract says, in small steps; the newest record of a partition stays."""
         held = self.topic(topic)
         for number in range(len(held.begins)):
-            while True:
+            end = held.ends[number] if until is None else until.get(number, 0)
+            while held.begins[number] < end:
                 self._check_open()
-                begin = await self._in(self._write_thread, self._writer.expire, held.no, number, before_ms)
+                begin = await self._in(self._write_thread, self._writer.trim, held.no, number, before_ms, end)
                 if begin == held.begins[number]:
                     break
                 held.begins[number] = begin

@@ -17,7 +17,7 @@ from cskit.log.base import Headers, LogError, Partition, Record, TopicMismatch
 
 SCHEMA_VERSION: Final = 1
 MAX_READ_BYTES: Final = 16_000_000  # one read ends here, whatever its record limit, so that memory stays bounded
-EXPIRE_CHUNK: Final = 5_000  # records that one transaction of `expire` looks at: appends wait for no more than that
+TRIM_CHUNK: Final = 5_000  # records that one transaction of `trim` looks at: appends wait for no more than that
 BUSY_MS: Final = 2_000
 
 _SCHEMA: Final = (
@@ -153,8 +153,9 @@ class LogWriter:
             self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         return Appended(offsets, ends)
 
-    def expire(self, topic_no: int, partition: int, before_ms: int) -> int:
-        """Drop a chunk of the oldest records appended before `before_ms`; returns the first offset held.
+    def trim(self, topic_no: int, partition: int, before_ms: int, until: int) -> int:
+        """Drop a chunk of the oldest records appended before `before_ms`, all before an offset; returns the first one
+        held.
 
         The newest record always stays: it carries the partition's end and its time.
         """
@@ -162,7 +163,7 @@ class LogWriter:
             begin, (end, _) = self._begin(topic_no, partition), self._end(topic_no, partition)
             self._db.execute(
                 f"DELETE {_PARTITION} AND offset < ? AND timestamp_ms < ?",
-                (topic_no, partition, min(begin + EXPIRE_CHUNK, end - 1), before_ms),
+                (topic_no, partition, min(begin + TRIM_CHUNK, until, end - 1), before_ms),
             )
             return self._begin(topic_no, partition)
 

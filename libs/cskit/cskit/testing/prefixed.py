@@ -31,6 +31,9 @@ class PrefixedLog:
     async def end_offsets(self, topic: str) -> Mapping[int, int]:
         return await self._log.end_offsets(self._prefix + topic)
 
+    async def trim(self, topic: str, before_ms: int, until: Mapping[int, int] | None = None) -> None:
+        await self._log.trim(self._prefix + topic, before_ms, until)
+
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
         inner = self._log.consumer(self._prefix + group, [self._prefix + topic for topic in topics])
         return _PrefixedConsumer(inner, self._prefix)

@@ -27,7 +27,6 @@ READS = {
     "survey": (topics.CUSTOMER_EVENTS,),
 }
 ARCHIVE = "scoring-archive"  # the group of scoring that archives
-RETENTION = timedelta(days=30)  # how long the log may keep what nobody archived
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +137,8 @@ async def _archive(platform: Platform) -> Finding:
     except (ArchiveUnreachable, SettingsError) as error:
         advice = "See that the place answers, or correct KIZASHI_ARCHIVE_*: the log keeps what waits."
         return Finding(what, f"{state}. {error}", advice)
-    advice = "See that scoring runs and reaches the archive, before the log forgets what is not archived."
-    return Finding(what, state, advice if age > RETENTION * 2 / 3 else "")
+    advice = "See that scoring runs and reaches the archive: the log keeps all until it is there."
+    return Finding(what, state, advice if age > timedelta(days=platform.settings.log_days) * 2 / 3 else "")
 
 
 async def resolve(settings: Settings, hooks: TestHooks, group: str, topic: str, start: str) -> list[dict[str, Any]]:

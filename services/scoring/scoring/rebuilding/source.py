@@ -64,6 +64,10 @@ class PastLog:
         """Not to the past."""
         _only_read()
 
+    async def trim(self, topic: str, before_ms: int, until: Mapping[int, int] | None = None) -> None:
+        """Not of the past."""
+        _only_read()
+
     async def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
         """Not without a group."""
         _only_read()

@@ -1,0 +1,87 @@
+"""What the log let go of: who needs it is told, who does not begins where the log does."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+from tests.contract.runner.stack import NOW, PLUMBING, Noting, Stack, running, usage
+
+from cskit.clock import Clocks, FrozenClock
+from cskit.log import Log, OffsetOutOfRange, Partition
+from cskit.retention import KeepAll, Retention
+from cskit.runner import Runner, read_offsets
+from csmodels.partitioning import partition_of
+from csmodels.topics import CUSTOMER_EVENTS
+
+HERE = partition_of("akagi")
+
+
+async def let_go(log: Log, until: int) -> None:
+    """Drop the records of the account's partition before an offset."""
+    await log.trim(CUSTOMER_EVENTS, time.time_ns() // 1_000_000 + 60_000, {HERE: until})
+
+
+def runner(stack: Stack, *, needs_all: bool, owner: str = "one") -> Runner:
+    return Runner(
+        group="noting",
+        topics=[CUSTOMER_EVENTS],
+        log=stack.log,
+        database=stack.database,
+        plumbing=PLUMBING,
+        handler=Noting(),
+        clocks=stack.clocks,
+        owner=owner,
+        needs_all=needs_all,
+    )
+
+
+async def test_a_new_group_begins_where_the_log_does(stack: Stack) -> None:
+    await stack.append([usage("akagi", f"e{n}") for n in range(10)])
+    await let_go(stack.log, 6)
+
+    async with running(runner(stack, needs_all=False)):
+        assert await stack.until(4) == ["e6", "e7", "e8", "e9"]
+
+
+async def test_a_new_group_that_needs_all_ends_and_says_what_the_log_holds(stack: Stack) -> None:
+    await stack.append([usage("akagi", f"e{n}") for n in range(10)])
+    await let_go(stack.log, 6)
+
+    with pytest.raises(OffsetOutOfRange):
+        await asyncio.wait_for(runner(stack, needs_all=True).run(asyncio.Event()), 60)
+
+
+async def test_a_group_that_fell_behind_what_the_log_holds_ends(stack: Stack) -> None:
+    await stack.append([usage("akagi", "e0")])
+    async with running(runner(stack, needs_all=False)):
+        await stack.until(1)
+    await stack.append([usage("akagi", f"e{n}") for n in range(1, 10)])
+    await let_go(stack.log, 6)
+
+    with pytest.raises(OffsetOutOfRange):
+        await asyncio.wait_for(runner(stack, needs_all=False, owner="two").run(asyncio.Event()), 60)
+
+    assert (await read_offsets(stack.database, PLUMBING, "noting"))[Partition(CUSTOMER_EVENTS, HERE)] == 1
+
+
+async def test_retention_drops_what_is_old_and_allowed_and_nothing_while_that_cannot_be_told(stack: Stack) -> None:
+    await stack.append([usage("akagi", f"e{n}") for n in range(10)])
+    allowed: dict[int, int] = {}
+
+    async def until() -> dict[int, int]:
+        if not allowed:
+            raise KeepAll("the archive does not answer")
+        return allowed
+
+    clock = FrozenClock(NOW)
+    retention = Retention(log=stack.log, topic=CUSTOMER_EVENTS, days=30, clocks=Clocks(clock, clock), until=until)
+    with pytest.raises(KeepAll):
+        await retention.look()
+    allowed[HERE] = 7
+    young = await retention.look()
+    clock.advance(timedelta(days=31))
+    old = await retention.look()
+
+    assert (young, old) == (0, 7)
+    assert (await stack.log.begin_offsets(CUSTOMER_EVENTS))[HERE] == 7
