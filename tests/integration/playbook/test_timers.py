@@ -4,13 +4,30 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from tests.integration.playbook.conftest import Stack, health, webhooks
 
 from playbook.handlers import PlaybookHandler
+from playbook.ledger import Ledger
+from playbook.store.work import Timer
 from playbook.tables import runs, tasks, timers
 from playbook.timers import Pace, Timers
 
 DAY = timedelta(days=1)
+
+
+def replica(stack: Stack, pace: Pace | None = None) -> Timers:
+    """Another worker of the same timers."""
+    timers = stack.timers
+    return Timers(
+        stack.service.database,
+        timers._units,
+        timers._playbooks,
+        timers._means,
+        stack.platform.clocks,
+        asyncio.Event(),
+        pace,
+    )
 
 
 async def test_a_reminder_comes_one_business_day_before_and_the_overdue_when_due(stack: Stack) -> None:
@@ -83,13 +100,7 @@ async def test_a_task_that_came_due_while_it_was_snoozed_is_told_overdue_when_it
 async def test_many_timers_are_taken_in_batches_by_several_replicas_once_each(stack: Stack) -> None:
     await stack.fold(*(health(1, account=f"a{n}") for n in range(30)))
     stack.world.advance(30 * DAY)
-    replicas = [
-        Timers(
-            stack.service.database, stack.timers._units, stack.timers._playbooks, stack.timers._means,
-            stack.platform.clocks, asyncio.Event(), Pace(batch=7),
-        )
-        for _ in range(3)
-    ]  # fmt: skip
+    replicas = [replica(stack, Pace(batch=7)) for _ in range(3)]
 
     taken = 0
     while left := sum(await asyncio.gather(*(replica.fire() for replica in replicas))):
@@ -98,6 +109,47 @@ async def test_many_timers_are_taken_in_batches_by_several_replicas_once_each(st
     assert taken == 60
     assert all(task["overdue_at"] for task in await stack.rows(tasks))
     assert len(await stack.outbox("task.overdue")) == 30
+
+
+async def test_a_timer_that_the_code_fails_for_keeps_no_other_from_its_moment_and_stays_for_the_next_start(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stack.fold(*(health(1, account=f"a{n}") for n in range(5)))
+    stack.world.advance(30 * DAY)
+    work = Ledger.on_timer
+
+    def failing(ledger: Ledger, timer: Timer) -> None:
+        if timer.account == "a2":
+            raise ZeroDivisionError
+        work(ledger, timer)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, "on_timer", failing)
+        fired = [await stack.timers.fire(), await stack.timers.fire()]
+    late = {task["account"] for task in await stack.rows(tasks) if task["overdue_at"]}
+    left = {row["account"] for row in await stack.rows(timers)}
+    again = replica(stack)
+
+    assert fired == [8, 0]
+    assert (late, left) == ({"a0", "a1", "a3", "a4"}, {"a2"})
+    assert await again.fire() == 2
+    assert await stack.rows(timers) == []
+
+
+async def test_where_the_code_fails_for_all_timers_the_worker_ends_and_they_stay(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stack.fold(*(health(1, account=f"a{n}") for n in range(30)))
+    stack.world.advance(30 * DAY)
+
+    def failing(_ledger: Ledger, _timer: Timer) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Ledger, "on_timer", failing)
+    with pytest.raises(ZeroDivisionError):
+        await stack.timers.fire()
+
+    assert len(await stack.rows(timers)) == 60
 
 
 async def test_the_worker_sleeps_by_the_world_and_stops_when_it_is_told(stack: Stack) -> None:

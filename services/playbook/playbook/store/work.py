@@ -140,11 +140,11 @@ def add_timers(tx: Tx, new: Sequence[Timer]) -> None:
     )
 
 
-async def take_due_timers(tx: Tx, now: datetime, limit: int) -> Sequence[Timer]:
+async def take_due_timers(tx: Tx, now: datetime, limit: int, without: Collection[str] = ()) -> Sequence[Timer]:
     """Delete timers that are due, the earliest first, and answer them; not those that another replica is taking."""
     due = (
         select(timers.c.id)
-        .where(timers.c.due <= now)
+        .where(timers.c.due <= now, timers.c.id.not_in(without))
         .order_by(timers.c.due, timers.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -155,9 +155,9 @@ async def take_due_timers(tx: Tx, now: datetime, limit: int) -> Sequence[Timer]:
     return sorted(taken, key=lambda timer: (timer.due, timer.id))
 
 
-async def next_timer(database: Database) -> datetime | None:
+async def next_timer(database: Database, without: Collection[str] = ()) -> datetime | None:
     """When the next timer is due."""
-    rows = await database.fetch(_NEXT_TIMER)
+    rows = await database.fetch(_NEXT_TIMER.where(timers.c.id.not_in(without)) if without else _NEXT_TIMER)
     moment: datetime | None = rows[0].due if rows else None
     return moment
 
