@@ -129,7 +129,7 @@ class Runner:
         consumer = self._log.consumer(self._group, self._topics)
         self._progress.beat()
         loop = asyncio.create_task(self._consume(consumer, stop), name=self.name)
-        watch = asyncio.create_task(self._watch(), name=f"{self.name}:watchdog")
+        watch = asyncio.create_task(self._watch(consumer), name=f"{self.name}:watchdog")
         try:
             await asyncio.wait((loop, watch), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -366,12 +366,12 @@ class Runner:
             self._committed_at = now
             await consumer.commit({claim.partition: claim.next_offset for claim in self._owned.values()})
 
-    async def _watch(self) -> None:
+    async def _watch(self, consumer: Consumer) -> None:
         """Compare lag with progress; raises Stuck. A test that cuts batches leaves a lag on purpose."""
         while True:
             await asyncio.sleep(_WATCH_EVERY)
             try:
-                lag = await self._lag()
+                lag = await self._lag(consumer)
             except LogError as error:
                 log.warning("runner.lag_unknown", group=self._group, reason=str(error))
                 continue
@@ -381,13 +381,16 @@ class Runner:
             if lag and idle > _STUCK_AFTER and self._hooks.cut is None:
                 raise Stuck(f"group {self._group} has {lag} records to read and handled none for {idle:.0f} s")
 
-    async def _lag(self) -> int:
+    async def _lag(self, consumer: Consumer) -> int:
         total = 0
         for topic in self._topics:
             ends = await self._log.end_offsets(topic)
+            # with nothing in hand, what was reached is done, too: markers at the end of a partition are no records
+            reached = {} if self._in_hand.locked() else await consumer.reached()
             for claim in list(self._owned.values()):
                 if claim.partition.topic == topic:
-                    lag = max(0, ends.get(claim.partition.number, 0) - self._passed.beyond(claim).next_offset)
+                    done = max(self._passed.beyond(claim).next_offset, reached.get(claim.partition, 0))
+                    lag = max(0, ends.get(claim.partition.number, 0) - done)
                     RUNNER_LAG.labels(self._group, topic, str(claim.partition.number)).set(lag)
                     total += lag
         return total

@@ -140,6 +140,19 @@ async def test_seeking_back_delivers_again(log_engine: LogEngine, topic: str, gr
     assert reader.records[20:] == [r for r in before if r.partition == 0][4:]
 
 
+async def test_what_was_reached_is_what_comes_next(log_engine: LogEngine, topic: str, group: str) -> None:
+    await log_engine.log.append([*records(topic, 10, 0), *records(topic, 7, 1)])
+    here = Partition(topic, 0)
+
+    async with member(log_engine.log, group, [topic]) as reader:
+        await reader.poll_until(lambda: len(reader.records) >= 17, log_engine.seconds)
+        reached = await reader.consumer.reached()
+        reader.consumer.seek(here, 4)
+
+        assert reached == {Partition(topic, number): end for number, end in enumerate((10, 7, 0, 0))}
+        assert await reader.consumer.reached() == {**reached, here: 4}
+
+
 async def test_a_seek_between_polls_cuts_a_batch_short(log_engine: LogEngine, topic: str, group: str) -> None:
     await log_engine.log.append(records(topic, 50))
     here = Partition(topic, 0)

@@ -1,11 +1,18 @@
 """Records that are passed over: their offsets commit later, and nothing else of them ever does."""
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from tests.contract.runner.stack import PLUMBING, Noting, Stack, erased, running, usage
+import pytest
+from aiokafka import AIOKafkaProducer
+from tests.contract.runner.stack import PLUMBING, Noting, Stack, clustered, erased, running, usage
 
+from cskit.observability import RUNNER_LAG
 from cskit.runner import read_offsets
+from cskit.testing.engines import KAFKA, missing_engines
+from cskit.testing.prefixed import PrefixedLog
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS
 
@@ -84,3 +91,38 @@ async def test_what_is_wanted_is_handled_once_however_workers_end_that_pass_over
             await until_offset(stack, number, end)
 
     assert sorted(await stack.seen()) == sorted([*(f"gone {n}" for n in range(sent)), "the end"])
+
+
+@pytest.fixture
+async def on_kafka() -> AsyncIterator[Stack]:
+    if reason := missing_engines():
+        pytest.skip(reason)
+    async with clustered() as one:
+        yield one
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
+async def test_what_holds_no_record_is_nothing_to_wait_for(on_kafka: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The marker at a transaction's end, of a foreign producer, is an offset of its own."""
+    stack = on_kafka
+    assert isinstance(stack.log, PrefixedLog)
+    monkeypatch.setattr("cskit.runner._WATCH_EVERY", 0.05)
+    topic, event = stack.log._prefix + CUSTOMER_EVENTS, usage("akagi", "a")
+    foreign = AIOKafkaProducer(bootstrap_servers=os.environ[KAFKA], transactional_id=topic)  # type: ignore[no-untyped-call]
+    await foreign.start()
+    async with foreign.transaction():
+        await foreign.send_and_wait(topic, event.to_bytes(), key=b"akagi", partition=HERE)
+    await foreign.stop()
+    lag = RUNNER_LAG.labels("noting", CUSTOMER_EVENTS, str(HERE))
+
+    async with running(stack.runner(Noting())):
+        lag.set(7)
+        assert await stack.until(1) == ["a"]
+        async with asyncio.timeout(40):
+            while lag._value.get() > 0:
+                await asyncio.sleep(0.02)
+
+    (end,) = {end for end in (await stack.log.end_offsets(CUSTOMER_EVENTS)).values() if end}
+    offsets = await read_offsets(stack.database, PLUMBING, "noting")
+    assert (end, offsets[CUSTOMER_EVENTS, HERE]) == (2, 1)

@@ -210,6 +210,11 @@ class Consumer(Protocol):
     def seek(self, partition: Partition, offset: int) -> None:
         """Return records of this owned partition from `offset` on, at the next poll (used to cut batches short)."""
 
+    async def reached(self) -> Mapping[Partition, int]:
+        """The offsets that come next: those before them were returned, or hold no record (a transaction's marker, for
+        one). Raises LogError.
+        """
+
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Tell the engine the next offsets, for lag dashboards only; errors are logged, never raised."""
 

@@ -116,6 +116,14 @@ class KafkaConsumer(ConsumerRebalanceListener):
         if partition in self._readable:
             self._kafka.seek(_kafka(partition), offset)
 
+    async def reached(self) -> Mapping[Partition, int]:
+        """See base.Consumer."""
+        try:
+            async with asyncio.timeout(_LEAVE):
+                return {partition: await self._kafka.position(_kafka(partition)) for partition in self._readable}
+        except (kafka_errors.KafkaError, TimeoutError) as error:
+            raise LogError(f"group {self._group} does not know its place: {error!r}") from error
+
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         """See base.Consumer."""
         mine = {_kafka(p): offset for p, offset in offsets.items() if p in self._readable}

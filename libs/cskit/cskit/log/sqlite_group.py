@@ -136,6 +136,10 @@ class SqliteConsumer:
             raise LogError(f"{partition.topic}/{partition.number} is not owned by this consumer")
         self._positions[partition] = offset
 
+    async def reached(self) -> Mapping[Partition, int]:
+        """As the contract says."""
+        return dict(self._positions)
+
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Does nothing: the database's offset rows are in the same process, and lag is end_offsets less those."""
 

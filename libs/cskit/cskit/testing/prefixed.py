@@ -77,6 +77,10 @@ class _PrefixedConsumer:
     def seek(self, partition: Partition, offset: int) -> None:
         self._consumer.seek(Partition(self._prefix + partition.topic, partition.number), offset)
 
+    async def reached(self) -> Mapping[Partition, int]:
+        cut = len(self._prefix)
+        return {Partition(each.topic[cut:], each.number): at for each, at in (await self._consumer.reached()).items()}
+
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         await self._consumer.commit(
             {Partition(self._prefix + each.topic, each.number): offset for each, offset in offsets.items()}

@@ -111,6 +111,10 @@ class _PastConsumer:
         self._open.pop(partition.number, None)
         self._reader = None
 
+    async def reached(self) -> Mapping[Partition, int]:
+        """See Consumer."""
+        return {Partition(CUSTOMER_EVENTS, number): position for number, position in self._positions.items()}
+
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Nobody watches."""
 
