@@ -8,6 +8,7 @@ from typing import Final
 from cskit.clock import Clocks
 from cskit.db import DatabaseUnavailable
 from cskit.log import Log, LogError
+from cskit.log.newest import newest_ms
 from cskit.observability import get_logger
 
 log = get_logger()
@@ -17,6 +18,7 @@ Until = Callable[[], Awaitable[Mapping[int, int]]]
 
 _FIRST: Final = 600.0  # seconds from the start on: consumers that begin have begun
 _EVERY: Final = 3_600.0
+_MS: Final = timedelta(milliseconds=1)
 
 
 class KeepAll(Exception):
@@ -47,13 +49,15 @@ class Retention:
     async def look(self) -> int:
         """Drop what may go; how many records. Raises KeepAll, LogError, DatabaseUnavailable."""
         until = await self._until() if self._until is not None else None
-        before = self._clocks.world.now() - self._kept
+        now = int(self._clocks.world.now().timestamp() * 1000)
+        newest = await newest_ms(self._log, self._topic)  # a clock that stands ahead must not make everything old
+        before = min(now, newest) - self._kept // _MS
         held = await self._log.begin_offsets(self._topic)
-        await self._log.trim(self._topic, int(before.timestamp() * 1000), until)
-        now = await self._log.begin_offsets(self._topic)
-        dropped = sum(now[number] - begin for number, begin in held.items())
+        await self._log.trim(self._topic, before, until)
+        left = await self._log.begin_offsets(self._topic)
+        dropped = sum(left[number] - begin for number, begin in held.items())
         if dropped:
-            log.info("retention.dropped", topic=self._topic, records=dropped, before=before.isoformat())
+            log.info("retention.dropped", topic=self._topic, records=dropped, days=self._kept.days)
         return dropped
 
 

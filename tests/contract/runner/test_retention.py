@@ -67,6 +67,8 @@ async def test_a_group_that_fell_behind_what_the_log_holds_ends(stack: Stack) ->
 
 async def test_retention_drops_what_is_old_and_allowed_and_nothing_while_that_cannot_be_told(stack: Stack) -> None:
     await stack.append([usage("akagi", f"e{n}") for n in range(10)])
+    await asyncio.sleep(0.05)
+    await stack.append([usage("akagi", "e10")])
     allowed: dict[int, int] = {}
 
     async def until() -> dict[int, int]:
@@ -74,14 +76,24 @@ async def test_retention_drops_what_is_old_and_allowed_and_nothing_while_that_ca
             raise KeepAll("the archive does not answer")
         return allowed
 
-    clock = FrozenClock(NOW)
-    retention = Retention(log=stack.log, topic=CUSTOMER_EVENTS, days=30, clocks=Clocks(clock, clock), until=until)
-    with pytest.raises(KeepAll):
-        await retention.look()
-    allowed[HERE] = 7
-    young = await retention.look()
-    clock.advance(timedelta(days=31))
-    old = await retention.look()
+    def retention(days: int) -> Retention:
+        ahead = FrozenClock(NOW + timedelta(days=400))
+        clocks = Clocks(world=ahead, wall=ahead)
+        return Retention(log=stack.log, topic=CUSTOMER_EVENTS, days=days, clocks=clocks, until=until)
 
-    assert (young, old) == (0, 7)
-    assert (await stack.log.begin_offsets(CUSTOMER_EVENTS))[HERE] == 7
+    with pytest.raises(KeepAll):
+        await retention(0).look()
+    allowed[HERE] = 7
+    young = await retention(30).look()
+    old = await retention(0).look()
+    allowed[HERE] = 99
+    rest = await retention(0).look()
+
+    assert (young, old, rest) == (0, 7, 3)
+    assert (await stack.log.begin_offsets(CUSTOMER_EVENTS))[HERE] == 10
+
+
+async def test_retention_of_an_empty_topic_drops_nothing(stack: Stack) -> None:
+    clocks = Clocks(world=FrozenClock(NOW), wall=FrozenClock(NOW))
+
+    assert await Retention(log=stack.log, topic=CUSTOMER_EVENTS, days=0, clocks=clocks).look() == 0

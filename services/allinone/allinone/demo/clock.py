@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from cskit.clock import Clock, ScaledClock
 from cskit.log import Log
+from cskit.log.newest import newest_ms
 from cskit.platform import open_platform
 from cskit.settings import Settings
 from csmodels import topics
@@ -52,7 +53,7 @@ def full_hour(moment: datetime) -> datetime:
 async def newest_append(settings: Settings) -> datetime | None:
     """When the log of an embedded folder last took anything; None if it never did. Nobody may serve the folder."""
     async with _log(settings) as log:
-        newest = max([await _newest_of(log, topic) for topic in topics.ALL])
+        newest = max([await newest_ms(log, topic) for topic in topics.ALL])
     return datetime.fromtimestamp((newest + 1) / 1000, UTC) if newest else None
 
 
@@ -64,17 +65,3 @@ async def _log(settings: Settings) -> AsyncIterator[Log]:
         yield platform.log
     finally:
         await platform.close()
-
-
-async def _newest_of(log: Log, topic: str) -> int:
-    """The newest append time of a topic in milliseconds; 0 if it is empty."""
-    begins, ends = await log.begin_offsets(topic), await log.end_offsets(topic)
-    reader = await log.reader(topic, {number: max(begins[number], end - 1) for number, end in ends.items()})
-    newest = 0
-    try:
-        for _ in range(sum(end > begins[number] for number, end in ends.items())):
-            for record in await reader.poll(max_records=1, timeout=1.0):
-                newest = max(newest, record.timestamp_ms)
-    finally:
-        await reader.stop()
-    return newest
