@@ -5,13 +5,15 @@ A claim raises the epoch of a row; every batch locks its rows and checks that ep
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Table, select, tuple_, update
 
 from cskit.db import Tx
 from cskit.log import Partition
+
+RESOLVED: Final = "doctor"  # the owner of rows that say since a `kizashi doctor --resolve` where to read on
 
 
 class Fenced(Exception):
@@ -51,14 +53,19 @@ class Claims:
         topic_ids: Mapping[str, UUID],
         begins: Mapping[Partition, int] | None = None,
     ) -> dict[Partition, Claim]:
-        """Take over these partitions: raise their epochs and learn where to read on; `begins` says where one is read
-        from that the group never had, if not from its first record. Raises TopicRecreated.
+        """Take over these partitions: raise their epochs and learn where to read on. Raises TopicRecreated.
+
+        `begins` are the first records of the log, for a group that can do without those before: a partition of which it
+        has read none yet is read from there, also if the log has let go of more since it was first claimed.
         """
         wanted = sorted(partitions)
         begins = begins or {}
         first = [Claim(each, topic_ids[each.topic], 0, begins.get(each, 0), 0) for each in wanted]
         tx.insert(self._table, [self._row(claim) for claim in first], ignore=True)
-        await tx.fetch(self._locked(wanted))
+        before = await tx.fetch(self._locked(wanted))
+        unread = {
+            Partition(row.topic, row.partition) for row in before if not row.append_clock_ms or row.owner == RESOLVED
+        }
         statement = (
             update(self._table)
             .where(self._are(wanted))
@@ -66,6 +73,11 @@ class Claims:
             .returning(*self._table.c)
         )
         claims = {claim.partition: claim for claim in map(_claim, await tx.fetch(statement))}
+        late = [claims[each] for each in sorted(unread) if claims[each].next_offset < begins.get(each, 0)]
+        late = [replace(claim, next_offset=begins[claim.partition]) for claim in late]
+        if late:
+            self.move(tx, late)
+            claims |= {claim.partition: claim for claim in late}
         for partition, claim in claims.items():
             if claim.topic_id != topic_ids[partition.topic]:
                 raise TopicRecreated(

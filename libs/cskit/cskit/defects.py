@@ -14,6 +14,8 @@ from sqlalchemy import func, select
 from cskit.db import Database, ValueRefused
 from cskit.db.plumbing import Plumbing
 from cskit.log import Partition, Record, Records
+from cskit.peek import type_of
+from csmodels.topics import CONTROL_KEY
 
 DEFECT: Final = "defect"  # code of the dead letters
 AN_HOUR: Final = 20  # dead letters of one consumer group
@@ -24,11 +26,14 @@ _RAISED: Final = (
     AssertionError,
     AttributeError,
     LookupError,
+    NameError,
     RecursionError,
     TypeError,
     ValueError,
     ValueRefused,
 )
+
+_ERASURES: Final = frozenset(("person.erased", "account.erased"))
 
 Batch = Mapping[Partition, Sequence[Record]]
 
@@ -36,6 +41,11 @@ Batch = Mapping[Partition, Sequence[Record]]
 def is_defect(error: Exception) -> bool:
     """Whether an error comes of what was handled, as far as its kind tells."""
     return isinstance(error, _RAISED)
+
+
+def may_wait(record: Record) -> bool:
+    """Whether a record may be put aside: not what concerns all accounts, and no erasure."""
+    return record.key != CONTROL_KEY.encode() and type_of(record.value) not in _ERASURES
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:

@@ -51,6 +51,8 @@ class Retention:
         until = await self._until() if self._until is not None else None
         now = int(self._clocks.world.now().timestamp() * 1000)
         newest = await newest_ms(self._log, self._topic)  # a clock that stands ahead must not make everything old
+        if not newest:
+            return 0
         before = min(now, newest) - self._kept // _MS
         held = await self._log.begin_offsets(self._topic)
         await self._log.trim(self._topic, before, until)

@@ -44,7 +44,7 @@ from cskit.settings import TestHooks
 from csmodels.envelope import Event
 from csmodels.ids import PersonId
 from csmodels.internal import PersonErased
-from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS
+from csmodels.topics import CUSTOMER_EVENTS
 
 log = get_logger()
 
@@ -241,6 +241,7 @@ class Runner:
     async def _handle(self, consumer: Consumer, batch: Batch) -> bool:
         """Handle a batch until it is committed, leaving out what is poison; or put it back for later: False."""
         refused: dict[tuple[Partition, int], tuple[str, str]] = {}
+        failures = 0
         while True:
             try:
                 with RUNNER_BATCH_SECONDS.labels(self._group).time():
@@ -255,14 +256,7 @@ class Runner:
                 self._handler.forget()
                 await self._wait(error.after, "runner.retry", error)
             except DatabaseUnavailable as error:
-                self._broken_off += 1
-                if self._broken_off >= _TRIES:  # the database answers in between, but never takes this batch
-                    raise Stuck(f"group {self._group}: the database broke off the same batch {_TRIES} times") from error
-                await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
-                held = dict(self._owned)
-                await self._take(partial(self._claims.claim_again, claims=held))
-                for partition, claim in self._owned.items():
-                    consumer.seek(partition, claim.next_offset)
+                await self._claim_again(consumer, error)
                 return False
             except Fenced:
                 RUNNER_FENCED.labels(self._group).inc()
@@ -271,19 +265,37 @@ class Runner:
                 if not batch or not defects.is_defect(error):
                     raise
                 self._handler.forget()
+                failures += 1
                 if sum(map(len, batch.values())) > 1:
                     break
+                if failures == 1:
+                    continue  # once more: it may have been no fault of the record's
                 ((partition, (record,)),) = batch.items()
                 if (partition, record.offset) in refused:
                     raise
-                refused[partition, record.offset] = await self._blamed(record, error)
+                try:
+                    refused[partition, record.offset] = await self._blamed(record, error)
+                except DatabaseUnavailable as unavailable:
+                    await self._claim_again(consumer, unavailable)
+                    return False
         one, other = defects.halves(batch)
         return await self._handle(consumer, one) and await self._handle(consumer, other)
+
+    async def _claim_again(self, consumer: Consumer, error: DatabaseUnavailable) -> None:
+        """After a transaction of unknown end: read on from what the database says."""
+        self._broken_off += 1
+        if self._broken_off >= _TRIES:  # the database answers in between, but never takes this batch
+            raise Stuck(f"group {self._group}: the database broke off the same batch {_TRIES} times") from error
+        await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
+        held = dict(self._owned)
+        await self._take(partial(self._claims.claim_again, claims=held))
+        for partition, claim in self._owned.items():
+            consumer.seek(partition, claim.next_offset)
 
     async def _blamed(self, record: Record, error: Exception) -> tuple[str, str]:
         """Why a record is put aside for which the handler fails; raises the error where it is not to be."""
         room = await defects.room(self._database, self._plumbing, self._group, self._clocks.world.now())
-        if not room or record.key == CONTROL_KEY.encode():
+        if not room or not defects.may_wait(record):
             raise error
         origin = f"{record.topic}:{record.partition}:{record.offset}"
         log.error("message.defect", group=self._group, origin=origin, exc_info=error)
@@ -386,7 +398,7 @@ class Runner:
         for topic in self._topics:
             ends = await self._log.end_offsets(topic)
             # with nothing in hand, what was reached is done, too: markers at the end of a partition are no records
-            reached = {} if self._in_hand.locked() else await consumer.reached()
+            reached = {} if self._in_hand.locked() else await self._reached(consumer)
             for claim in list(self._owned.values()):
                 if claim.partition.topic == topic:
                     done = max(self._passed.beyond(claim).next_offset, reached.get(claim.partition, 0))
@@ -394,6 +406,13 @@ class Runner:
                     RUNNER_LAG.labels(self._group, topic, str(claim.partition.number)).set(lag)
                     total += lag
         return total
+
+    async def _reached(self, consumer: Consumer) -> Mapping[Partition, int]:
+        try:
+            return await consumer.reached()
+        except LogError as error:
+            log.warning("runner.place_unknown", group=self._group, reason=str(error))
+            return {}
 
     async def _leave(self, consumer: Consumer) -> None:
         if self._owned:

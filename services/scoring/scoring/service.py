@@ -58,7 +58,10 @@ def build(platform: Platform) -> Service:
     archiving: list[Worker] = []
     if root is not None:
         archiver = Archiver(log=platform.log, database=database, root=root, clocks=clocks, owner=platform.owner)
-        archiving = [archiver, platform.retention(CUSTOMER_EVENTS, partial(retention.until, database, root, [GROUP]))]
+        archiving = [
+            archiver,
+            platform.retention(CUSTOMER_EVENTS, partial(retention.until, database, platform.log, root, [GROUP])),
+        ]
     rebuilder = Rebuilder(
         database=database,
         log=platform.log,

@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -154,3 +155,13 @@ async def _never() -> AsyncIterator[bytes]:
 async def _insert(postgres: PostgresDatabase, things: Table) -> None:
     async with postgres.write() as tx:
         tx.insert(things, [{"id": "one"}])
+
+
+async def test_a_url_that_cannot_be_used_is_no_value_of_somebodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # where the driver looks for certificates
+    postgres = PostgresDatabase("postgresql://127.0.0.1:9/none?ssl=verify-full", "things")
+
+    with pytest.raises(DatabaseUnavailable, match="ClientConfigurationError"):
+        await postgres.fetch(select(literal(1)))

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import Row
-from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, running, usage
+from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, erased, running, usage
 
-from cskit import dead_letters
+from cskit import dead_letters, defects
 from cskit.db import DatabaseUnavailable
 from cskit.log import NewRecord
-from cskit.messages import Message, UnitOfWork
+from cskit.messages import Message, UnitOfWork, event_record
 from csmodels.envelope import Event
 from csmodels.internal import ClockTicked
 from csmodels.partitioning import partition_of
@@ -132,24 +133,58 @@ async def test_where_the_handler_fails_for_too_many_the_consumer_ends_and_the_re
         assert await stack.until(3) == ["e2", "e3", "e4"]
 
 
-async def test_a_control_record_is_never_put_aside(stack: Stack) -> None:
-    tick = ClockTicked.model_validate(
-        {
-            "id": "t1",
-            "source": "ingest",
-            "time": NOW,
-            "receivedtime": NOW,
-            "data": {"hour": NOW.replace(minute=0, second=0)},
-        }
-    )
+def a_tick() -> NewRecord:
+    hour = NOW.replace(minute=0, second=0)
+    fields = {"id": "bad", "source": "ingest", "time": NOW, "receivedtime": NOW, "data": {"hour": hour}}
+    tick = ClockTicked.model_validate(fields)
+    return NewRecord(CUSTOMER_EVENTS, partition_of("akagi"), CONTROL_KEY.encode(), tick.to_bytes())
+
+
+@pytest.mark.parametrize("record", [a_tick(), event_record(CUSTOMER_EVENTS, erased("akagi", "bad"))])
+async def test_what_concerns_all_accounts_and_an_erasure_are_never_put_aside(stack: Stack, record: NewRecord) -> None:
     await stack.append([usage("akagi", "a")])
-    await stack.log.append([NewRecord(CUSTOMER_EVENTS, partition_of("akagi"), CONTROL_KEY.encode(), tick.to_bytes())])
+    await stack.log.append([record])
 
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(stack.runner(Noting(before=failing("t1"))).run(asyncio.Event()), 40)
+        await asyncio.wait_for(stack.runner(Noting(before=failing("bad"))).run(asyncio.Event()), 40)
 
     assert await stack.seen() == ["a"]
     assert await letters(stack) == []
+
+
+async def test_a_failure_that_does_not_come_again_is_nobodys_fault(stack: Stack) -> None:
+    once = iter([True])
+
+    def check(_: Sequence[Message[Event]]) -> None:
+        if next(once, False):
+            raise ZeroDivisionError
+
+    await stack.append([usage("akagi", "a")])
+
+    async with running(stack.runner(Noting(before=check))):
+        assert await stack.until(1) == ["a"]
+
+    assert await letters(stack) == []
+
+
+async def test_a_database_that_breaks_off_while_an_event_is_blamed_is_waited_for(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = iter([True])
+    room = defects.room
+
+    async def asked(*arguments: Any) -> bool:
+        if next(away, False):
+            raise DatabaseUnavailable("for the sake of the test")
+        return await room(*arguments)
+
+    monkeypatch.setattr(defects, "room", asked)
+    await stack.append([usage("akagi", f"e{n}") for n in range(4)])
+
+    async with running(stack.runner(Noting(before=failing("e2")))):
+        assert await stack.until(3) == ["e0", "e1", "e3"]
+
+    assert [row.offset for row in await letters(stack)] == [2]
 
 
 async def test_what_the_machine_lacks_ends_the_consumer_and_leaves_nothing(stack: Stack) -> None:

@@ -22,14 +22,14 @@ async def let_go(log: Log, until: int) -> None:
     await log.trim(CUSTOMER_EVENTS, time.time_ns() // 1_000_000 + 60_000, {HERE: until})
 
 
-def runner(stack: Stack, *, needs_all: bool, owner: str = "one") -> Runner:
+def runner(stack: Stack, *, needs_all: bool, owner: str = "one", handler: Noting | None = None) -> Runner:
     return Runner(
         group="noting",
         topics=[CUSTOMER_EVENTS],
         log=stack.log,
         database=stack.database,
         plumbing=PLUMBING,
-        handler=Noting(),
+        handler=handler or Noting(),
         clocks=stack.clocks,
         owner=owner,
         needs_all=needs_all,
@@ -96,4 +96,20 @@ async def test_retention_drops_what_is_old_and_allowed_and_nothing_while_that_ca
 async def test_retention_of_an_empty_topic_drops_nothing(stack: Stack) -> None:
     clocks = Clocks(world=FrozenClock(NOW), wall=FrozenClock(NOW))
 
-    assert await Retention(log=stack.log, topic=CUSTOMER_EVENTS, days=0, clocks=clocks).look() == 0
+    assert await Retention(log=stack.log, topic=CUSTOMER_EVENTS, days=30, clocks=clocks).look() == 0
+
+
+async def test_a_group_that_has_read_nothing_begins_where_the_log_does_also_when_that_has_moved_on(
+    stack: Stack,
+) -> None:
+    await stack.append([usage("akagi", f"e{n}") for n in range(10)])
+    await let_go(stack.log, 3)
+    stuck = Noting(gate=asyncio.Event())
+    working = asyncio.create_task(runner(stack, needs_all=False, handler=stuck).run(asyncio.Event()))
+    await asyncio.wait_for(stuck.entered.wait(), 40)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    await let_go(stack.log, 6)
+
+    async with running(runner(stack, needs_all=False, owner="two")):
+        assert await stack.until(4) == ["e6", "e7", "e8", "e9"]

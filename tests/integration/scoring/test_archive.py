@@ -14,7 +14,7 @@ from sqlalchemy import update
 from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past
 from tests.integration.scoring.world import DAY, HOUR, NOON, control, event, neighbours, story, usage
 
-from cskit.claims import Fenced
+from cskit.claims import RESOLVED, Fenced
 from cskit.db import Database
 from cskit.db.sqlite import SqliteDatabase
 from cskit.log import NewRecord, Record
@@ -23,7 +23,7 @@ from cskit.retention import KeepAll
 from cskit.testing.log import read_all
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
-from scoring.archive.files import ArchiveDamaged, ArchiveFile, folder
+from scoring.archive.files import TOPIC, ArchiveDamaged, ArchiveFile, folder
 from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, Folder
 from scoring.archive.reading import archived_until, read_events
 from scoring.archive.retention import until
@@ -277,9 +277,58 @@ async def test_the_log_lets_go_of_nothing_while_the_archive_does_not_answer(worl
     (tmp_path / "taken").write_text("no folder")
 
     with pytest.raises(KeepAll):
-        await until(world.database, ArchiveRoot(str(tmp_path / "taken" / "archive")), [LIVE])
+        await until(world.database, world.log, ArchiveRoot(str(tmp_path / "taken" / "archive")), [LIVE])
+
+
+async def test_nothing_of_a_topic_that_was_made_anew_goes_for_files_of_the_old_one(world: Past) -> None:
+    await world.append(*(usage("acme", NOON + n * HOUR) for n in range(40)))
+    await world.fold()
+    await world.archive()
+    assert await may_go(world) == 40
+    kept = archived(world)
+    await world.log.delete_topic(CUSTOMER_EVENTS)
+    await world.log.ensure_topics([CUSTOMER_EVENTS], PARTITIONS)
+    await world.append(*(usage("acme", NOON + n * HOUR) for n in range(100, 120)))
+
+    with pytest.raises(KeepAll, match="holds the records of another log"):
+        await may_go(world)
+
+    for group in (GROUP, LIVE):
+        await resolved(world, group)
+    async with world.running(world.archiver(), world.runner()):
+        await world.caught_up(LIVE)
+        await asyncio.sleep(0.5)  # the archiver has had its chance
+    assert archived(world) == kept
+    with pytest.raises(KeepAll, match="Name an empty place as KIZASHI_ARCHIVE"):
+        await may_go(world)
+
+    world.root = ArchiveRoot(f"{world.root.address}-2")
+    await world.archive()
+    assert archived(world) == await on_the_log(world)
+    assert await may_go(world) == 20
+
+
+async def test_an_archive_from_before_topics_were_told_apart_is_taken_for_ours(world: Past) -> None:
+    await world.append(*(usage("acme", NOON + n * HOUR) for n in range(10)))
+    await world.fold()
+    await world.archive()
+    (Path(world.root.address) / TOPIC).unlink()
+
+    assert await may_go(world) == 10
+    await world.append(*(usage("acme", NOON + n * HOUR) for n in range(10, 20)))
+    await world.archive()
+
+    assert (Path(world.root.address) / TOPIC).read_text() == str(await world.log.topic_id(CUSTOMER_EVENTS))
+
+
+async def resolved(world: Past, group: str) -> None:
+    """As `kizashi doctor --resolve GROUP cs.customer-events --from earliest` does it."""
+    table, id_ = PLUMBING.consumer_offsets, str(await world.log.topic_id(CUSTOMER_EVENTS))
+    async with world.database.write() as tx:
+        values = {"topic_id": id_, "next_offset": 0, "epoch": table.c.epoch + 1, "owner": RESOLVED}
+        await tx.execute(update(table).where(table.c.consumer_group == group).values(**values))
 
 
 async def may_go(world: Past) -> int:
     """Before which offset of the account's partition the log may let go of all."""
-    return (await until(world.database, world.root, [LIVE]))[ACME]
+    return (await until(world.database, world.log, world.root, [LIVE]))[ACME]

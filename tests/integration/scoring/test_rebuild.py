@@ -101,7 +101,7 @@ async def test_what_the_log_has_let_go_of_is_recomputed_from_the_archive(world: 
     await world.archive()
     await world.append(*(usage("acme", NOON + 3 * DAY + n * HOUR) for n in range(5)))
     await world.fold()
-    archived = await until(world.database, world.root, [LIVE])
+    archived = await until(world.database, world.log, world.root, [LIVE])
     await world.log.trim(CUSTOMER_EVENTS, int((NOON + 400 * DAY).timestamp() * 1000), archived)
     await world.ask("r1")
 

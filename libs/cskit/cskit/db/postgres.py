@@ -67,6 +67,7 @@ def _refuses(error: BaseException) -> bool:
     return any(
         isinstance(seen, _REFUSES) or (isinstance(seen, pg.InterfaceError) and isinstance(seen, ValueError))
         for seen in _causes(error)
+        if not isinstance(seen, pg.ClientConfigurationError)
     )
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from allinone.composition import SERVICES, known_service, plumbing_of
+from allinone.composition import SERVICES, plumbing_of
 from allinone.databases import opening_database
 from cskit import migrate
+from cskit.claims import RESOLVED
 from cskit.db import DatabaseUnavailable
 from cskit.errors import Invalid
 from cskit.log import LogError
@@ -19,14 +20,17 @@ from cskit.messages import append_time
 from cskit.platform import Platform, SchemaOutdated, check_exists, open_platform
 from cskit.settings import Settings, SettingsError, TestHooks
 from csmodels import topics
+from scoring.archive import retention
 from scoring.archive.place import ArchiveRoot, ArchiveUnreachable
+from scoring.archive.writing import GROUP as ARCHIVE
 
-READS = {
+READS = {  # by group; the first part of its name is the service
     "scoring": (topics.CUSTOMER_EVENTS,),
+    "scoring-timeline": (topics.PLAYBOOK_EVENTS,),
+    ARCHIVE: (topics.CUSTOMER_EVENTS,),
     "playbook": (topics.CUSTOMER_EVENTS, topics.HEALTH_EVENTS),
     "survey": (topics.CUSTOMER_EVENTS,),
 }
-ARCHIVE = "scoring-archive"  # the group of scoring that archives
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ async def _service(platform: Platform, name: str, *, has_log: bool) -> list[Find
         findings = [Finding(f"{name} schema", f"revision {found.current}")]
         findings += await _waiting(platform, name)
         if has_log:
-            findings += [await _lag(platform, name, topic) for topic in READS.get(name, ())]
+            read = [(group, topic) for group in READS if _service_of(group) == name for topic in READS[group]]
+            findings += [await _lag(platform, group, topic) for group, topic in read if group != ARCHIVE]
             findings += [await _archive(platform)] if name == "scoring" else []
         return findings
     except (DatabaseUnavailable, SettingsError) as error:
@@ -101,19 +106,37 @@ async def _waiting(platform: Platform, name: str) -> list[Finding]:
     ]
 
 
-async def _lag(platform: Platform, name: str, topic: str) -> Finding:
-    what = f"{name} reading {topic}"
+def _service_of(group: str) -> str:
+    return group.partition("-")[0]
+
+
+async def _rows(platform: Platform, group: str, topic: str) -> Sequence[Any]:
+    service = _service_of(group)
+    table = plumbing_of(service).consumer_offsets
+    async with platform.database(service).read() as tx:
+        return await tx.fetch(select(table).where(table.c.consumer_group == group, table.c.topic == topic))
+
+
+async def _out_of_place(platform: Platform, group: str, topic: str, rows: Sequence[Any]) -> Finding | None:
+    """What is wrong where a group is to read what the log does not have."""
+    what = f"{group} reading {topic}"
     ids = await platform.log.topic_id(topic)
     begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
-    table = plumbing_of(name).consumer_offsets
-    async with platform.database(name).read() as tx:
-        rows = await tx.fetch(select(table).where(table.c.consumer_group == name, table.c.topic == topic))
-    resolve = f"kizashi doctor --resolve {name} {topic} --from earliest|latest|OFFSET"
+    resolve = f"kizashi doctor --resolve {group} {topic} --from earliest|latest|OFFSET"
     for row in rows:
         if row.topic_id != str(ids):
             return Finding(what, "the topic was made anew", resolve)
         if not begins[row.partition] <= row.next_offset <= ends[row.partition]:
             return Finding(what, f"offset {row.next_offset} of partition {row.partition} is not on the log", resolve)
+    return None
+
+
+async def _lag(platform: Platform, group: str, topic: str) -> Finding:
+    what = f"{group} reading {topic}"
+    rows = await _rows(platform, group, topic)
+    if (wrong := await _out_of_place(platform, group, topic, rows)) is not None:
+        return wrong
+    ends = await platform.log.end_offsets(topic)
     lag = sum(ends.values()) - sum(row.next_offset for row in rows)
     return Finding(what, f"{lag} records behind")
 
@@ -123,29 +146,36 @@ async def _archive(platform: Platform) -> Finding:
     what = f"archive of {topics.CUSTOMER_EVENTS}"
     if platform.archive is None:
         return Finding(what, "none is set here: the log must keep everything; KIZASHI_ARCHIVE names a place")
+    rows = await _rows(platform, ARCHIVE, topics.CUSTOMER_EVENTS)
+    if (wrong := await _out_of_place(platform, ARCHIVE, topics.CUSTOMER_EVENTS, rows)) is not None:
+        return wrong
     ends = await platform.log.end_offsets(topics.CUSTOMER_EVENTS)
-    table = plumbing_of("scoring").consumer_offsets
-    async with platform.database("scoring").read() as tx:
-        rows = await tx.fetch(select(table).where(table.c.consumer_group == ARCHIVE))
     waiting = sum(ends.values()) - sum(row.next_offset for row in rows)
     behind = [row.append_clock_ms for row in rows if 0 < row.next_offset < ends.get(row.partition, 0)]
     age = platform.clocks.world.now() - append_time(min(behind)) if behind else timedelta()
     state = f"{waiting} records to archive, {age.days} days behind"
     try:
         root = ArchiveRoot.of(platform.settings, platform.archive)
-        await asyncio.to_thread(lambda: root.open().files(0))
+        id_ = str(await platform.log.topic_id(topics.CUSTOMER_EVENTS))
+        in_files = await asyncio.to_thread(retention.ends, root, id_)
     except (ArchiveUnreachable, SettingsError) as error:
         advice = "See that the place answers, or correct KIZASHI_ARCHIVE_*: the log keeps what waits."
         return Finding(what, f"{state}. {error}", advice)
+    gaps = [row.partition for row in rows if in_files[row.partition] < row.next_offset]
+    if gaps:
+        advice = "Put the missing files back from a copy: the log keeps everything from the gap on."
+        return Finding(what, f"{state}; files are missing of partition {', '.join(map(str, sorted(gaps)))}", advice)
     advice = "See that scoring runs and reaches the archive: the log keeps all until it is there."
     return Finding(what, state, advice if age > timedelta(days=platform.settings.log_days) * 2 / 3 else "")
 
 
 async def resolve(settings: Settings, hooks: TestHooks, group: str, topic: str, start: str) -> list[dict[str, Any]]:
     """Say where a group reads on in each partition: earliest, latest or one offset for all. Fences running workers."""
-    service = "scoring" if group == ARCHIVE else known_service(group)
-    if topic not in READS.get(service, ()):
-        raise Invalid("unknown_topic", f"{group} reads {', '.join(READS.get(service, ())) or 'no topic'}, not {topic}.")
+    if group not in READS:
+        raise Invalid("unknown_group", f"There is no group “{group}”. There are: {', '.join(READS)}.")
+    service = _service_of(group)
+    if topic not in READS[group]:
+        raise Invalid("unknown_topic", f"{group} reads {', '.join(READS[group])}, not {topic}.")
     async with _opened(settings, hooks) as platform:
         await platform.start()
         begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
@@ -165,14 +195,14 @@ async def resolve(settings: Settings, hooks: TestHooks, group: str, topic: str, 
 async def _move(platform: Platform, service: str, group: str, topic: str, offsets: Mapping[int, int]) -> None:
     topic_id = str(await platform.log.topic_id(topic))
     table = plumbing_of(service).consumer_offsets
-    new = {"consumer_group": group, "topic": topic, "topic_id": topic_id, "epoch": 0, "owner": "doctor"}
+    new = {"consumer_group": group, "topic": topic, "topic_id": topic_id, "epoch": 0, "owner": RESOLVED}
     new["append_clock_ms"] = 0
     async with platform.database(service).write() as tx:
         rows = [{**new, "partition": number, "next_offset": offset} for number, offset in offsets.items()]
         tx.insert(table, rows, ignore=True)  # a group that has not read yet has no rows
         for number, offset in offsets.items():
             here = (table.c.consumer_group == group, table.c.topic == topic, table.c.partition == number)
-            values = {"topic_id": topic_id, "next_offset": offset, "epoch": table.c.epoch + 1, "owner": "doctor"}
+            values = {"topic_id": topic_id, "next_offset": offset, "epoch": table.c.epoch + 1, "owner": RESOLVED}
             await tx.execute(update(table).where(*here).values(**values))
 
 

@@ -108,8 +108,8 @@ async def _caught_up(server: Embedded) -> bool:
     for name in SERVICES:
         if not await _has_sent(server, name):
             return False
-    for name, topics in READS.items():
-        if not await _has_read(server, name, topics):
+    for name in SERVICES:
+        if not await _has_read(server, name, READS.get(name, ())):
             return False
     return all([await _has_sent(server, name) for name in SERVICES])
 

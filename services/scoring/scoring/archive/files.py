@@ -10,6 +10,9 @@ from csmodels.topics import CUSTOMER_EVENTS
 _NAME: Final = re.compile(r"(\d{20})-(\d{20})\.parquet")
 
 
+TOPIC: Final = f"{CUSTOMER_EVENTS}/topic-id"  # the file that says which topic the others are of
+
+
 class ArchiveDamaged(Exception):
     """The archive cannot be read as it is: the text names the file or the offsets, and says what to do."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from cskit.settings import Settings, SettingsError
-from scoring.archive.files import ArchiveFile, FileGone, folder, parsed
+from scoring.archive.files import TOPIC, ArchiveFile, FileGone, folder, parsed
 
 _S3: Final = "s3://"
 _ADDRESS: Final = re.compile(r"s3://[\w.-]+(/[^/]+)*/?", re.ASCII)
@@ -19,6 +19,16 @@ _SAID: Final = 300  # characters of what a store says
 
 class ArchiveUnreachable(Exception):
     """The place of the archive does not answer or refuses; trying again may help. The text holds no secret."""
+
+
+class ArchiveOfAnotherTopic(ArchiveUnreachable):
+    """The place holds the records of another topic: of one before it was made anew, or of another installation."""
+
+    def __init__(self, where: str, found: str, wanted: str) -> None:
+        super().__init__(
+            f"{where} holds the records of another log (topic {found}; ours is {wanted}). Nothing is archived there "
+            "and the log keeps everything. Name an empty place as KIZASHI_ARCHIVE."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,19 @@ class Place(Protocol):
     def delete(self, files: Iterable[ArchiveFile]) -> None:
         """Remove files; one that is gone already is well."""
 
+    def topic(self) -> str | None:
+        """The id of the topic whose records these are; None if nobody has said."""
+
+    def set_topic(self, id_: str) -> None:
+        """Say whose they are."""
+
+
+def check_topic(place: Place, id_: str) -> None:
+    """ArchiveOfAnotherTopic unless the place is of this topic, or nobody has said of which."""
+    found = place.topic()
+    if found is not None and found != id_:
+        raise ArchiveOfAnotherTopic(place.where, found, id_)
+
 
 class Folder:
     """A folder on this machine or a mounted one."""
@@ -93,7 +116,22 @@ class Folder:
 
     def put(self, file: ArchiveFile, content: bytes) -> None:
         """See Place: a temporary name beside it, then renamed."""
-        path = self._root / file.name
+        self._write(self._root / file.name, content)
+
+    def topic(self) -> str | None:
+        """See Place."""
+        try:
+            return (self._root / TOPIC).read_text()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _refused(self.where, error) from error
+
+    def set_topic(self, id_: str) -> None:
+        """See Place."""
+        self._write(self._root / TOPIC, id_.encode())
+
+    def _write(self, path: Path, content: bytes) -> None:
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,8 +189,25 @@ class Bucket:
 
     def put(self, file: ArchiveFile, content: bytes) -> None:
         """See Place."""
+        self._write(file.name, content)
+
+    def topic(self) -> str | None:
+        """See Place."""
         try:
-            with self._files.open_output_stream(self._path(file)) as out:
+            with self._files.open_input_file(f"{self._prefix}/{TOPIC}") as opened:
+                return bytes(opened.read()).decode()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _refused(self.where, error, self._hidden) from error
+
+    def set_topic(self, id_: str) -> None:
+        """See Place."""
+        self._write(TOPIC, id_.encode())
+
+    def _write(self, name: str, content: bytes) -> None:
+        try:
+            with self._files.open_output_stream(f"{self._prefix}/{name}") as out:
                 out.write(content)
         except OSError as error:
             raise _refused(self.where, error, self._hidden) from error

@@ -3,30 +3,48 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy import select
+
 from cskit.db import Database
-from cskit.log import Partition
+from cskit.log import Log
+from cskit.observability import get_logger
 from cskit.retention import KeepAll
-from cskit.runner import read_offsets
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
-from scoring.archive.files import ArchiveDamaged
-from scoring.archive.place import ArchiveRoot, ArchiveUnreachable
-from scoring.archive.reading import archived_until
+from scoring.archive.files import end_of
+from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, check_topic
 from scoring.archive.writing import GROUP
 from scoring.tables import PLUMBING
 
+log = get_logger()
 
-async def until(database: Database, root: ArchiveRoot, groups: Sequence[str]) -> Mapping[int, int]:
+
+async def until(database: Database, of: Log, root: ArchiveRoot, groups: Sequence[str]) -> Mapping[int, int]:
     """Before which offset of each partition all is in a file, the database says so, and these groups have read it.
 
-    Raises KeepAll where the archive does not answer, DatabaseUnavailable.
+    Raises KeepAll where the archive does not answer or holds another topic's records, LogError, DatabaseUnavailable.
     """
-    places = [await read_offsets(database, PLUMBING, group) for group in (GROUP, *groups)]
-    found = {}
-    for number in range(PARTITIONS):
-        partition = Partition(CUSTOMER_EVENTS, number)
-        try:
-            in_files = await asyncio.to_thread(archived_until, root, number)
-        except (ArchiveUnreachable, ArchiveDamaged) as error:
-            raise KeepAll(str(error)) from error
-        found[number] = min(in_files, *(each.get(partition, 0) for each in places))
-    return found
+    id_ = str(await of.topic_id(CUSTOMER_EVENTS))
+    try:
+        in_files = await asyncio.to_thread(ends, root, id_)
+    except ArchiveUnreachable as error:
+        raise KeepAll(str(error)) from error
+    places = {group: await _places(database, group, id_) for group in (GROUP, *groups)}
+    for number, end in in_files.items():
+        if end < places[GROUP].get(number, 0):
+            log.warning("archive.gap", partition=number, until=end, archived=places[GROUP][number])
+    return {number: min(end, *(each.get(number, 0) for each in places.values())) for number, end in in_files.items()}
+
+
+def ends(root: ArchiveRoot, topic_id: str) -> dict[int, int]:
+    """The offset of each partition up to which its files have no gap. Raises ArchiveUnreachable. Blocks."""
+    place = root.open()
+    check_topic(place, topic_id)
+    return {number: end_of(place.files(number)) for number in range(PARTITIONS)}
+
+
+async def _places(database: Database, group: str, topic_id: str) -> dict[int, int]:
+    """The next offsets of a group in this very topic."""
+    table = PLUMBING.consumer_offsets
+    mine = (table.c.consumer_group == group) & (table.c.topic == CUSTOMER_EVENTS) & (table.c.topic_id == topic_id)
+    rows = await database.fetch(select(table.c.partition, table.c.next_offset).where(mine))
+    return {row.partition: row.next_offset for row in rows}

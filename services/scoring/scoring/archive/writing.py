@@ -24,7 +24,7 @@ from csmodels.internal import AccountErased
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring.archive.columns import ArchivedRecord, encoded
 from scoring.archive.files import ArchiveDamaged, ArchiveFile, Erased
-from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, Place
+from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, Place, check_topic
 from scoring.archive.tending import erase, merge
 from scoring.store import erasures
 from scoring.tables import PLUMBING
@@ -90,6 +90,7 @@ class Archiver:
         self._claims = Claims(PLUMBING.consumer_offsets, GROUP, owner)
         self._collected: dict[Partition, _Collected] = {}
         self._stop = asyncio.Event()
+        self._is_ours = False  # whether the place is of this topic
 
     async def run(self, stop: asyncio.Event) -> None:
         """Archive until `stop`; what is collected then stays on the log for the next start.
@@ -98,6 +99,7 @@ class Archiver:
         """
         self._stop = stop
         self._collected = {}
+        self._is_ours = False
         place = await asyncio.to_thread(self._root.open)
         consumer = self._log.consumer(GROUP, [CUSTOMER_EVENTS])
         try:
@@ -166,7 +168,7 @@ class Archiver:
         file = ArchiveFile(partition.number, each.claim.next_offset, records[-1].offset)
         rows = [ArchivedRecord(r.partition, r.offset, r.timestamp_ms, r.key, r.value) for r in records]
         try:
-            await asyncio.to_thread(lambda: place.put(file, encoded(rows)))
+            await asyncio.to_thread(self._put, place, str(each.claim.topic_id), file, rows)
             failpoints.hit(failpoints.ARCHIVE_AFTER_PUT)
             clock_ms = max(record.timestamp_ms for record in records)
             claim = moved(each.claim, file.last + 1, clock_ms)
@@ -190,6 +192,13 @@ class Archiver:
         log.info("archive.written", file=file.name, records=len(records))
         await self._tend(place, partition.number)
         return True
+
+    def _put(self, place: Place, topic_id: str, file: ArchiveFile, rows: Sequence[ArchivedRecord]) -> None:
+        if not self._is_ours:
+            check_topic(place, topic_id)
+            place.set_topic(topic_id)
+            self._is_ours = True
+        place.put(file, encoded(rows))
 
     async def _claim_again(self) -> None:
         """After a transaction of unknown end: where it had committed, its records are archived."""
