@@ -211,7 +211,8 @@ def test_postgres_makes_a_role_for_each_service(service: str) -> None:
     database = PARTS["postgres"]["environment"]["POSTGRES_DB"]
 
     assert f"\\getenv password {service.upper()}_PASSWORD\nCREATE ROLE {service} LOGIN PASSWORD :'password';" in script
-    assert re.search(rf"GRANT CONNECT, CREATE ON DATABASE {database} TO .*\b{service}\b", script)
+    assert f"REVOKE ALL ON DATABASE {database} FROM PUBLIC;" in script  # which takes TEMPORARY, too
+    assert re.search(rf"GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {database} TO .*\b{service}\b", script)
     assert f"{service.upper()}_PASSWORD" in PARTS["postgres"]["environment"]
 
 
