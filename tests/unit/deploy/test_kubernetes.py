@@ -231,6 +231,12 @@ def test_services_differ_in_nothing_but_what_is_theirs(service: str) -> None:
     assert what_all_have(service) == what_all_have("ingest")
 
 
+def test_the_namespace_takes_only_pods_that_are_confined() -> None:
+    labels = found("Namespace", "kizashi")["metadata"]["labels"]
+
+    assert labels == {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
 @pytest.mark.parametrize("service", SERVED)
 def test_a_pod_is_confined(service: str) -> None:
     user = re.search(r"^USER (\d+):(\d+)$", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
