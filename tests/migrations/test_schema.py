@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from cskit.db import Database
 from cskit.db.postgres import PostgresDatabase
 from cskit.db.sqlite import SqliteDatabase
-from cskit.migrate import differences, state, upgrade
+from cskit.migrate import SchemaNewer, differences, state, upgrade
 from cskit.testing.engines import DATABASE, fresh_database
 from playbook import effects_tables
 
@@ -175,3 +175,15 @@ async def test_an_empty_database_is_not_current(opened: Opened) -> None:
 
     assert found.current is None
     assert not found.is_current
+
+
+async def test_a_schema_of_a_newer_version_is_refused_with_a_sentence_and_left_alone(opened: Opened) -> None:
+    database = opened("survey")
+    await upgrade(database, "survey")
+    newer = sa.text("UPDATE schema_version SET version_num = '9999'")
+    await database.migrate(lambda connection: connection.execute(newer))
+
+    with pytest.raises(SchemaNewer, match="survey is at revision 9999, which this version does not know"):
+        await upgrade(database, "survey")
+
+    assert (await state(database, "survey")).current == "9999"

@@ -14,9 +14,13 @@ from sqlalchemy import Connection, MetaData
 from cskit.db import Database
 from cskit.first_plumbing import create_plumbing
 
-__all__ = ["SchemaState", "create_plumbing", "differences", "run_env", "state", "upgrade"]
+__all__ = ["SchemaNewer", "SchemaState", "create_plumbing", "differences", "run_env", "state", "upgrade"]
 
 _VERSION_TABLE = "schema_version"
+
+
+class SchemaNewer(Exception):
+    """The database of a service was migrated by a newer version than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,14 @@ def _config(package: str) -> Config:
 
 
 async def upgrade(database: Database, package: str) -> SchemaState:
-    """Bring the database of a service (its package's name) to the newest revision; safe when replicas do it at once."""
+    """Bring the database of a service (its package's name) to the newest revision; safe when replicas do it at once.
+
+    Raises SchemaNewer.
+    """
 
     def work(connection: Connection) -> None:
         config = _config(package)
+        _refuse_newer(ScriptDirectory.from_config(config), _revision(connection), package)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -53,12 +61,21 @@ async def upgrade(database: Database, package: str) -> SchemaState:
 async def state(database: Database, package: str) -> SchemaState:
     """Which revision the database of a service has, and which one the code wants."""
 
-    def work(connection: Connection) -> str | None:
-        return MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE}).get_current_revision()
-
     head = ScriptDirectory.from_config(_config(package)).get_current_head()
     assert head is not None, f"{package} has no migrations"
-    return SchemaState(await database.migrate(work), head)
+    return SchemaState(await database.migrate(_revision), head)
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE}).get_current_revision()
+
+
+def _refuse_newer(known: ScriptDirectory, current: str | None, package: str) -> None:
+    if current is not None and current not in {each.revision for each in known.walk_revisions()}:
+        raise SchemaNewer(
+            f"The database of {package} is at revision {current}, which this version does not know: a newer one has "
+            "migrated it. Run that one, or put back a copy from before."
+        )
 
 
 def run_env() -> None:

@@ -271,7 +271,18 @@ def rebuild(
 
 
 _UNREACHABLE = (Unreachable, LogError, DatabaseUnavailable)
-_NO = (Refused, FolderInUse, FolderUnusable, PortInUse, SchemaOutdated, Fenced, Stuck, TopicRecreated, NotDone)
+_NO = (
+    Refused,
+    FolderInUse,
+    FolderUnusable,
+    PortInUse,
+    SchemaOutdated,
+    migrations.SchemaNewer,
+    Fenced,
+    Stuck,
+    TopicRecreated,
+    NotDone,
+)
 
 
 def main() -> None:

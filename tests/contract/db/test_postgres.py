@@ -165,3 +165,16 @@ async def test_a_url_that_cannot_be_used_is_no_value_of_somebodys(
 
     with pytest.raises(DatabaseUnavailable, match="ClientConfigurationError"):
         await postgres.fetch(select(literal(1)))
+
+
+async def test_sslmode_in_a_url_is_understood(admin: Any, schema: str) -> None:
+    url = os.environ["KIZASHI_TEST_DATABASE_URL"]
+
+    open_ = PostgresDatabase(f"{url}?sslmode=disable", schema)
+    closed = PostgresDatabase(f"{url}?sslmode=require", schema)
+
+    assert await _fetched(open_) == 1
+    with pytest.raises(DatabaseUnavailable):
+        await closed.fetch(select(literal(1)))
+    await open_.close()
+    await closed.close()

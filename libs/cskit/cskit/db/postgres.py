@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from asyncpg import exceptions as pg
 from sqlalchemy import Connection, Executable, Row, Table, func, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction, create_async_engine
@@ -191,6 +191,13 @@ def _is_open(adapter: Any) -> bool:
     return not adapter.driver_connection.is_closed()
 
 
+def _address(url: str) -> URL:
+    """The URL for the driver, whose word for libpq's `sslmode` is `ssl`, with the same values."""
+    address = make_url(url).set(drivername="postgresql+asyncpg")
+    mode = address.query.get("sslmode")
+    return address.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode}) if mode else address
+
+
 class PostgresDatabase:
     """The database of one service in the schema `schema` of the database behind `url` (postgresql://...)."""
 
@@ -198,7 +205,7 @@ class PostgresDatabase:
         self._schema = schema
         self._name = f"kizashi-{schema}"
         self._engine = create_async_engine(
-            make_url(url).set(drivername="postgresql+asyncpg"),
+            _address(url),
             pool_size=pool_size,
             max_overflow=0,  # what is opened beyond the pool is closed after use, and opening costs more than most uses
             pool_use_lifo=True,  # the one used last has its statements and pages at hand
