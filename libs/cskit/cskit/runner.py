@@ -23,7 +23,7 @@ from cskit.db.plumbing import Plumbing
 from cskit.dead_letters import forget_people, put_aside
 from cskit.dedup import Dedup
 from cskit.defects import Batch
-from cskit.log import Consumer, Log, LogError, Partition, Record, Records
+from cskit.log import Consumer, Log, Partition, Record, Records
 from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted
 from cskit.observability import (
     DEAD_LETTERS,
@@ -41,6 +41,7 @@ from cskit.progress import BeatingTx, Progress
 from cskit.reading import BatchReader, Reading, Refused
 from cskit.seed import deployment_seed
 from cskit.settings import TestHooks
+from cskit.watchdog import Stuck, Watchdog
 from csmodels.envelope import Event
 from csmodels.ids import PersonId
 from csmodels.internal import PersonErased
@@ -51,18 +52,12 @@ log = get_logger()
 _POLL_SECONDS = 0.25  # how soon a stop is noticed; records wake a poll at once
 _GATHER_SECONDS = 0.05  # after records of which nothing was wanted: more come before the next look
 _COMMIT_EVERY = 2.0  # seconds between commits to the log's own group, which only dashboards read
-_WATCH_EVERY = 5.0
-_STUCK_AFTER = 30.0
 _RETRY_DATABASE = 1.0
 _TRIES = 5
 
 
 class _Stopped(Exception):
     """A stop was asked for while waiting for the database or for a handler's retry."""
-
-
-class Stuck(Exception):
-    """There are records to read and none was handled for 30 s: the consumer is to be made anew."""
 
 
 class Runner:
@@ -109,6 +104,14 @@ class Runner:
         self._in_hand = asyncio.Lock()  # a rebalance waits for the batch in hand
         self._progress = Progress()
         self._committed_at = 0.0
+        self._watchdog = Watchdog(
+            group=group,
+            topics=self._topics,
+            log=log,
+            progress=self._progress,
+            done=lambda: {each.partition: self._passed.beyond(each).next_offset for each in self._owned.values()},
+            in_hand=self._in_hand.locked,
+        )
 
     @property
     def owned(self) -> frozenset[Partition]:
@@ -129,7 +132,8 @@ class Runner:
         consumer = self._log.consumer(self._group, self._topics)
         self._progress.beat()
         loop = asyncio.create_task(self._consume(consumer, stop), name=self.name)
-        watch = asyncio.create_task(self._watch(consumer), name=f"{self.name}:watchdog")
+        watching = self._watchdog.run(consumer, lags_on_purpose=self._hooks.cut is not None)
+        watch = asyncio.create_task(watching, name=f"{self.name}:watchdog")
         try:
             await asyncio.wait((loop, watch), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -377,42 +381,6 @@ class Runner:
         if now - self._committed_at >= _COMMIT_EVERY:
             self._committed_at = now
             await consumer.commit({claim.partition: claim.next_offset for claim in self._owned.values()})
-
-    async def _watch(self, consumer: Consumer) -> None:
-        """Compare lag with progress; raises Stuck. A test that cuts batches leaves a lag on purpose."""
-        while True:
-            await asyncio.sleep(_WATCH_EVERY)
-            try:
-                lag = await self._lag(consumer)
-            except LogError as error:
-                log.warning("runner.lag_unknown", group=self._group, reason=str(error))
-                continue
-            if not lag:
-                self._progress.beat()
-            idle = self._progress.idle()
-            if lag and idle > _STUCK_AFTER and self._hooks.cut is None:
-                raise Stuck(f"group {self._group} has {lag} records to read and handled none for {idle:.0f} s")
-
-    async def _lag(self, consumer: Consumer) -> int:
-        total = 0
-        for topic in self._topics:
-            ends = await self._log.end_offsets(topic)
-            # with nothing in hand, what was reached is done, too: markers at the end of a partition are no records
-            reached = {} if self._in_hand.locked() else await self._reached(consumer)
-            for claim in list(self._owned.values()):
-                if claim.partition.topic == topic:
-                    done = max(self._passed.beyond(claim).next_offset, reached.get(claim.partition, 0))
-                    lag = max(0, ends.get(claim.partition.number, 0) - done)
-                    RUNNER_LAG.labels(self._group, topic, str(claim.partition.number)).set(lag)
-                    total += lag
-        return total
-
-    async def _reached(self, consumer: Consumer) -> Mapping[Partition, int]:
-        try:
-            return await consumer.reached()
-        except LogError as error:
-            log.warning("runner.place_unknown", group=self._group, reason=str(error))
-            return {}
 
     async def _leave(self, consumer: Consumer) -> None:
         if self._owned:

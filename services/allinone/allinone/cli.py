@@ -34,8 +34,8 @@ from cskit.errors import DomainError
 from cskit.log import LogError
 from cskit.observability import configure_logging
 from cskit.platform import SchemaOutdated, check_exists, check_serves_all, check_serves_one, open_platform
-from cskit.runner import Stuck
 from cskit.settings import SettingsError, TestHooks, read_test_hooks
+from cskit.watchdog import Stuck
 
 T = TypeVar("T")
 

@@ -107,7 +107,7 @@ async def test_what_holds_no_record_is_nothing_to_wait_for(on_kafka: Stack, monk
     """The marker at a transaction's end, of a foreign producer, is an offset of its own."""
     stack = on_kafka
     assert isinstance(stack.log, PrefixedLog)
-    monkeypatch.setattr("cskit.runner._WATCH_EVERY", 0.05)
+    monkeypatch.setattr("cskit.watchdog._WATCH_EVERY", 0.05)
     topic, event = stack.log._prefix + CUSTOMER_EVENTS, usage("akagi", "a")
     foreign = AIOKafkaProducer(bootstrap_servers=os.environ[KAFKA], transactional_id=topic)  # type: ignore[no-untyped-call]
     await foreign.start()

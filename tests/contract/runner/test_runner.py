@@ -12,8 +12,9 @@ from cskit.claims import Fenced, TopicRecreated
 from cskit.headers import unpacked
 from cskit.log import NewRecord
 from cskit.messages import InvalidMessage, Message, Retry, UnitOfWork
-from cskit.runner import Stuck, read_offsets
+from cskit.runner import read_offsets
 from cskit.settings import TestHooks
+from cskit.watchdog import Stuck
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, DEAD_LETTERS
@@ -284,8 +285,8 @@ async def test_a_stop_is_heard_while_a_batch_waits_for_its_retry(stack: Stack) -
 
 
 async def test_a_batch_that_takes_long_but_goes_on_is_not_stuck(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cskit.runner._STUCK_AFTER", 0.3)
-    monkeypatch.setattr("cskit.runner._WATCH_EVERY", 0.05)
+    monkeypatch.setattr("cskit.watchdog._STUCK_AFTER", 0.3)
+    monkeypatch.setattr("cskit.watchdog._WATCH_EVERY", 0.05)
     await stack.append(many(3))
 
     async with running(stack.runner(Slow(steps=12))):
@@ -293,8 +294,8 @@ async def test_a_batch_that_takes_long_but_goes_on_is_not_stuck(stack: Stack, mo
 
 
 async def test_a_batch_that_does_not_go_on_ends_the_consumer(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cskit.runner._STUCK_AFTER", 0.3)
-    monkeypatch.setattr("cskit.runner._WATCH_EVERY", 0.05)
+    monkeypatch.setattr("cskit.watchdog._STUCK_AFTER", 0.3)
+    monkeypatch.setattr("cskit.watchdog._WATCH_EVERY", 0.05)
     await stack.append(many(3))
 
     with pytest.raises(Stuck):

@@ -8,9 +8,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from tests.integration.scoring.world import NOON
 
+from cskit.claims import RESOLVED
 from cskit.clock import Clocks, FrozenClock, RealClock
 from cskit.db import Database
 from cskit.log import Log, NewRecord
@@ -195,6 +196,16 @@ class Past:
         """All rows of a table of the live database."""
         async with self.database.read() as tx:
             return [dict(row._mapping) for row in await tx.fetch(select(table))]
+
+
+async def resolved(past: Past, group: str, offsets: Mapping[int, int]) -> None:
+    """Say where a group reads on, as `kizashi doctor --resolve GROUP cs.customer-events` does."""
+    table, id_ = PLUMBING.consumer_offsets, str(await past.log.topic_id(CUSTOMER_EVENTS))
+    async with past.database.write() as tx:
+        for number, offset in offsets.items():
+            values = {"topic_id": id_, "next_offset": offset, "epoch": table.c.epoch + 1, "owner": RESOLVED}
+            here = (table.c.consumer_group == group, table.c.partition == number)
+            await tx.execute(update(table).where(*here).values(**values))
 
 
 class _Kept:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from pyarrow.parquet import ParquetFile
 from sqlalchemy import update
-from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past
+from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past, resolved
 from tests.integration.scoring.world import DAY, HOUR, NOON, control, event, neighbours, story, usage
 
-from cskit.claims import RESOLVED, Fenced
+from cskit.claims import Fenced
 from cskit.db import Database
 from cskit.db.sqlite import SqliteDatabase
 from cskit.log import NewRecord, Record
@@ -294,7 +294,7 @@ async def test_nothing_of_a_topic_that_was_made_anew_goes_for_files_of_the_old_o
         await may_go(world)
 
     for group in (GROUP, LIVE):
-        await resolved(world, group)
+        await resolved(world, group, dict.fromkeys(range(PARTITIONS), 0))
     async with world.running(world.archiver(), world.runner()):
         await world.caught_up(LIVE)
         await asyncio.sleep(0.5)  # the archiver has had its chance
@@ -319,14 +319,6 @@ async def test_an_archive_from_before_topics_were_told_apart_is_taken_for_ours(w
     await world.archive()
 
     assert (Path(world.root.address) / TOPIC).read_text() == str(await world.log.topic_id(CUSTOMER_EVENTS))
-
-
-async def resolved(world: Past, group: str) -> None:
-    """As `kizashi doctor --resolve GROUP cs.customer-events --from earliest` does it."""
-    table, id_ = PLUMBING.consumer_offsets, str(await world.log.topic_id(CUSTOMER_EVENTS))
-    async with world.database.write() as tx:
-        values = {"topic_id": id_, "next_offset": 0, "epoch": table.c.epoch + 1, "owner": RESOLVED}
-        await tx.execute(update(table).where(table.c.consumer_group == group).values(**values))
 
 
 async def may_go(world: Past) -> int:

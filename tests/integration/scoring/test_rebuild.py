@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 from tests.integration.scoring.conftest import Fresh
-from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past
+from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past, resolved
 from tests.integration.scoring.scorecards import Desk, document
 from tests.integration.scoring.world import DAY, HOUR, NOON, SECOND, event, seats, tick, ticket, usage
 
 from cskit.claims import Fenced
 from cskit.db import Database
-from cskit.log import NewRecord
+from cskit.log import NewRecord, OffsetOutOfRange
 from cskit.migrate import upgrade
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring.archive.retention import until
+from scoring.archive.writing import GROUP
 from scoring.engine.codec import canonical
 from scoring.store import folding, rebuilds
 from scoring.tables import account_months, history, live
@@ -113,6 +114,30 @@ async def test_what_the_log_has_let_go_of_is_recomputed_from_the_archive(world: 
     assert 0 < begins[partition_of("acme")] == ends[partition_of("acme")] - 5
     assert await facts(shadow) == await facts(world.database)
     assert (done.difference["facts"], done.difference["scores"]) == (0, 0)
+
+
+async def test_a_lost_database_comes_back_from_the_archive_as_the_guide_says(world: Past, fresh: Fresh) -> None:
+    await lived(world, 3)
+    await world.archive()
+    archived = await until(world.database, world.log, world.root, [LIVE])
+    await world.log.trim(CUSTOMER_EVENTS, int((NOON + 400 * DAY).timestamp() * 1000), archived)
+    expected, world.database = await facts(world.database), await fresh()
+    for worker in (world.runner(), world.archiver()):
+        with pytest.raises(OffsetOutOfRange):
+            await asyncio.wait_for(worker.run(asyncio.Event()), 30)
+
+    begins = await world.log.begin_offsets(CUSTOMER_EVENTS)
+    for group in (LIVE, GROUP):
+        await resolved(world, group, begins)
+    await world.archive()
+    await world.fold()
+    await world.ask("r1")
+    async with world.running(world.rebuilder(await fresh(), world.root)):
+        await world.comes_to("r1", rebuilds.READY)
+        await world.confirm("r1")
+        await world.comes_to("r1", rebuilds.SWAPPED)
+
+    assert await facts(world.database) == expected
 
 
 @pytest.mark.parametrize("seed", [1, 2])
