@@ -23,7 +23,7 @@ from cskit.db.plumbing import Plumbing
 from cskit.dead_letters import forget_people, put_aside
 from cskit.dedup import Dedup
 from cskit.defects import Batch
-from cskit.log import Consumer, Log, Partition, Record, Records
+from cskit.log import Consumer, Log, OffsetOutOfRange, Partition, Record, Records
 from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted
 from cskit.observability import (
     DEAD_LETTERS,
@@ -147,6 +147,8 @@ class Runner:
                 task.result()
             except _Stopped:
                 return
+            except OffsetOutOfRange as error:
+                raise OffsetOutOfRange(f"{error}; `kizashi doctor` names the command that resolves it") from error
 
     async def _consume(self, consumer: Consumer, stop: asyncio.Event) -> None:
         await consumer.start(self)

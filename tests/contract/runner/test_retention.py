@@ -48,7 +48,7 @@ async def test_a_new_group_that_needs_all_ends_and_says_what_the_log_holds(stack
     await stack.append([usage("akagi", f"e{n}") for n in range(10)])
     await let_go(stack.log, 6)
 
-    with pytest.raises(OffsetOutOfRange):
+    with pytest.raises(OffsetOutOfRange, match="`kizashi doctor` names the command that resolves it"):
         await asyncio.wait_for(runner(stack, needs_all=True).run(asyncio.Event()), 60)
 
 
