@@ -57,11 +57,16 @@ async def overtaken_writes_nothing(failpoint: str, folder: Path, **settings: str
     """The law; with the epoch check switched off by a setting it does not hold."""
     async with trial("clustered", folder / "stopped") as one:
         done = await stop_overtake_continue(one, failpoint, **settings)
+        stopped = one.system.processes["scoring"]
 
-        assert await one.system.processes["scoring"].ended(SECONDS) != 0
-        said = one.system.processes["scoring"].tail(20_000)
-        assert "claimed by another worker" in said, "the fence did not stop it"
-        assert await offsets(one) == done
+        deadline = time.monotonic() + SECONDS
+        while stopped.runs:
+            assert await offsets(one) == done, "the fence did not stop it"
+            assert time.monotonic() < deadline, stopped.tail()
+            await asyncio.sleep(0.2)
+        assert await stopped.ended(SECONDS) != 0
+        assert "claimed by another worker" in stopped.tail(20_000), "the fence did not stop it"
+        assert await offsets(one) == done, "the fence did not stop it"
         left = await one.finish()
     expected = await uninterrupted(folder / "undisturbed", one.log)
 
