@@ -10,6 +10,7 @@ from cskit.db import DatabaseUnavailable
 from cskit.log import Log, LogError
 from cskit.log.newest import newest_ms
 from cskit.observability import get_logger
+from cskit.supervise import stopped_within
 
 log = get_logger()
 
@@ -39,7 +40,7 @@ class Retention:
     async def run(self, stop: asyncio.Event) -> None:
         """Look every hour until `stop`."""
         wait = _FIRST
-        while not await _stopped(stop, wait):
+        while not await stopped_within(stop, wait):
             try:
                 await self.look()
             except (KeepAll, LogError, DatabaseUnavailable) as error:
@@ -61,11 +62,3 @@ class Retention:
         if dropped:
             log.info("retention.dropped", topic=self._topic, records=dropped, days=self._kept.days)
         return dropped
-
-
-async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            return await stop.wait()
-    except TimeoutError:
-        return False

@@ -71,12 +71,13 @@ async def _kept(worker: Worker, stop: asyncio.Event, *, rebuild: bool) -> None:
                 raise
             wait = _FIRST_WAIT if clock() - started > _CALM_AFTER else min(wait * 2, _LONGEST_WAIT)
             log.error("worker.failed", worker=worker.name, again_in=wait, exc_info=error)
-            await _stopped(stop, wait)
+            await stopped_within(stop, wait)
 
 
-async def _stopped(stop: asyncio.Event, seconds: float) -> None:
+async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait so long, or until `stop`; whether that came."""
     try:
         async with asyncio.timeout(seconds):
-            await stop.wait()
+            return await stop.wait()
     except TimeoutError:
-        return
+        return False
