@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pyarrow.parquet import ParquetFile
 from sqlalchemy import update
+from structlog.testing import capture_logs
 from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past, resolved
 from tests.integration.scoring.world import DAY, HOUR, NOON, control, event, neighbours, story, usage
 
@@ -25,7 +26,7 @@ from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.files import TOPIC, ArchiveDamaged, ArchiveFile, folder
 from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, Folder
-from scoring.archive.reading import archived_until, read_events
+from scoring.archive.reading import archived_ends, read_events
 from scoring.archive.retention import until
 from scoring.archive.writing import GROUP, Limits
 from scoring.tables import PLUMBING
@@ -125,7 +126,7 @@ async def test_a_missing_file_is_an_error_that_names_what_is_missing(world: Past
     with pytest.raises(ArchiveDamaged, match=f"lacks the offsets {second.first} to {second.last} of partition {ACME}"):
         list(read_events(world.root, ACME))
 
-    assert archived_until(world.root, ACME) == first.last + 1
+    assert archived_ends(world.root)[ACME] == first.last + 1
 
 
 @pytest.mark.parametrize("harm", ["cut", "changed"])
@@ -295,9 +296,11 @@ async def test_nothing_of_a_topic_that_was_made_anew_goes_for_files_of_the_old_o
 
     for group in (GROUP, LIVE):
         await resolved(world, group, dict.fromkeys(range(PARTITIONS), 0))
-    async with world.running(world.archiver(), world.runner()):
-        await world.caught_up(LIVE)
-        await asyncio.sleep(0.5)  # the archiver has had its chance
+    with capture_logs() as said:
+        async with world.running(world.archiver(), world.runner()):
+            await world.caught_up(LIVE)
+            while not any(each["event"] == "archive.unreachable" for each in said):
+                await asyncio.sleep(0.02)
     assert archived(world) == kept
     with pytest.raises(KeepAll, match="Name an empty place as KIZASHI_ARCHIVE"):
         await may_go(world)

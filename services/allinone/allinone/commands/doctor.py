@@ -20,8 +20,8 @@ from cskit.messages import append_time
 from cskit.platform import Platform, SchemaOutdated, check_exists, open_platform
 from cskit.settings import Settings, SettingsError, TestHooks
 from csmodels import topics
-from scoring.archive import retention
 from scoring.archive.place import ArchiveRoot, ArchiveUnreachable
+from scoring.archive.reading import archived_ends
 from scoring.archive.writing import GROUP as ARCHIVE
 
 READS = {  # by group; the first part of its name is the service
@@ -157,7 +157,7 @@ async def _archive(platform: Platform) -> Finding:
     try:
         root = ArchiveRoot.of(platform.settings, platform.archive)
         id_ = str(await platform.log.topic_id(topics.CUSTOMER_EVENTS))
-        in_files = await asyncio.to_thread(retention.ends, root, id_)
+        in_files = await asyncio.to_thread(archived_ends, root, id_)
     except (ArchiveUnreachable, SettingsError) as error:
         advice = "See that the place answers, or correct KIZASHI_ARCHIVE_*: the log keeps what waits."
         return Finding(what, f"{state}. {error}", advice)

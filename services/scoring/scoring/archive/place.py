@@ -90,11 +90,12 @@ class Place(Protocol):
         """Say whose they are."""
 
 
-def check_topic(place: Place, id_: str) -> None:
-    """ArchiveOfAnotherTopic unless the place is of this topic, or nobody has said of which."""
+def check_topic(place: Place, id_: str) -> bool:
+    """Whether the place is known to be of this topic; False where nobody has said of which. ArchiveOfAnotherTopic."""
     found = place.topic()
-    if found is not None and found != id_:
-        raise ArchiveOfAnotherTopic(place.where, found, id_)
+    if found not in (None, id_):
+        raise ArchiveOfAnotherTopic(place.where, str(found), id_)
+    return found is not None
 
 
 class Folder:

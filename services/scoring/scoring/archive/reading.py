@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from csmodels.topics import PARTITIONS
 from scoring.archive.columns import ArchivedRecord, decoded
 from scoring.archive.files import ArchiveFile, FileGone, end_of, in_order
-from scoring.archive.place import ArchiveRoot
+from scoring.archive.place import ArchiveRoot, check_topic
 
 
 def read_events(root: ArchiveRoot, partition: int, *, from_offset: int = 0) -> Iterator[ArchivedRecord]:
@@ -12,7 +13,7 @@ def read_events(root: ArchiveRoot, partition: int, *, from_offset: int = 0) -> I
 
     As the log had it: repeats and poison are in it, so parse and drop doubles as the runner does (or use what
     scoring.rebuilding offers). What was appended lately (up to a quarter of an hour, or while the archive lags) is on
-    the log only: read on there from archived_until. Blocks; call it in a thread. Of an erased account only what came
+    the log only: read on there from archived_ends. Blocks; call it in a thread. Of an erased account only what came
     after its erasure is left, and the record that says so.
 
     ArchiveDamaged names the file or the offsets that are missing; ArchiveUnreachable if the place does not answer.
@@ -34,6 +35,12 @@ def read_events(root: ArchiveRoot, partition: int, *, from_offset: int = 0) -> I
             gone = error.file
 
 
-def archived_until(root: ArchiveRoot, partition: int) -> int:
-    """The offset after the last archived one of a partition: from there on the log has it. Blocks."""
-    return end_of(root.open().files(partition))
+def archived_ends(root: ArchiveRoot, topic_id: str | None = None) -> dict[int, int]:
+    """The offset of each partition up to which its files have no gap: from there on the log has it. Blocks.
+
+    With the id of the log's topic: ArchiveOfAnotherTopic if the files are of another.
+    """
+    place = root.open()
+    if topic_id is not None:
+        check_topic(place, topic_id)
+    return {number: end_of(place.files(number)) for number in range(PARTITIONS)}

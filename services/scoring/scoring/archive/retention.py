@@ -9,9 +9,9 @@ from cskit.db import Database
 from cskit.log import Log
 from cskit.observability import get_logger
 from cskit.retention import KeepAll
-from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
-from scoring.archive.files import end_of
-from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, check_topic
+from csmodels.topics import CUSTOMER_EVENTS
+from scoring.archive.place import ArchiveRoot, ArchiveUnreachable
+from scoring.archive.reading import archived_ends
 from scoring.archive.writing import GROUP
 from scoring.tables import PLUMBING
 
@@ -25,7 +25,7 @@ async def until(database: Database, of: Log, root: ArchiveRoot, groups: Sequence
     """
     id_ = str(await of.topic_id(CUSTOMER_EVENTS))
     try:
-        in_files = await asyncio.to_thread(ends, root, id_)
+        in_files = await asyncio.to_thread(archived_ends, root, id_)
     except ArchiveUnreachable as error:
         raise KeepAll(str(error)) from error
     places = {group: await _places(database, group, id_) for group in (GROUP, *groups)}
@@ -33,13 +33,6 @@ async def until(database: Database, of: Log, root: ArchiveRoot, groups: Sequence
         if end < places[GROUP].get(number, 0):
             log.warning("archive.gap", partition=number, until=end, archived=places[GROUP][number])
     return {number: min(end, *(each.get(number, 0) for each in places.values())) for number, end in in_files.items()}
-
-
-def ends(root: ArchiveRoot, topic_id: str) -> dict[int, int]:
-    """The offset of each partition up to which its files have no gap. Raises ArchiveUnreachable. Blocks."""
-    place = root.open()
-    check_topic(place, topic_id)
-    return {number: end_of(place.files(number)) for number in range(PARTITIONS)}
 
 
 async def _places(database: Database, group: str, topic_id: str) -> dict[int, int]:

@@ -195,8 +195,8 @@ class Archiver:
 
     def _put(self, place: Place, topic_id: str, file: ArchiveFile, rows: Sequence[ArchivedRecord]) -> None:
         if not self._is_ours:
-            check_topic(place, topic_id)
-            place.set_topic(topic_id)
+            if not check_topic(place, topic_id):
+                place.set_topic(topic_id)
             self._is_ours = True
         place.put(file, encoded(rows))
 

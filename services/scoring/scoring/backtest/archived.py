@@ -16,7 +16,7 @@ from csmodels.internal import FeedResumed, FeedStopped
 from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.columns import ArchivedRecord
 from scoring.archive.place import ArchiveRoot
-from scoring.archive.reading import archived_until, read_events
+from scoring.archive.reading import archived_ends, read_events
 from scoring.backtest.running import Past
 from scoring.backtest.walking import living
 
@@ -45,7 +45,7 @@ class Extent:
 
 def extent(root: ArchiveRoot) -> Extent:
     """What the archive holds. Raises as read_events does."""
-    ends = {partition: archived_until(root, partition) for partition in range(PARTITIONS)}
+    ends = archived_ends(root)
     last: list[int] = []
     for partition, end in ends.items():
         if end:

@@ -10,8 +10,8 @@ from cskit.log import Consumer, Listener, Log, NewRecord, OffsetOutOfRange, Part
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.columns import ArchivedRecord
 from scoring.archive.files import ArchiveDamaged
-from scoring.archive.place import ArchiveOfAnotherTopic, ArchiveRoot, check_topic
-from scoring.archive.reading import archived_until, read_events
+from scoring.archive.place import ArchiveOfAnotherTopic, ArchiveRoot
+from scoring.archive.reading import archived_ends, read_events
 
 Progress = Callable[[int], Awaitable[None]]
 """Told between batches how many offsets of all partitions are behind."""
@@ -129,17 +129,14 @@ class _PastConsumer:
         assert self._listener is not None
         partitions = frozenset(Partition(CUSTOMER_EVENTS, number) for number in range(PARTITIONS))
         root = self._past.root
-        if root is not None:
-            await self._check(root)
-        for number in range(PARTITIONS):
-            self._archived[number] = await asyncio.to_thread(archived_until, root, number) if root else 0
+        self._archived = await self._ends(root) if root is not None else dict.fromkeys(range(PARTITIONS), 0)
         offsets = await self._listener.on_assigned(partitions)
         self._positions = {number: offsets[Partition(CUSTOMER_EVENTS, number)] for number in range(PARTITIONS)}
 
-    async def _check(self, root: ArchiveRoot) -> None:
+    async def _ends(self, root: ArchiveRoot) -> dict[int, int]:
         id_ = str(await self._past.topic_id(CUSTOMER_EVENTS))
         try:
-            await asyncio.to_thread(lambda: check_topic(root.open(), id_))
+            return await asyncio.to_thread(archived_ends, root, id_)
         except ArchiveOfAnotherTopic as error:
             raise ArchiveDamaged(str(error)) from error
 
