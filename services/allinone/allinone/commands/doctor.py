@@ -117,11 +117,13 @@ async def _rows(platform: Platform, group: str, topic: str) -> Sequence[Any]:
         return await tx.fetch(select(table).where(table.c.consumer_group == group, table.c.topic == topic))
 
 
-async def _out_of_place(platform: Platform, group: str, topic: str, rows: Sequence[Any]) -> Finding | None:
+async def _out_of_place(
+    platform: Platform, group: str, topic: str, rows: Sequence[Any], ends: Mapping[int, int]
+) -> Finding | None:
     """What is wrong where a group is to read what the log does not have."""
     what = f"{group} reading {topic}"
     ids = await platform.log.topic_id(topic)
-    begins, ends = await platform.log.begin_offsets(topic), await platform.log.end_offsets(topic)
+    begins = await platform.log.begin_offsets(topic)
     resolve = f"kizashi doctor --resolve {group} {topic} --from earliest|latest|OFFSET"
     for row in rows:
         if row.topic_id != str(ids):
@@ -133,10 +135,9 @@ async def _out_of_place(platform: Platform, group: str, topic: str, rows: Sequen
 
 async def _lag(platform: Platform, group: str, topic: str) -> Finding:
     what = f"{group} reading {topic}"
-    rows = await _rows(platform, group, topic)
-    if (wrong := await _out_of_place(platform, group, topic, rows)) is not None:
+    rows, ends = await _rows(platform, group, topic), await platform.log.end_offsets(topic)
+    if (wrong := await _out_of_place(platform, group, topic, rows, ends)) is not None:
         return wrong
-    ends = await platform.log.end_offsets(topic)
     lag = sum(ends.values()) - sum(row.next_offset for row in rows)
     return Finding(what, f"{lag} records behind")
 
@@ -147,9 +148,9 @@ async def _archive(platform: Platform) -> Finding:
     if platform.archive is None:
         return Finding(what, "none is set here: the log must keep everything; KIZASHI_ARCHIVE names a place")
     rows = await _rows(platform, ARCHIVE, topics.CUSTOMER_EVENTS)
-    if (wrong := await _out_of_place(platform, ARCHIVE, topics.CUSTOMER_EVENTS, rows)) is not None:
-        return wrong
     ends = await platform.log.end_offsets(topics.CUSTOMER_EVENTS)
+    if (wrong := await _out_of_place(platform, ARCHIVE, topics.CUSTOMER_EVENTS, rows, ends)) is not None:
+        return wrong
     waiting = sum(ends.values()) - sum(row.next_offset for row in rows)
     behind = [row.append_clock_ms for row in rows if 0 < row.next_offset < ends.get(row.partition, 0)]
     age = platform.clocks.world.now() - append_time(min(behind)) if behind else timedelta()
