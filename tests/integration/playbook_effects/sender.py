@@ -4,13 +4,13 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.integration.playbook_effects.stack import opened
+from tests.integration.playbook_effects.stack import HASTY, opened
 
 from cskit.clock import RealClock
 
 
 async def main(folder: Path) -> None:
-    async with opened(folder, wall=RealClock()) as stack, stack.sending():
+    async with opened(folder, pace=HASTY, wall=RealClock()) as stack, stack.sending():
         await asyncio.sleep(30)
 
 

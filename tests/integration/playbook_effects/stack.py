@@ -40,7 +40,8 @@ from playbook.service import NAME, Effects, assemble, webhooks
 from playbook.tables import PLUMBING
 
 WORLD = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)  # far from the wall, so that mixing them up is seen
-PACE = Pace(per_endpoint=4, look=0.02, timeout=1.0, lease=5.0)
+PACE = Pace(per_endpoint=4, look=0.02, timeout=20.0, lease=60.0)  # patient, however busy the machine is
+HASTY = replace(PACE, timeout=1.0, lease=5.0)
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,10 @@ class Stack:
 
     async def deliveries(self, endpoint: str = "crm", **query: Any) -> list[dict[str, Any]]:
         """What the API tells of an endpoint's webhooks."""
-        answer = await self.api.get(f"/v1/webhook-endpoints/{endpoint}/deliveries", params=query)
+        path = f"/v1/webhook-endpoints/{endpoint}/deliveries"
+        answer = await self.api.get(path, params=query)
+        if answer.status_code == 503:  # where all stands still for five seconds, PostgreSQL ends what was being read
+            answer = await self.api.get(path, params=query)
         assert answer.status_code == 200, answer.text
         items: list[dict[str, Any]] = answer.json()["items"]
         return items
@@ -179,10 +183,6 @@ class Stack:
         return EffectsWorker(
             self.service.database, self.units, sender, self.platform.clocks, owner, wake or asyncio.Event(), pace
         )
-
-    def patient_worker(self) -> EffectsWorker:
-        """One that waits for answers however busy the machine is."""
-        return self.worker("patient", replace(self.pace, timeout=20.0, lease=60.0))
 
     @asynccontextmanager
     async def sending(self, *workers: EffectsWorker) -> AsyncIterator[None]:
@@ -209,14 +209,14 @@ class Stack:
         await until(lambda: all(each.quiet for each in self.watched))
 
 
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
 
 
-async def until_status(stack: Stack, wanted: dict[str, int], endpoint: str = "crm", *, seconds: float = 10.0) -> None:
+async def until_status(stack: Stack, wanted: dict[str, int], endpoint: str = "crm", *, seconds: float = 30.0) -> None:
     """Wait until an endpoint's webhooks stand so."""
     async with asyncio.timeout(seconds):
         while await stack.statuses(endpoint) != Counter(wanted):
@@ -225,7 +225,7 @@ async def until_status(stack: Stack, wanted: dict[str, int], endpoint: str = "cr
 
 async def attempted(stack: Stack) -> dict[str, Any]:
     """The only webhook of an endpoint, once it was attempted and that is written down."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(30.0):
         while not (item := (await stack.deliveries())[0])["attempts"]:
             await asyncio.sleep(0.01)
     return item

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.integration.playbook_effects.watching import watched
 from cskit.clock import RealClock
 from cskit.failpoints import EFFECTS_AFTER_SEND
 from playbook.effects.queue import delivery_id
-from playbook.effects.worker import KEPT_FOR, Pace
+from playbook.effects.worker import KEPT_FOR
 
 CHILD = Path(__file__).with_name("sender.py")
 
@@ -22,7 +23,7 @@ CHILD = Path(__file__).with_name("sender.py")
 async def test_two_workers_share_the_work_and_never_send_the_same(stack: Stack, receiver: Receiver) -> None:
     await stack.endpoint(receiver.url)
     receiver.hold = asyncio.Event()
-    pace = Pace(look=0.02, timeout=10, lease=20)
+    pace = replace(stack.pace, per_endpoint=16)
     ids = [f"w{n}" for n in range(60)]
 
     await stack.enqueue(*ids)
@@ -41,7 +42,7 @@ async def test_an_endpoint_gets_a_few_at_a_time_and_one_that_fails_only_one(stac
     many = 3 * stack.pace.per_endpoint
     await stack.enqueue(*(f"w{n}" for n in range(many)))
 
-    async with stack.sending(stack.patient_worker()):
+    async with stack.sending():
         await until_status(stack, {"delivered": many})
         healthy = receiver.most_open
         receiver.script, receiver.most_open = [500] * 6, 0
@@ -64,7 +65,11 @@ async def test_an_endpoint_that_hangs_does_not_hold_up_the_others(stack: Stack, 
         async with stack.sending():
             await until(lambda: slow.begun == stack.pace.per_endpoint)
             await stack.enqueue("w1")
-            await until(lambda: receiver.requests, seconds=0.5)
+            await until(lambda: receiver.requests)
+            hung = await stack.deliveries("slow", limit=500)
+            slow.hold.set()
+
+    assert [item["attempts"] for item in hung] == [[]] * 100
 
 
 async def test_a_stop_waits_for_the_answers_and_writes_them_down(stack: Stack, receiver: Receiver) -> None:
@@ -107,7 +112,7 @@ async def test_the_answer_of_a_worker_that_lost_its_lease_is_not_written(stack: 
     await stack.endpoint(receiver.url)
     receiver.hold = asyncio.Event()
     receiver.script = [500, 204]
-    slow = stack.worker("slow", Pace(look=0.02, timeout=4, lease=5))
+    slow = stack.worker("slow")
     stop = asyncio.Event()
 
     await stack.enqueue("w1")
@@ -116,7 +121,7 @@ async def test_the_answer_of_a_worker_that_lost_its_lease_is_not_written(stack: 
         await until(lambda: receiver.begun == 1)
         stop.set()
         await until(lambda: seen.ending)  # it takes nothing any more, and waits for its answer
-    stack.wall.advance(timedelta(seconds=6))
+    stack.wall.advance(timedelta(seconds=stack.pace.lease + 1))
     async with stack.sending(stack.worker("quick")):
         await until(lambda: receiver.begun == 2)
         receiver.hold.set()
@@ -156,7 +161,7 @@ async def test_a_wall_clock_that_jumps_beyond_the_lease_sends_nothing_twice_at_a
     async with stack.sending():
         await stack.enqueue("w1")
         await until(lambda: receiver.begun == 1)
-        stack.wall.advance(timedelta(minutes=1))
+        stack.wall.advance(timedelta(seconds=stack.pace.lease + 1))
         await stack.looked()
         receiver.hold.set()
         await until_status(stack, {"delivered": 1})
@@ -182,8 +187,8 @@ async def test_a_backlog_leaves_as_a_whole_and_nothing_of_it_twice(stack: Stack,
     await stack.endpoint(receiver.url)
     await stack.enqueue(*(f"w{n}" for n in range(300)))
 
-    async with stack.sending(stack.patient_worker()):
-        await until_status(stack, {"delivered": 300}, seconds=60)
+    async with stack.sending():
+        await until_status(stack, {"delivered": 300})
 
     assert receiver.doubles == []
     assert len(receiver.requests) == 300

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import RedirectResponse, Response
 from tests.integration.playbook_effects.stack import (
+    HASTY,
     Receiver,
     Stack,
     attempted,
@@ -62,7 +63,7 @@ async def test_a_commit_wakes_the_worker_at_once(tmp_path: Path, receiver: Recei
         async with stack.sending():
             await until(lambda: stack.watched[0].looks)  # the next time would be in a minute
             await stack.enqueue("w1")
-            await until(lambda: receiver.requests, seconds=2)
+            await until(lambda: receiver.requests)
 
 
 async def test_rows_of_another_replica_are_found_by_looking(stack: Stack, receiver: Receiver) -> None:
@@ -71,7 +72,7 @@ async def test_rows_of_another_replica_are_found_by_looking(stack: Stack, receiv
     async with stack.sending(stack.worker("other")):  # nobody wakes this one
         await stack.settled()
         await stack.enqueue("w1")
-        await until(lambda: receiver.requests, seconds=2)
+        await until(lambda: receiver.requests)
 
 
 async def test_what_is_rolled_back_is_never_sent(stack: Stack, receiver: Receiver) -> None:
@@ -248,7 +249,7 @@ async def test_an_answer_that_does_not_come_in_time_is_a_failure(stack: Stack, r
     await stack.endpoint(receiver.url)
     receiver.hold = asyncio.Event()
 
-    async with stack.sending():
+    async with stack.sending(stack.worker("hasty", HASTY)):
         await stack.enqueue("w1")
         await until(lambda: receiver.begun)
         await until_status(stack, {"pending": 1})
