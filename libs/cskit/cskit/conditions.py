@@ -19,6 +19,7 @@ from uuid import UUID
 
 from cel_expr_python import cel
 
+from cskit.condition_growth import MACROS, MOST_COPIES, copies
 from cskit.observability import CONDITION_ERRORS, get_logger
 
 Kind: TypeAlias = Literal["text", "number", "bool", "time", "list", "any"]
@@ -51,7 +52,6 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LITERAL: Final = re.compile(r"""[rR]?("{3}|'{3}|"|')(?P<text>.*)\1""", re.DOTALL)
-_MACROS: Final = frozenset({"all", "exists", "exists_one", "map", "filter", "existsOne"})
 _CEL_ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _NO_OVERLOAD: Final = re.compile(r"found no matching overload for '_?\W*?([^\w'\s]+|in)_?' applied to '\((.*), (.*)\)'")
 _ABSENT: Final = re.compile(r"^(NOT_FOUND: Key not found|UNKNOWN: No value with name)")
@@ -115,6 +115,7 @@ class Conditions:
         except RuntimeError as error:
             raise _explained(str(error), text) from None
         self._refuse_mixed_arithmetic(rewritten)
+        self._refuse_growth(text)
         return expression, gives
 
     def _named(self, text: str) -> tuple[Fields, tuple[tuple[str, ...], ...]]:
@@ -147,6 +148,15 @@ class Conditions:
                         int(found[2]),
                         int(found[1]),
                     ) from None
+
+    def _refuse_growth(self, text: str) -> None:
+        made = copies([match.group() for match in _tokens(text)])
+        if made > MOST_COPIES:
+            raise ConditionError(
+                f"This could make {made:.0e} copies of one value, by map and other macros within or after one another; "
+                f"at most {MOST_COPIES} are allowed. Use fewer of them, or name what they bind less often.",
+                1,
+            )
 
     def _presence(self, text: str) -> str:
         """`text` with has(task.due) as has(Task.due): CEL would take `task.due`, a variable, for its value.
@@ -262,14 +272,18 @@ class _Name:
     start: int
 
 
+def _tokens(text: str) -> list[re.Match[str]]:
+    return [match for match in _TOKEN.finditer(text) if match.lastgroup != "skip"]
+
+
 def _names(text: str) -> Iterator[_Name]:
     """The variables of a condition and their fields; not functions, nor what a macro such as exists(x, ...) binds."""
-    tokens = [match for match in _TOKEN.finditer(text) if match.lastgroup != "skip"]
+    tokens = _tokens(text)
     signs = [match.group() for match in tokens]
     bound = {
         signs[at + 2]
         for at in range(len(tokens) - 3)
-        if signs[at] in _MACROS and signs[at + 1] == "(" and signs[at + 3] == ","
+        if signs[at] in MACROS and signs[at + 1] == "(" and signs[at + 3] == ","
     }
     at = 0
     while at < len(tokens):
@@ -306,7 +320,7 @@ def _asked(name: str) -> str:
 
 def _asked_for(text: str) -> list[int]:
     """Where the variables in has(...) begin."""
-    tokens = [match for match in _TOKEN.finditer(text) if match.lastgroup != "skip"]
+    tokens = _tokens(text)
     return [
         tokens[at + 2].start()
         for at in range(len(tokens) - 2)

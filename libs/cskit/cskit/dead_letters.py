@@ -13,9 +13,12 @@ from sqlalchemy import Row, delete, select, update
 
 from cskit.db import Tx
 from cskit.db.plumbing import Plumbing
+from cskit.defects import DEFECT
+from cskit.errors import Conflict
 from cskit.headers import packed, unpacked
 from cskit.log import NewRecord, Record
 from cskit.messages import UnitOfWork
+from cskit.peek import received_at
 from csmodels.ids import PersonId
 from csmodels.partitioning import partition_of
 from csmodels.topics import DEAD_LETTERS
@@ -23,6 +26,7 @@ from csmodels.topics import DEAD_LETTERS
 KEPT: Final = timedelta(days=30)
 NULL_KEY: Final = "null_key"  # the record has no key, so it belongs to no account
 EMPTY: Final = "empty"  # the record has no value
+REPEATS_KNOWN: Final = timedelta(hours=70)  # of the 72 in which the services that took an event know its copy
 _BODIES_AT_ONCE: Final = 200
 TOO_LARGE: Final = "too_large"  # an outbox row is beyond what the log takes
 
@@ -102,7 +106,10 @@ async def found(tx: Tx, plumbing: Plumbing, letter_id: str) -> Row[Any] | None:
 
 
 async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datetime) -> bool:
-    """Append the original bytes once more, by the outbox; False if it was replayed before or does not exist."""
+    """Append the original bytes once more, by the outbox; False if it was replayed before or does not exist.
+
+    Raises Conflict for an event that all but one service took so long ago that they would take the copy for another.
+    """
     table = plumbing.dead_letters
     statement = (
         update(table)
@@ -112,6 +119,13 @@ async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datet
     )
     rows = await uow.tx.fetch(statement)
     for row in rows:
+        if row.code == DEFECT and now - (received_at(row.value) or row.at) > REPEATS_KNOWN:
+            raise Conflict(
+                "too_late_to_replay",
+                f"The event of dead letter {letter_id} came more than {REPEATS_KNOWN // timedelta(hours=1)} hours ago: "
+                f"the services that took it would count the copy as one more. For scores, run `kizashi rebuild` once "
+                f"Kizashi is repaired: it folds the original.",
+            )
         uow.send([NewRecord(row.topic, row.partition, row.key, row.value or b"", unpacked(row.headers))])
     return bool(rows)
 

@@ -1,4 +1,6 @@
-"""The type of an event without parsing the event."""
+"""A field of an event without parsing the event."""
+
+from datetime import datetime
 
 import msgspec
 
@@ -7,7 +9,12 @@ class _Typed(msgspec.Struct):
     type: str
 
 
+class _Received(msgspec.Struct):
+    receivedtime: datetime
+
+
 _decode = msgspec.json.Decoder(_Typed).decode
+_decode_received = msgspec.json.Decoder(_Received).decode
 
 
 def type_of(raw: bytes | None) -> str | None:
@@ -16,3 +23,12 @@ def type_of(raw: bytes | None) -> str | None:
         return _decode(raw or b"").type
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last: nested without end
         return None
+
+
+def received_at(raw: bytes | None) -> datetime | None:
+    """When the message came in, with its zone; None if that cannot be told."""
+    try:
+        at = _decode_received(raw or b"").receivedtime
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return at if at.tzinfo else None

@@ -1,5 +1,6 @@
 """What a consumer that is alone in its group promises."""
 
+import asyncio
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -75,19 +76,17 @@ async def test_an_empty_poll_waits_as_long_as_it_was_told(log_engine: LogEngine,
         found = await reader.poll(timeout=0.3)
 
         assert found == {}
-        assert 0.28 <= monotonic() - begun < 3
+        assert monotonic() - begun >= 0.28
 
 
 async def test_a_waiting_poll_returns_with_the_first_record(log_engine: LogEngine, topic: str, group: str) -> None:
     async with member(log_engine.log, group, [topic]) as reader:
         await reader.poll_until(lambda: len(reader.owned) == 4, log_engine.seconds)
         await log_engine.log.append(records(topic, 1))
-        begun = monotonic()
 
-        while not reader.records:
-            await reader.poll(timeout=log_engine.seconds)
-
-        assert monotonic() - begun < 5
+        async with asyncio.timeout(log_engine.seconds):
+            while not reader.records:
+                await reader.poll(timeout=600)
 
 
 async def test_a_poll_returns_no_more_than_it_was_asked_for_and_starves_no_partition(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, eras
 
 from cskit import dead_letters, defects
 from cskit.db import DatabaseUnavailable
+from cskit.errors import Conflict
 from cskit.log import NewRecord
 from cskit.messages import Message, UnitOfWork, event_record
 from csmodels.envelope import Event
@@ -68,6 +70,22 @@ async def test_what_was_put_aside_is_handled_once_it_is_replayed_after_the_repai
         await dead_letters.replay(UnitOfWork(tx, PLUMBING), PLUMBING, letter.id, NOW)
     async with running(stack.runner(Noting(), owner="two")), running(stack.relay()):
         assert await stack.until(2) == ["b", "a"]
+
+
+async def test_what_other_services_would_count_once_more_is_not_replayed(stack: Stack) -> None:
+    await stack.append([usage("akagi", "a"), usage("akagi", "b")])
+    async with running(stack.runner(Noting(before=failing("a")))):
+        await stack.until(1)
+    (letter,) = await letters(stack)
+
+    with pytest.raises(Conflict, match="kizashi rebuild"):
+        async with stack.database.write() as tx:
+            late = NOW + dead_letters.REPEATS_KNOWN + timedelta(minutes=1)
+            await dead_letters.replay(UnitOfWork(tx, PLUMBING), PLUMBING, letter.id, late)
+    async with stack.database.write() as tx:
+        in_time = await dead_letters.replay(UnitOfWork(tx, PLUMBING), PLUMBING, letter.id, NOW)
+
+    assert in_time
 
 
 async def test_a_row_that_the_database_refuses_is_its_events_own_defect(stack: Stack) -> None:

@@ -192,14 +192,42 @@ def test_a_condition_for_which_memory_does_not_suffice_does_not_hold() -> None:
     assert [entry["reason"] for entry in logs] == ["MemoryError"]
 
 
-def test_a_hostile_nested_loop_is_refused_quickly() -> None:
+def test_a_hostile_nested_loop_is_given_up() -> None:
     condition = CONDITIONS.compile("event.x.all(a, event.x.all(b, event.x.all(c, a + b + c >= 0)))")
-    started = time.perf_counter()
 
     answer = condition.holds({"event": {"x": list(range(300))}})
 
-    assert answer is False
-    assert time.perf_counter() - started < 0.5
+    assert answer is False  # to its end it would be true, after 27 million turns
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[event.x]" + ".map(y, y + y)" * 20 + ".size() > 0",
+        "dyn([1]" + ".map(y, [y, y])" * 20 + ") == [1]" + ".map(y, [y, y])" * 20,
+        '[{"a": event.x}]' + '.map(y, {"a": y, "b": y})' * 20 + ".size() > 0",
+        "(true ? dyn([1]" + ".map(y, [y, y])" * 4 + ") : [1])" + ".map(y, [y, y])" * 4 + ".size() > 0",
+        "[1]" + "".join(f".exists(y{n}, [[y{n}, y{n}]]" for n in range(8)) + ".size() > 0" + ")" * 8,
+        "[1].map(a, [a, a].map(b, [a, b, b].map(c, [a, b, c, c].map(d, [a, b, c, d, d])))).size() > 0",
+    ],
+)
+def test_what_would_double_over_and_over_is_refused_before_it_is_asked(text: str) -> None:
+    with pytest.raises(ConditionError, match="copies of one value"):
+        CONDITIONS.compile(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.x.exists(t, " + " || ".join(f't == "{n}"' for n in range(200)) + ")",
+        " && ".join(f'event.x.exists(t, t == "a{n}" || t == "b{n}")' for n in range(60)) + " || true",
+        'event.x.map(t, t + "!").exists(t, t in ["a!", "b!"])',
+        "event.x.filter(t, t.size() < 3).map(t, t + t).exists(t, event.x.exists(u, u + u == t))",
+        "event.map == event.map || event.x.size() > [1, 2, 3].map(n, n * n * n).size()",
+    ],
+)
+def test_macros_side_by_side_and_a_few_within_one_another_are_fine(text: str) -> None:
+    assert CONDITIONS.compile(text).holds({"event": {"x": ["a", "b", "a1", "b2", "7"], "map": 1}})
 
 
 @pytest.mark.parametrize(

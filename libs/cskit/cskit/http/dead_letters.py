@@ -51,7 +51,7 @@ def dead_letter_routes(
 
     @router.post("/{letter}/replay", status_code=202, name=f"replay_{service}_dead_letter")
     async def replay_dead_letter(letter: str, _: operator) -> dict[str, Any]:
-        """Append the original bytes once more. 409 if that was done before."""
+        """Append the original bytes once more. 409 if that was done before, or if it is too late for it."""
         async with units() as uow:
             replayed = await dead_letters.replay(uow, plumbing, letter, world.now())
         async with database.read() as tx:
