@@ -101,12 +101,10 @@ def _ticket(id_: str, register: Register) -> Ticket | None:
     status = register.get("status", ())
     done = bool(status) and status[-1].value in DONE
     solved = moment(newest(register, "solved_at"))
-    reopened = (
-        bool(status) and not done and "solved_at" in register and status[-1].stamp >= register["solved_at"][-1].stamp
-    )
-    if reopened:
-        solved = None
-    elif solved is None and done:
+    not_done = [entry.stamp for entry in status if entry.value not in DONE]
+    if "solved_at" in register and not_done and not_done[-1] >= register["solved_at"][-1].stamp:
+        solved = None  # said before it was opened again
+    if solved is None and done:
         solved = list(takewhile(lambda entry: entry.value in DONE, reversed(status)))[-1].stamp.time
     return Ticket(id_, opened, moment(newest(register, "first_reply_at")), solved)
 

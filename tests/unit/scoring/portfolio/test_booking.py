@@ -235,6 +235,19 @@ def test_a_ticket_that_was_opened_again_is_not_solved() -> None:
     assert booking.tickets(facts_of([*told, again]).slow) == {"t1": Ticket("t1", opened, None, None)}
 
 
+def test_a_ticket_that_is_solved_once_more_was_solved_then_unless_a_later_time_is_said() -> None:
+    told = [
+        ticket(noon(JAN), status="open", opened_at=noon(JAN)),
+        ticket(noon(JAN + DAY), status="solved", solved_at=noon(JAN + DAY)),
+        ticket(noon(MAY), status="pending"),
+        ticket(noon(JUNE), status="solved"),
+    ]
+    corrected = ticket(noon(JUNE + DAY), solved_at=noon(MAY + DAY))
+
+    assert booking.tickets(facts_of(told).slow)["t1"].solved_at == noon(JUNE)
+    assert booking.tickets(facts_of([*told, corrected]).slow)["t1"].solved_at == noon(MAY + DAY)
+
+
 def test_a_ticket_closed_without_a_time_was_solved_when_that_was_said() -> None:
     told = [ticket(noon(JAN)), ticket(noon(MAY), status="closed")]
 
