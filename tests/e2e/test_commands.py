@@ -266,9 +266,9 @@ async def test_a_killed_server_leaves_a_lock_that_the_next_start_ignores(tmp_pat
 # doctor and migrate
 
 
-async def findings(environment: Mapping[str, str], status: int) -> dict[str, dict[str, Any]]:
+async def findings(environment: Mapping[str, str], status: int, *services: str) -> dict[str, dict[str, Any]]:
     """What doctor --json finds, by what was looked at; it ended with this status."""
-    done = await ended("doctor", "--json", environment=environment)
+    done = await ended("doctor", *services, "--json", environment=environment)
     assert done.status == status, done
     return {each["what"]: each for each in json.loads(done.out)}
 
@@ -279,6 +279,11 @@ async def test_doctor_names_each_problem_with_the_command_that_mends_it(tmp_path
 
     empty = await findings(environment, 1)
     assert empty["scoring schema"]["advice"] == "kizashi migrate scoring"
+
+    await command("migrate", "survey", environment=environment)
+    one = await findings(environment, 0, "survey")
+    assert not [what for what in one if what.startswith(("ingest", "scoring", "archive", "playbook"))]
+    assert one["survey schema"]["well"]
 
     both = await asyncio.gather(*(command("migrate", environment=environment) for _ in range(2)))
     assert [text.split(": revision")[0] for text in both[0].splitlines()] == list(SERVICES)

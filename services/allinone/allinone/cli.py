@@ -151,6 +151,7 @@ def migrate(
 
 @app.command()
 def doctor(
+    service: Annotated[str | None, typer.Argument(help="The log and one service; all if left out.")] = None,
     resolve: Annotated[tuple[str, str] | None, typer.Option(help="GROUP TOPIC: say where the group reads on.")] = None,
     start: Annotated[str, typer.Option("--from", help="earliest, latest or an offset, with --resolve.")] = "",
     data: Data = None,
@@ -164,7 +165,8 @@ def doctor(
         moved = _run(doctors.resolve(settings, _hooks(), *resolve, start))
         show(moved, ("group", "topic", "partition", "next"), as_json=as_json, empty="Nothing to move.")
         return
-    findings = _run(doctors.examine(settings, _hooks()))
+    names = SERVICES if service is None else (known_service(service),)
+    findings = _run(doctors.examine(settings, _hooks(), names))
     show(findings, ("what", "state", "advice"), as_json=as_json, empty="Nothing to look at.")
     if not doctors.all_well(findings):
         raise typer.Exit(NO)

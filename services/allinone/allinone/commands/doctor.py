@@ -56,12 +56,12 @@ async def _opened(settings: Settings, hooks: TestHooks) -> AsyncIterator[Platfor
         await platform.close()
 
 
-async def examine(settings: Settings, hooks: TestHooks) -> list[dict[str, Any]]:
-    """Everything that was looked at, one row each."""
+async def examine(settings: Settings, hooks: TestHooks, names: Sequence[str] = SERVICES) -> list[dict[str, Any]]:
+    """The log and these services: everything that was looked at, one row each."""
     async with _opened(settings, hooks) as platform:
         findings = await _log(platform)
         has_log = all(finding.is_well for finding in findings)
-        for name in SERVICES:
+        for name in names:
             findings += await _service(platform, name, has_log=has_log)
     return [{**asdict(finding), "well": finding.is_well} for finding in findings]
 
