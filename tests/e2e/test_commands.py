@@ -60,7 +60,7 @@ class Server:
 
     async def status(self, key: str) -> int:
         """What the server answers a request with this key."""
-        async with httpx.AsyncClient(base_url=self.process.url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.process.url, trust_env=False, timeout=30) as client:
             return (await client.get("/v1/accounts", headers={"authorization": f"Bearer {key}"})).status_code
 
 

@@ -83,7 +83,7 @@ async def first_row_of(environment: Mapping[str, str], file: Path, columns: Mapp
     server = running_server(Path(environment["KIZASHI_DATA"]))
     assert server is not None
     headers = {"authorization": f"Bearer {server.key}"}
-    async with httpx.AsyncClient(base_url=server.url, headers=headers, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, trust_env=False, timeout=30) as client:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         body = {"kind": "contracts", "columns": columns, "sha256": digest, "lines": 4, "source": "crm"}
         begun = (await client.post("/v1/imports", json=body)).json()

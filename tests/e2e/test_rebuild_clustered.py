@@ -165,7 +165,7 @@ async def _who_folds(database: Database) -> int | None:
 
 async def _all_ready(system: System) -> bool | None:
     for name in REPLICAS:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             try:
                 answer = await client.get(f"{system.processes[name].url}/readyz")
             except httpx.HTTPError:

@@ -23,7 +23,9 @@ async def test_a_rebuild_shows_what_differs_swaps_it_on_a_yes_and_then_finds_not
     await server.ready()
     try:
         made = await command("keys", "new", "shop", "--scope", "ingest", "--scope", "read", environment=environment)
-        async with httpx.AsyncClient(base_url=server.url, auth=(made.strip(), ""), trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=server.url, auth=(made.strip(), ""), trust_env=False, timeout=30
+        ) as client:
             await _live(client)
             before = (await client.get("/v1/accounts/akagi/health")).json()
             await server.stop()

@@ -168,7 +168,7 @@ async def a_detractor_answers(system: System) -> None:
         wanted = {"account": ACCOUNT, "person": people["items"][0]["id"], "locale": "ja"}
         invited = await survey.post("/v1/surveys/nps/invitations", json=wanted)
         assert invited.status_code == 201, invited.text
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as browser:
         url = invited.json()["url"]
         page = await browser.get(url, params={"score": "9"})
         assert page.status_code == 200
@@ -184,7 +184,7 @@ async def a_leader_looks(system: System) -> str:
         made = await console.post("/v1/sign-in-links", json={"staff": "hana", "role": "leader"})
         assert made.status_code == 201, made.text
     link = httpx.URL(made.json()["url"])
-    async with httpx.AsyncClient(base_url=system.urls["console"], trust_env=False) as browser:
+    async with httpx.AsyncClient(base_url=system.urls["console"], trust_env=False, timeout=30) as browser:
         door = await browser.get(link.raw_path.decode())
         assert door.status_code == 200, door.text
         signed_in = await browser.post("/sign-in", data={"token": link.params["token"]})

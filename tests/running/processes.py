@@ -67,7 +67,7 @@ class Process:
     async def ready(self) -> None:
         """Wait until it says that it is ready."""
         deadline = time.monotonic() + READY_SECONDS
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             while True:
                 assert self._running is not None
                 assert self._running.returncode is None, f"ended with {self._running.returncode}:\n{self.tail()}"

@@ -75,7 +75,7 @@ async def test_a_client_that_comes_back_to_another_replica_gets_what_it_missed_o
 
 @pytest.mark.parametrize("text", ["", "x", "0:1", "0:1,1:0,2:0,3:0,4:0", "0:1,0:2,1:0,2:0,3:0", "0:-1,1:0,2:0,3:0"])
 async def test_an_id_of_another_stream_is_refused(served: Served, text: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         headers = {"authorization": f"Bearer {KEY}", "last-event-id": text}
         answer = await client.get(f"{served.urls[0]}/stream", headers=headers)
 
@@ -83,7 +83,7 @@ async def test_an_id_of_another_stream_is_refused(served: Served, text: str) -> 
 
 
 async def test_an_id_of_what_the_log_does_not_hold_is_gone(served: Served) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         headers = {"authorization": f"Bearer {KEY}", "last-event-id": "0:100,1:0,2:0,3:0"}
         answer = await client.get(f"{served.urls[0]}/stream", headers=headers)
 
@@ -103,7 +103,7 @@ async def test_what_is_no_event_does_not_stop_the_stream(served: Served) -> None
 
 
 async def test_a_stream_needs_a_key(served: Served) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         answer = await client.get(f"{served.urls[0]}/stream")
 
     assert answer.status_code == 401

@@ -129,7 +129,7 @@ async def test_a_stream_ends_when_the_server_stops(running: Running) -> None:
 
 
 async def test_an_unknown_view_is_told(running: Running) -> None:
-    async with httpx.AsyncClient(base_url=running.url, cookies=cookie_of(running.at)) as client:
+    async with httpx.AsyncClient(base_url=running.url, cookies=cookie_of(running.at), timeout=30) as client:
         answer = await client.get("/live?view=nothing")
 
     assert answer.status_code == 404

@@ -152,7 +152,7 @@ def test_cloudevents_in_three_modes(server: Any) -> None:
     many = [json.loads(binding.to_structured_event(cloudevent(number)).body) for number in (3, 4)]
 
     answers = [
-        httpx.post(f"{server.url}/v1/cloudevents", content=one.body, headers=one.headers, auth=auth)
+        httpx.post(f"{server.url}/v1/cloudevents", content=one.body, headers=one.headers, auth=auth, timeout=30)
         for one in (binary, structured)
     ]
     answers.append(
@@ -161,6 +161,7 @@ def test_cloudevents_in_three_modes(server: Any) -> None:
             content=json.dumps(many),
             headers={"Content-Type": "application/cloudevents-batch+json"},
             auth=auth,
+            timeout=30,
         )
     )
     events = server.stop()

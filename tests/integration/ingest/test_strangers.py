@@ -36,7 +36,7 @@ async def test_stalled_requests_without_a_key_shut_nobody_out_who_has_one(server
             for task in answered[1]:
                 task.cancel()
 
-        async with httpx.AsyncClient(base_url=server.url, auth=(server.key, ""), trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=server.url, auth=(server.key, ""), trust_env=False, timeout=30) as client:
             events = [{"type": "usage.tracked", "account": "acme", "data": {"name": "x"}}]
             sent = [await client.post("/v1/events", json={"events": events}) for _ in range(10)]
             batch = {"batch": [{"type": "track", "event": "x", "userId": "u", "context": {"groupId": "acme"}}]}

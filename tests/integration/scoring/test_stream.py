@@ -199,7 +199,7 @@ async def test_a_client_is_told_its_place_where_nothing_else_comes(
     ],
 )
 async def test_a_wrong_selection_is_refused(served: Served, query: dict[str, str], code: str) -> None:
-    async with httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {KEY}"}) as client:
+    async with httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {KEY}"}, timeout=30) as client:
         answer = await client.get(f"{served.urls[0]}/v1/health/stream", params=query)
 
     assert (answer.status_code, answer.json()["code"]) == (422, code)

@@ -23,13 +23,13 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 async def post(receiver: Receiver, id_: str, secret: str = SECRET, body: bytes = BODY) -> int:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         headers = sign([secret], id_, datetime.now(UTC), body)
         return (await client.post(receiver.hook, content=body, headers=headers)).status_code
 
 
 async def page(receiver: Receiver, path: str = "/") -> httpx.Response:
-    async with httpx.AsyncClient(base_url=receiver.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=receiver.url, trust_env=False, timeout=30) as client:
         return await client.get(path)
 
 
@@ -72,7 +72,7 @@ async def test_until_the_secret_is_known_webhooks_are_to_come_again(receiver: Re
 
 
 async def test_what_is_no_webhook_is_refused(receiver: Receiver) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         answer = await client.post(receiver.hook, content=b"hello")
 
     assert answer.status_code == 401
