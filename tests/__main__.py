@@ -17,7 +17,7 @@ def run(arguments: list[str], table: Path) -> int:
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.json"
-        together = run(["-n", "2", "--dist", "worksteal", "-m", "not alone and not long"], table)
+        together = run(["-n", "3", "--dist", "worksteal", "-m", "not alone and not long"], table)
         if together not in (0, NOTHING_RAN):
             return together
         alone = run(["-m", "alone and not long"], table)

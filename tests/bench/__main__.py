@@ -20,7 +20,7 @@ from tests.chaos.snapshot import looking
 from tests.running.receiver import Receiver, receiving
 from tests.running.systems import System, clustered_system, embedded_system
 
-from cskit.runner import read_offsets
+from cskit.claims import read_offsets
 from cskit.testing.engines import missing_engines
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring.tables import PLUMBING

@@ -10,8 +10,8 @@ from tests.canaries.place import Place, checked
 from tests.running.processes import ended
 from tests.running.worlds import until
 
+from cskit.claims import read_offsets
 from cskit.platform import Platform
-from cskit.runner import read_offsets
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring.archive.place import ArchiveRoot
 from scoring.archive.writing import GROUP, Archiver, Limits

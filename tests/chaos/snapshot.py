@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Table, func, select
 
+from cskit.claims import read_offsets
 from cskit.db import Database
 from cskit.log import Record
 from cskit.platform import Platform, open_platform
-from cskit.runner import read_offsets
 from cskit.settings import read_settings, read_test_hooks
 from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
 from playbook import effects_tables

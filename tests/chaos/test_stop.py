@@ -12,8 +12,8 @@ from tests.chaos.snapshot import looking
 from tests.chaos.trials import SECONDS, Trial, trial, uninterrupted
 
 from cskit import failpoints
+from cskit.claims import read_offsets
 from cskit.log import Partition
-from cskit.runner import read_offsets
 from cskit.testing.engines import missing_engines
 from scoring.tables import PLUMBING
 

@@ -14,10 +14,10 @@ import httpx
 
 from allinone.commands.keys import make_key
 from allinone.embedded import Embedded, embedded_server
+from cskit.claims import read_offsets
 from cskit.clock import Clocks, RealClock, ScaledClock
 from cskit.db import Database
 from cskit.log import Log, Partition, Record
-from cskit.runner import read_offsets
 from cskit.service import Worker
 from cskit.settings import Settings, read_settings
 from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS, PARTITIONS

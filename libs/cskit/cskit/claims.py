@@ -10,7 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Table, select, tuple_, update
 
-from cskit.db import Tx
+from cskit.db import Database, Tx
+from cskit.db.plumbing import Plumbing
 from cskit.log import Partition
 
 RESOLVED: Final = "doctor"  # the owner of rows that say since a `kizashi doctor --resolve` where to read on
@@ -152,3 +153,11 @@ def _claim(row: Any) -> Claim:
 def moved(claim: Claim, next_offset: int, append_clock_ms: int) -> Claim:
     """The claim after a batch."""
     return replace(claim, next_offset=next_offset, append_clock_ms=max(claim.append_clock_ms, append_clock_ms))
+
+
+async def read_offsets(database: Database, plumbing: Plumbing, group: str) -> Mapping[Partition, int]:
+    """The next offsets of a group as the database has them."""
+    table = plumbing.consumer_offsets
+    async with database.read() as tx:
+        rows = await tx.fetch(select(table).where(table.c.consumer_group == group))
+    return {Partition(row.topic, row.partition): row.next_offset for row in rows}

@@ -14,6 +14,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_AGES: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0)
 
 # fmt: off
 HTTP_REQUESTS: Final = Counter("kizashi_http_requests_total", "Requests answered", ("service", "method", "route", "status"))  # noqa: E501
@@ -21,6 +22,7 @@ HTTP_SECONDS: Final = Histogram("kizashi_http_request_seconds", "From the reques
 RUNNER_EVENTS: Final = Counter("kizashi_runner_events_total", "Records folded and committed", ("group", "topic"))
 RUNNER_DUPLICATES: Final = Counter("kizashi_runner_duplicates_total", "Records dropped as repeats", ("group", "topic"))
 RUNNER_BATCH_SECONDS: Final = Histogram("kizashi_runner_batch_seconds", "One batch, from poll to commit", ("group",), buckets=_SECONDS)  # noqa: E501
+RUNNER_AGE: Final = Histogram("kizashi_runner_age_seconds", "From the append of a batch's oldest record to the batch's commit", ("group",), buckets=_AGES)  # noqa: E501
 RUNNER_LAG: Final = Gauge("kizashi_runner_lag_records", "Records between the committed offset and the log's end", ("group", "topic", "partition"))  # noqa: E501
 RUNNER_CLAIMS: Final = Counter("kizashi_runner_claims_total", "Partitions claimed", ("group", "topic"))
 RUNNER_FENCED: Final = Counter("kizashi_runner_fenced_total", "Batches rolled back because another owns the partition", ("group",))  # noqa: E501
@@ -28,15 +30,15 @@ RUNNER_RETRIES: Final = Counter("kizashi_runner_retries_total", "Batches that a 
 DEAD_LETTERS: Final = Counter("kizashi_dead_letters_total", "Records put aside as poison", ("group", "reason"))
 ACCOUNT_DEFECTS: Final = Counter("kizashi_account_defects_total", "Accounts to which an hour or a scorecard could not be told: a defect")  # noqa: E501
 RELAY_ROWS: Final = Counter("kizashi_relay_rows_total", "Outbox rows acknowledged by the log", ("service", "topic"))
-RELAY_PENDING: Final = Gauge("kizashi_relay_pending_rows", "Outbox rows not sent yet", ("service",))
+RELAY_PENDING: Final = Gauge("kizashi_relay_pending_rows", "Outbox rows not sent yet, of all replicas", ("service",))
 RELAY_SECONDS: Final = Histogram("kizashi_relay_batch_seconds", "One relay batch, from claim to delete", ("service",), buckets=_SECONDS)  # noqa: E501
-LOG_APPEND_SECONDS: Final = Histogram("kizashi_log_append_seconds", "One append, until it is acknowledged", ("topic",), buckets=_SECONDS)  # noqa: E501
 EFFECTS: Final = Counter("kizashi_effects_total", "Attempts at an effect", ("kind", "outcome"))  # outcome: done, retry, failed, ambiguous  # noqa: E501
 EFFECT_SECONDS: Final = Histogram("kizashi_effect_seconds", "One attempt at an effect", ("kind",), buckets=_SECONDS)
 TIMERS_FIRED: Final = Counter("kizashi_timers_fired_total", "Timers that came due", ("service",))
 INGEST_INFLIGHT: Final = Gauge("kizashi_ingest_inflight_bytes", "Bytes of events between their arrival and the log's answer")  # noqa: E501
 SOURCE_ITEMS: Final = Counter("kizashi_source_items_total", "Items that came in from a source, by what became of them", ("source", "status"))  # noqa: E501
 SOURCE_LAST_EVENT: Final = Gauge("kizashi_source_last_event_seconds", "When a source's newest accepted event came in, in seconds since 1970", ("source",))  # noqa: E501
+TICKED: Final = Gauge("kizashi_ticked_hour_seconds", "The latest hour that every partition was told, in seconds since 1970")  # noqa: E501
 FEED_STOPPED: Final = Gauge("kizashi_feed_stopped", "1 while a family of events stands still, else 0", ("family",))
 CONDITION_ERRORS: Final = Counter("kizashi_condition_errors_total", "Conditions that failed on a value, and counted as false")  # noqa: E501
 ARCHIVE_RECORDS: Final = Counter("kizashi_archive_records_total", "Records written to the archive and committed")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, select, tuple_, update
+from sqlalchemy import Row, delete, func, select, tuple_, update
 
 from cskit import failpoints
 from cskit.clock import Clocks
@@ -22,7 +22,7 @@ from cskit.dead_letters import TOO_LARGE, DeadLetter, forget_old, put_aside
 from cskit.headers import unpacked
 from cskit.log import Log, LogError, MessageTooLarge, NewRecord, Partition, Record
 from cskit.messages import UnitOfWork
-from cskit.observability import RELAY_ROWS, RELAY_SECONDS, get_logger
+from cskit.observability import DEAD_LETTERS, RELAY_PENDING, RELAY_ROWS, RELAY_SECONDS, get_logger
 
 log = get_logger()
 
@@ -33,6 +33,7 @@ _BACKOFF: Final = 1.0
 _LONGEST_IDLE: Final = 0.25  # where `idle` is shorter, and looks found nothing for a while
 _FINISH_WITHIN: Final = 10.0
 _TIDY_EVERY: Final = 3_600.0
+_COUNT_EVERY: Final = 15.0
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class Relay:
         self._idle = idle
         self._shards: dict[Partition, _Shard] = {}
         self._tidied_at = 0.0
+        self._counted_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`, then send what is there and give the shards back."""
@@ -71,6 +73,7 @@ class Relay:
                 woken = self.wake.is_set()
                 self.wake.clear()
                 try:
+                    await self._count()
                     sent = await self._send()
                     await self._tidy()
                 except (LogError, DatabaseUnavailable) as error:
@@ -211,6 +214,7 @@ class Relay:
         async with self._database.write() as tx:
             put_aside(UnitOfWork(tx, self._plumbing), self._plumbing, [letter])
             await tx.execute(delete(self._plumbing.outbox).where(self._plumbing.outbox.c.id == row.id))
+        DEAD_LETTERS.labels(letter.group, letter.code).inc()
         log.error("relay.too_large", service=self._service, topic=row.topic, reason=reason)
 
     async def _release(self) -> None:
@@ -222,6 +226,14 @@ class Relay:
                 update(table).where(table.c.owner == self._owner).values(leased_until=self._clocks.wall.now())
             )
         self._shards.clear()
+
+    async def _count(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._counted_at and now - self._counted_at < _COUNT_EVERY:
+            return
+        self._counted_at = now
+        (row,) = await self._database.fetch(select(func.count().label("rows")).select_from(self._plumbing.outbox))
+        RELAY_PENDING.labels(self._service).set(row.rows)
 
     async def _tidy(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 
-from sqlalchemy import select
-
 from cskit import defects, failpoints
 from cskit.batches import FEWEST, MOST, MOST_BY_COLUMNS, SECONDS, BatchSize
 from cskit.claims import Claim, Claims, Fenced
@@ -24,9 +22,10 @@ from cskit.dead_letters import forget_people, put_aside
 from cskit.dedup import Dedup
 from cskit.defects import Batch
 from cskit.log import Consumer, Log, OffsetOutOfRange, Partition, Record, Records
-from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted
+from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted, append_time
 from cskit.observability import (
     DEAD_LETTERS,
+    RUNNER_AGE,
     RUNNER_BATCH_SECONDS,
     RUNNER_CLAIMS,
     RUNNER_DUPLICATES,
@@ -356,6 +355,9 @@ class Runner:
         return reading
 
     def _count(self, batch: Batch, reading: Reading) -> None:
+        if batch:
+            oldest = append_time(min(records[0].timestamp_ms for records in batch.values()))
+            RUNNER_AGE.labels(self._group).observe(max(0.0, (self._clocks.world.now() - oldest).total_seconds()))
         for partition, records in batch.items():
             RUNNER_EVENTS.labels(self._group, partition.topic).inc(len(records))
         if reading.duplicates:
@@ -394,11 +396,3 @@ class Runner:
 def _erased(messages: Sequence[Message[Event]]) -> set[PersonId]:
     """The people whom the batch erases."""
     return {message.event.data.person for message in messages if isinstance(message.event, PersonErased)}
-
-
-async def read_offsets(database: Database, plumbing: Plumbing, group: str) -> Mapping[Partition, int]:
-    """The next offsets of a group as the database has them."""
-    table = plumbing.consumer_offsets
-    async with database.read() as tx:
-        rows = await tx.fetch(select(table).where(table.c.consumer_group == group))
-    return {Partition(row.topic, row.partition): row.next_offset for row in rows}

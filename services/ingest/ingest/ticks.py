@@ -9,7 +9,7 @@ from cskit.clock import Clocks
 from cskit.db import DatabaseUnavailable
 from cskit.log import LogError
 from cskit.messages import UnitOfWork, UnitOfWorks
-from cskit.observability import get_logger
+from cskit.observability import TICKED, get_logger
 from csmodels.topics import CUSTOMER_EVENTS
 from ingest.domain.hours import HOUR, Due, due, full_hour, is_outage
 from ingest.domain.records import FAMILIES, feed_stopped, tick
@@ -96,6 +96,7 @@ class Ticks:
                 hours.update(dict.fromkeys(found.partitions, found.hour + HOUR))
         self._feeds.know(stopped)
         coming = min(hours.values())
+        TICKED.set((coming - HOUR).timestamp())
         if coming > full_hour(now) + HOUR:
             reason = "hours were told that have not come: the clock stood ahead then; until the next one no time passes"
             log.warning("ticks.ahead", now=now.isoformat(), next=coming.isoformat(), reason=reason)

@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from tests.contract.runner.stack import PLUMBING, Noting, Stack, clustered, erased, running, usage
 
+from cskit.claims import read_offsets
 from cskit.observability import RUNNER_LAG
-from cskit.runner import read_offsets
 from cskit.testing.engines import KAFKA, missing_engines
 from cskit.testing.prefixed import PrefixedLog
 from csmodels.partitioning import partition_of

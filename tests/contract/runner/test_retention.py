@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from tests.contract.runner.stack import NOW, PLUMBING, Noting, Stack, running, usage
 
+from cskit.claims import read_offsets
 from cskit.clock import Clocks, FrozenClock
 from cskit.log import Log, OffsetOutOfRange, Partition
 from cskit.retention import KeepAll, Retention
-from cskit.runner import Runner, read_offsets
+from cskit.runner import Runner
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS
 

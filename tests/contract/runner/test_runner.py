@@ -8,11 +8,10 @@ from sqlalchemy import func, select, update
 from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, erased, running, usage
 
 from cskit import dead_letters
-from cskit.claims import Fenced, TopicRecreated
+from cskit.claims import Fenced, TopicRecreated, read_offsets
 from cskit.headers import unpacked
 from cskit.log import NewRecord
 from cskit.messages import InvalidMessage, Message, Retry, UnitOfWork
-from cskit.runner import read_offsets
 from cskit.settings import TestHooks
 from cskit.watchdog import Stuck
 from csmodels.envelope import Event

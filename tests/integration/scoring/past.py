@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from tests.integration.scoring.world import NOON
 
-from cskit.claims import RESOLVED
+from cskit.claims import RESOLVED, read_offsets
 from cskit.clock import Clocks, FrozenClock, RealClock
 from cskit.db import Database
 from cskit.log import Log, NewRecord
 from cskit.log.sqlite import SqliteLog
 from cskit.messages import event_record
-from cskit.runner import Runner, read_offsets
+from cskit.runner import Runner
 from csmodels.envelope import Event
 from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.place import ArchiveRoot

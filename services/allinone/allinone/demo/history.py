@@ -18,9 +18,9 @@ from allinone.composition import SERVICES, plumbing_of
 from allinone.demo.folder import Marker
 from allinone.demo.tally import NotDone, checked
 from allinone.embedded import Embedded
+from cskit.claims import read_offsets
 from cskit.db import Database
 from cskit.log import Partition
-from cskit.runner import read_offsets
 from csmodels.topics import CUSTOMER_EVENTS
 
 _LOOK_EVERY: Final = 0.25  # seconds

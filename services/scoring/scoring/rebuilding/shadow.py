@@ -7,12 +7,13 @@ from typing import Final
 
 from sqlalchemy import delete, select
 
+from cskit.claims import read_offsets
 from cskit.clock import Clocks
 from cskit.db import Database, Tx
 from cskit.log import Log
 from cskit.messages import Handler
 from cskit.migrate import upgrade
-from cskit.runner import Runner, read_offsets
+from cskit.runner import Runner
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.place import ArchiveRoot
 from scoring.rebuilding.source import PastLog, Progress
