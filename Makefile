@@ -57,7 +57,7 @@ fmt: .venv/.dev  ## Format the code
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-docs: .venv/.dev  ## Write what is made from code: docs/settings.md, event schemas
+docs: .venv/.dev  ## Write what is made from code: docs/settings.md, event schemas, the dashboard
 	@$(BIN)/python deploy/docs.py
 
 release: .venv/.dev  ## Freeze the event schemas as released

@@ -1,7 +1,9 @@
-"""Write what is made from code, or with --check say what is out of date: docs/settings.md and the event schemas."""
+"""Write what is made from code, or with --check say what is out of date: docs/settings.md, event schemas, dashboard."""
 
 import sys
 from pathlib import Path
+
+import dashboard
 
 from cskit.settings import markdown
 from csmodels.schemas import exported, rendered
@@ -19,6 +21,7 @@ nearest right one; `KIZASHI_TEST_*` are for tests and never refused.
 def files() -> dict[Path, str]:
     """Each made file with its content."""
     made = {ROOT / "docs" / "settings.md": SETTINGS.format(table=markdown())}
+    made[ROOT / "deploy" / "grafana" / "kizashi.json"] = dashboard.rendered()
     for name, schema in exported().items():
         made[ROOT / "libs" / "csmodels" / "schemas" / f"{name}.json"] = rendered(schema)
     return made
