@@ -69,10 +69,16 @@ ROWS: dict[str, list[Panel]] = {
             "From the committed offset to the log's end. A group without a curve has no reader.",
         ),
         Panel(
+            "From the log's append to the commit",
+            "s",
+            _quantiles("kizashi_runner_age_seconds", "group"),
+            "Of the oldest record of each batch. Group scoring: how late an event is in its score.",
+        ),
+        Panel(
             "Until what waits is handled",
             "s",
             {"{{group}} {{topic}}": f"{_LAG} / ({_HANDLED} > 0)"},
-            "Lag by records handled a second: about how late an event is in its score, which is not measured.",
+            "Lag by records handled a second.",
         ),
         Panel(
             "One batch, from poll to commit",
@@ -123,6 +129,11 @@ ROWS: dict[str, list[Panel]] = {
     ],
     "What waits": [
         Panel(
+            "Outbox: rows that wait",
+            "short",
+            {"{{service}}": "max by (service) (kizashi_relay_pending_rows)"},
+        ),
+        Panel(
             "Outbox: sent, and tried",
             "ops",
             {
@@ -152,6 +163,12 @@ ROWS: dict[str, list[Panel]] = {
             "Up to a quarter of an hour is usual. The log keeps all that is not archived.",
         ),
         Panel("Records archived", "ops", {"records": "sum(rate(kizashi_archive_records_total[$__rate_interval]))"}),
+        Panel(
+            "Since the hour that was told last",
+            "s",
+            {"seconds": "time() - max(kizashi_ticked_hour_seconds > 0)"},
+            "Up to an hour is usual.",
+        ),
         Panel(
             "Feeds that stand still",
             "short",
