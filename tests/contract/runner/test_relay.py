@@ -5,10 +5,12 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import func, select, update
 from tests.contract.runner.stack import PLUMBING, Noting, Stack, running, usage
 
-from cskit import dead_letters
+from cskit import dead_letters, outbox
 from cskit.log import Log, LogError, NewRecord
 from cskit.messages import UnitOfWork
 from csmodels.partitioning import partition_of
@@ -157,6 +159,27 @@ async def test_a_log_that_does_not_answer_only_delays(stack: Stack) -> None:
         await until_sent(stack)
 
     assert (await stack.log.end_offsets(PLAYBOOK_EVENTS))[1] == 1
+
+
+async def test_what_waits_is_told_also_while_the_log_takes_nothing(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_COUNT_EVERY", 0.0)
+    monkeypatch.setattr(outbox, "_BACKOFF", 0.05)
+    relay = stack.relay()
+    relay._log = Unreachable(stack.log, 1_000_000)  # type: ignore[assignment]
+
+    async def until_told(rows: int) -> None:
+        async with asyncio.timeout(40):
+            while REGISTRY.get_sample_value("kizashi_relay_pending_rows", {"service": "noting"}) != rows:
+                await asyncio.sleep(0.02)
+
+    async with running(relay):
+        await until_told(0)
+        await send(stack, [NewRecord(PLAYBOOK_EVENTS, 1, b"k", b"{}")] * 3)
+        await until_told(3)
+        relay._log = stack.log
+        await until_told(0)
 
 
 async def test_a_message_carries_its_trace_through_the_outbox(stack: Stack) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import func, select, update
 from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, erased, running, usage
 
@@ -35,6 +36,20 @@ async def test_every_event_is_handled_once_and_in_order_over_two_lives_of_a_work
         seen = await stack.until(120)
 
     assert seen == [f"e{n}" for n in range(120)]
+
+
+async def test_how_old_a_batch_was_at_its_commit_is_told(stack: Stack) -> None:
+    def told(what: str) -> float:
+        return REGISTRY.get_sample_value(f"kizashi_runner_age_seconds_{what}", {"group": "noting"}) or 0.0
+
+    count, seconds = told("count"), told("sum")
+    await stack.append(many(3))
+
+    async with running(stack.runner(Noting())):
+        await stack.until(3)
+
+    assert told("count") > count
+    assert 0 < told("sum") - seconds < 120
 
 
 async def test_an_event_that_was_sent_again_is_handled_once(stack: Stack) -> None:

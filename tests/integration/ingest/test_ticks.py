@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import delete, select
 from structlog.testing import capture_logs
 
@@ -221,6 +222,8 @@ async def test_a_clock_that_stood_ahead_for_a_moment_is_told_of(ingest: Any) -> 
         assert await ticks.round() > now + timedelta(days=29)
 
     assert [each["event"] for each in logs if each["log_level"] == "warning"] == ["ticks.ahead"]
+    ahead = now.replace(minute=0) + timedelta(days=30)
+    assert REGISTRY.get_sample_value("kizashi_ticked_hour_seconds") == ahead.timestamp()
 
 
 async def test_after_a_short_absence_only_the_latest_hour_is_told(ingest: Any) -> None:
