@@ -153,6 +153,7 @@ ROWS: dict[str, list[Panel]] = {
             "short",
             {
                 "accounts not told an hour": "sum(increase(kizashi_account_defects_total[1h]))",
+                "timers put aside": "sum(increase(kizashi_timer_defects_total[1h]))",
                 "conditions that failed": "sum(increase(kizashi_condition_errors_total[1h]))",
             },
         ),

@@ -1,4 +1,4 @@
-"""`make test`: what can share the machine in two processes, then what must be alone; one table at the end."""
+"""`make test`: what can share the machine in three processes, since many wait; then what must be alone; one table."""
 
 import os
 import subprocess

@@ -35,6 +35,7 @@ RELAY_SECONDS: Final = Histogram("kizashi_relay_batch_seconds", "One relay batch
 EFFECTS: Final = Counter("kizashi_effects_total", "Attempts at an effect", ("kind", "outcome"))  # outcome: done, retry, failed, ambiguous  # noqa: E501
 EFFECT_SECONDS: Final = Histogram("kizashi_effect_seconds", "One attempt at an effect", ("kind",), buckets=_SECONDS)
 TIMERS_FIRED: Final = Counter("kizashi_timers_fired_total", "Timers that came due", ("service",))
+TIMER_DEFECTS: Final = Counter("kizashi_timer_defects_total", "Timers put aside until the next start, since the code fails for them")  # noqa: E501
 INGEST_INFLIGHT: Final = Gauge("kizashi_ingest_inflight_bytes", "Bytes of events between their arrival and the log's answer")  # noqa: E501
 SOURCE_ITEMS: Final = Counter("kizashi_source_items_total", "Items that came in from a source, by what became of them", ("source", "status"))  # noqa: E501
 SOURCE_LAST_EVENT: Final = Gauge("kizashi_source_last_event_seconds", "When a source's newest accepted event came in, in seconds since 1970", ("source",))  # noqa: E501

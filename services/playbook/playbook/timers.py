@@ -10,7 +10,7 @@ from cskit.clock import Clocks
 from cskit.db import Database, DatabaseUnavailable
 from cskit.defects import is_defect
 from cskit.messages import UnitOfWorks
-from cskit.observability import TIMERS_FIRED, get_logger
+from cskit.observability import TIMER_DEFECTS, TIMERS_FIRED, get_logger
 from playbook.catalogue import Playbooks
 from playbook.ledger import Ledger, Means
 from playbook.store import work
@@ -87,6 +87,7 @@ class Timers:
                     raise
                 (timer,) = self._taken
                 self._aside.add(timer.id)
+                TIMER_DEFECTS.inc()
                 log.error("timers.defect", timer=timer.id, kind=timer.kind, account=timer.account, exc_info=error)
                 continue
             if not one:
