@@ -16,7 +16,7 @@ def copies(signs: Sequence[str]) -> int:
     """At most so many copies of one value a condition holds at a time; `signs` are its tokens, brackets in pairs.
 
     Counted by what is written: a macro copies the variable that it binds as often as its body names it, if it is `map`
-    or has another macro in it; macros within and after one another multiply.
+    or has another macro in it, else as often as there is a "+"; macros within and after one another multiply.
     """
     return _Reading(signs).expression()[0]
 
@@ -53,5 +53,5 @@ class _Reading:
         if name not in MACROS or body[1:2] != [","]:
             return inner, has_macro
         if name != "map" and not has_macro:
-            return 1, True
+            return 1 + body.count("+"), True
         return inner * max(1, body[2:].count(body[0])), True

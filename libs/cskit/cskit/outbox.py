@@ -6,7 +6,7 @@ Rows are deleted by id, never by `id <= last`: a sequence is not commit order.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -192,8 +192,8 @@ class Relay:
             held = await self._held(tx, {Partition(row.topic, row.partition) for row in rows})
             ids = [row.id for row in rows if Partition(row.topic, row.partition) in held]
             await tx.execute(delete(outbox).where(outbox.c.id.in_(ids)))
-        for row in rows:
-            RELAY_ROWS.labels(self._service, row.topic).inc()
+        for topic, count in Counter(row.topic for row in rows).items():
+            RELAY_ROWS.labels(self._service, topic).inc(count)
 
     async def _held(self, tx: Tx, shards: set[Partition]) -> set[Partition]:
         """Lock these shards and drop those that another relay has claimed since."""

@@ -22,7 +22,7 @@ from cskit.dead_letters import forget_people, put_aside
 from cskit.dedup import Dedup
 from cskit.defects import Batch
 from cskit.log import Consumer, Log, OffsetOutOfRange, Partition, Record, Records
-from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted, append_time
+from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted
 from cskit.observability import (
     DEAD_LETTERS,
     RUNNER_AGE,
@@ -356,8 +356,9 @@ class Runner:
 
     def _count(self, batch: Batch, reading: Reading) -> None:
         if batch:
-            oldest = append_time(min(records[0].timestamp_ms for records in batch.values()))
-            RUNNER_AGE.labels(self._group).observe(max(0.0, (self._clocks.world.now() - oldest).total_seconds()))
+            oldest_ms = min(records[0].timestamp_ms for records in batch.values())
+            age = self._clocks.world.now().timestamp() - oldest_ms / 1000
+            RUNNER_AGE.labels(self._group).observe(max(0.0, age))
         for partition, records in batch.items():
             RUNNER_EVENTS.labels(self._group, partition.topic).inc(len(records))
         if reading.duplicates:
