@@ -71,7 +71,7 @@ ROWS: dict[str, list[Panel]] = {
         Panel(
             "From the log's append to the commit",
             "s",
-            _quantiles("kizashi_runner_age_seconds", "group"),
+            _quantiles("kizashi_runner_age_seconds", "group", 'group!="scoring-shadow"'),
             "Of the oldest record of each batch. Group scoring: how late an event is in its score.",
         ),
         Panel(

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from cel_expr_python import cel
 
-from cskit.condition_growth import MACROS, MOST_COPIES, copies
+from cskit.condition_growth import MACROS, MOST_BYTES, MOST_COPIES, Growth, Unreadable, growth
 from cskit.observability import CONDITION_ERRORS, get_logger
 
 Kind: TypeAlias = Literal["text", "number", "bool", "time", "list", "any"]
@@ -43,9 +43,14 @@ _KNOWN: Final = frozenset({
     "true", "false", "null", "in", "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type",
     "type", "timestamp", "duration", "google",
 })  # fmt: skip
+_RAW: Final = r"""(?:[bB]?[rR][bB]?)(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\r\n]*"|'[^'\r\n]*')"""
+_PLAIN: Final = (
+    r"""[bB]?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\r\n])*"|'(?:\\.|[^'\\\r\n])*')"""
+)
+_TEXT: Final = re.compile(f"{_RAW}|{_PLAIN}", re.DOTALL)
 _TOKEN: Final = re.compile(
-    r"""(?P<skip>\s+|//[^\n]*)
-    |(?P<text>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+    rf"""(?P<skip>\s+|//[^\n]*)
+    |(?P<text>{_RAW}|{_PLAIN}|`[^`\n]*`)
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<number>[0-9][0-9A-Za-z_.]*)
     |(?P<sign>.)""",
@@ -89,22 +94,24 @@ class Conditions:
                    for path, kind in _leaves(variables) if kind == "time" or "." not in path}  # fmt: skip
         self._run = cel.NewEnv(variables={**running, **whole})
 
-    def compile(self, text: str) -> "Condition":
-        """The condition that `text` states. ConditionError if it is not CEL, not boolean, or names an unknown field."""
-        expression, gives = self._compiled(text)
+    def compile(self, text: str, *, stored: bool = False) -> "Condition":
+        """The condition that `text` states. ConditionError if it is not CEL, not boolean, or names an unknown field, or
+        may cost too much; where it is `stored`, applied by an earlier version, such a one never holds instead.
+        """
+        expression, gives, grows = self._compiled(text, stored=stored)
         if gives not in _BOOLEAN:
             raise ConditionError(f"A condition is true or false; this one gives {gives.lower()}.", 1)
-        return Condition(text, expression, *self._named(text))
+        return Condition(text, expression, grows, *self._named(text))
 
     def compile_number(self, text: str) -> "Reckoning":
         """The number that `text` reckons. ConditionError if it is not CEL, no number, or names an unknown field."""
-        expression, gives = self._compiled(text)
+        expression, gives, grows = self._compiled(text)
         if gives not in _NUMERIC:
             raise ConditionError(f"A number is wanted here; this gives {gives.lower()}.", 1)
-        return Reckoning(text, expression, *self._named(text))
+        return Reckoning(text, expression, grows, *self._named(text))
 
-    def _compiled(self, text: str) -> tuple[Any, str]:
-        """The expression, ready to be asked, and the name of the type it gives."""
+    def _compiled(self, text: str, *, stored: bool = False) -> tuple[Any, str, Growth | None]:
+        """The expression, ready to be asked, the name of the type it gives, and how it grows: None if too much."""
         if len(text) > LONGEST:
             raise ConditionError(f"A condition has at most {LONGEST} characters.", LONGEST)
         self._refuse_unknown(text)
@@ -115,8 +122,12 @@ class Conditions:
         except RuntimeError as error:
             raise _explained(str(error), text) from None
         self._refuse_mixed_arithmetic(rewritten)
-        self._refuse_growth(text)
-        return expression, gives
+        try:
+            return expression, gives, _bounded(text)
+        except ConditionError:
+            if not stored:
+                raise
+            return expression, gives, None
 
     def _named(self, text: str) -> tuple[Fields, tuple[tuple[str, ...], ...]]:
         """The variables that `text` may speak of, and the times in them: only these are converted when it is asked."""
@@ -148,15 +159,6 @@ class Conditions:
                         int(found[2]),
                         int(found[1]),
                     ) from None
-
-    def _refuse_growth(self, text: str) -> None:
-        made = copies([match.group() for match in _tokens(text)])
-        if made > MOST_COPIES:
-            raise ConditionError(
-                f"This could make {made:.0e} copies of one value, by map and other macros within or after one another; "
-                f"at most {MOST_COPIES} are allowed. Use fewer of them, or name what they bind less often.",
-                1,
-            )
 
     def _presence(self, text: str) -> str:
         """`text` with has(task.due) as has(Task.due): CEL would take `task.due`, a variable, for its value.
@@ -190,9 +192,12 @@ class Conditions:
 class _Expression:
     """A checked expression. What it needs and does not find, and an error, make it nothing."""
 
-    def __init__(self, text: str, expression: Any, variables: Fields, times: tuple[tuple[str, ...], ...]) -> None:
+    def __init__(
+        self, text: str, expression: Any, grows: Growth | None, variables: Fields, times: tuple[tuple[str, ...], ...]
+    ) -> None:
         self.text = text
         self._expression = expression
+        self._grows = grows
         self._variables = variables
         self._times = times
         self._complained = False
@@ -200,7 +205,11 @@ class _Expression:
     def _result(self, values: Mapping[str, Any]) -> tuple[str, Any] | None:
         """The type and the value; None if something is absent or null, or it failed, which is logged once."""
         try:
-            result = self._expression.eval(data=self._data(values))
+            data = self._data(values)
+            if self._grows is None or self._grows.takes(data) > MOST_BYTES:
+                self._failed("it could take too much memory or time")
+                return None
+            result = self._expression.eval(data=data)
             kind, value = result.type().name(), result.value()
         except (RuntimeError, ValueError, TypeError, ArithmeticError, MemoryError) as error:
             self._failed(str(error) or type(error).__name__)
@@ -274,6 +283,35 @@ class _Name:
 
 def _tokens(text: str) -> list[re.Match[str]]:
     return [match for match in _TOKEN.finditer(text) if match.lastgroup != "skip"]
+
+
+def without_texts(condition: str) -> str:
+    """The condition with every text in it empty, for who looks for names."""
+    return _TEXT.sub("''", condition)
+
+
+def _bounded(text: str) -> Growth:
+    """How a condition grows, where that is little. Raises ConditionError."""
+    tokens = _tokens(text)
+    signs = [match.group() for match in tokens]
+    for at, sign in enumerate(signs):
+        if sign == "matches" and signs[at + 1 : at + 2] == ["("]:
+            end = signs.index(")", at) - 1
+            if tokens[end].lastgroup != "text" or signs[end - 1] not in ("(", ","):
+                raise ConditionError(
+                    "The pattern of “matches” is a text, written out.", *_place(text, tokens[at].start())
+                )
+    try:
+        grows = growth(signs, sum(match.lastgroup == "name" for match in tokens))
+    except Unreadable as error:
+        raise ConditionError(str(error), 1) from None
+    if grows.copies > MOST_COPIES:
+        raise ConditionError(
+            f"This could make {grows.copies:,} copies of one value, by map and other macros within or after one "
+            f"another; at most {MOST_COPIES} are allowed. Use fewer of them, or name what they bind less often.",
+            1,
+        )
+    return grows
 
 
 def _names(text: str) -> Iterator[_Name]:

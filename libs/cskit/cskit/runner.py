@@ -98,6 +98,7 @@ class Runner:
         self._reader: BatchReader | None = None
         self._owned: dict[Partition, Claim] = {}  # as the database has them
         self._passed = Passed()
+        DEAD_LETTERS.labels(group, defects.DEFECT)  # a counter that begins at 0 shows its first step
         self._stop = asyncio.Event()
         self._broken_off = 0  # transactions in a row that the database broke off at one place
         self._in_hand = asyncio.Lock()  # a rebalance waits for the batch in hand

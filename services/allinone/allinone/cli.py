@@ -160,6 +160,8 @@ def doctor(
     """What is reachable, lag, migrations, and what to do about it."""
     settings = settings_of(data)
     if resolve is not None:
+        if service is not None:
+            raise typer.BadParameter("--resolve names a group; leave the service out")
         if not start:
             raise typer.BadParameter("--resolve needs --from earliest, latest or an offset")
         moved = _run(doctors.resolve(settings, _hooks(), *resolve, start))

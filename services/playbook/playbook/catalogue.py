@@ -66,7 +66,7 @@ class Playbooks:
             return self._catalogue
         missing = {(key.id, key.version) for key in keys} - self._compiled.keys()
         for key, document in (await store.documents(source, missing)).items():
-            self._compiled[key] = self._compiler.compile(document, key[1])
+            self._compiled[key] = self._compiler.compile(document, key[1], stored=True)
         self._catalogue = Catalogue(
             versions={(key.id, key.version): self._compiled[key.id, key.version] for key in keys},
             active={PlaybookId(key.id): self._compiled[key.id, key.version] for key in keys if key.active},

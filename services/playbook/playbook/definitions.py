@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from cskit.conditions import ConditionError, Conditions, Fields
+from cskit.conditions import ConditionError, Conditions, Fields, without_texts
 from cskit.documents import DocumentLoader
 from playbook.domain.definition import Condition, Definition
 from playbook.domain.document import UNFIT, Field, InvalidDocument, Mistake, Node, Place, Scalar
@@ -49,9 +49,6 @@ _VARIABLES: Final[Fields] = {
         "step": "text", "owner": "text", "status": "text", "outcome": "text", "priority": "text", "due_at": "time",
     },
 }  # fmt: skip
-_TEXT_IN_CEL: Final = re.compile(
-    r"""[rRbB]{0,2}("{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL
-)
 _NEEDS_HEALTH: Final = re.compile(r"(?<![.\w])(health|previous|account|staff)\b")
 _UNFIT: Final = "Here is a control character (or half a character), which cannot be stored or sent; take it out."
 _NEEDS_EVENT: Final = re.compile(r"(?<![.\w])event\b")
@@ -75,14 +72,16 @@ class Compiler:
     def __init__(self) -> None:
         self._conditions = Conditions(_VARIABLES)
 
-    def compile(self, text: str, version: int) -> Playbook:
-        """The playbook that the text states. InvalidDocument with every mistake, of the language and of conditions."""
+    def compile(self, text: str, version: int, *, stored: bool = False) -> Playbook:
+        """The playbook that the text states. InvalidDocument with every mistake, of the language and of conditions;
+        `stored`: it was applied before, by this version or an earlier one.
+        """
         definition = parse(read(text), TRIGGERS)
         rules: dict[str, Rule] = {}
         mistakes: list[Mistake] = []
         for role, condition in definition.conditions().items():
             try:
-                rules[role] = self._conditions.compile(condition.text).holds
+                rules[role] = self._conditions.compile(condition.text, stored=stored).holds
             except ConditionError as error:
                 place = _inside(text, condition.at, error)
                 mistakes.append(Mistake(place, condition.path, f"In “{condition.path}”: {error.message}"))
@@ -221,7 +220,7 @@ def _inside(text: str, at: Place, error: ConditionError) -> Place:
 
 
 def _speaks_of(condition: Condition | None, names: re.Pattern[str]) -> bool:
-    return condition is not None and names.search(_TEXT_IN_CEL.sub("''", condition.text)) is not None
+    return condition is not None and names.search(without_texts(condition.text)) is not None
 
 
 def _always(view: Mapping[str, object]) -> bool:

@@ -220,6 +220,48 @@ def test_what_would_double_over_and_over_is_refused_before_it_is_asked(text: str
 @pytest.mark.parametrize(
     "text",
     [
+        "[event.x]" + ".map((int), int + int)" * 20 + ".size() > 0",
+        '"""\\"""" != ")" && [event.x]' + ".map(y, y + y)" * 20 + ".size() > 0",
+        '"""\\""" != ")" && [event.x]' + ".map(y, y + y)" * 20 + ".size() > 0",
+        "event.`int//b` == 1 || [event.x]" + ".map(y, y + y)" * 20 + ".size() > 0",
+        "event.x.all(a, !event.s.matches('(x?){1,200}' + string(a)))",
+        "event.s.matches(event.x)",
+    ],
+)
+def test_what_would_hide_from_the_reader_or_cost_too_much_is_refused(text: str) -> None:
+    with pytest.raises(ConditionError):
+        CONDITIONS.compile(text)
+
+
+def test_what_an_earlier_version_took_and_is_refused_now_never_holds() -> None:
+    condition = CONDITIONS.compile("event.s.matches(event.p)", stored=True)
+
+    assert not condition.holds({"event": {"s": "a", "p": "a"}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event.n.map(a, event.n.map(b, event.s" + " + event.s" * 9 + ")).size() > 0",
+        "event.n.map(a, event.n.map(b, event.x + event.x)).size() > 0",
+        "event.n.exists(a, event.n.exists(b, (event.s + event.s).size() == a + b))",
+    ],
+)
+def test_what_could_take_gigabytes_of_large_data_does_not_hold_and_says_why(text: str) -> None:
+    condition = CONDITIONS.compile(text)
+    small = {"event": {"n": [1, 2], "s": "xx", "x": ["a"]}}
+    large = {"event": {"n": [4] * 90, "s": "x" * 30_000, "x": ["a"] * 1_500}}
+
+    with structlog.testing.capture_logs() as logs:
+        answers = condition.holds({"event": {**small["event"], "s": "x"}}), condition.holds(large)
+
+    assert answers == (True, False)
+    assert [entry["reason"] for entry in logs] == ["it could take too much memory or time"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "event.x.exists(t, " + " || ".join(f't == "{n}"' for n in range(200)) + ")",
         " && ".join(f'event.x.exists(t, t == "a{n}" || t == "b{n}")' for n in range(60)) + " || true",
         'event.x.map(t, t + "!").exists(t, t in ["a!", "b!"])',

@@ -21,7 +21,7 @@ from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Entry, Register, Value, newest, since
 from scoring.engine.tickets import DONE
 
-FORMAT: Final = 2  # of the bytes; another one has every row made anew at the next start
+FORMAT: Final = 3  # of the bytes; another one has every row made anew at the next start
 
 _TOLD: Final = (
     "status", "mrr", "currency", "product", "plan", "starts_on", "ends_on", "term_months", "auto_renew", "cancelled_at"
@@ -101,7 +101,7 @@ def _ticket(id_: str, register: Register) -> Ticket | None:
     status = register.get("status", ())
     done = bool(status) and status[-1].value in DONE
     solved = moment(newest(register, "solved_at"))
-    not_done = [entry.stamp for entry in status if entry.value not in DONE]
+    not_done = [entry.stamp for entry in status if entry.value is not None and entry.value not in DONE]
     if "solved_at" in register and not_done and not_done[-1] >= register["solved_at"][-1].stamp:
         solved = None  # said before it was opened again
     if solved is None and done:

@@ -248,6 +248,16 @@ def test_a_ticket_that_is_solved_once_more_was_solved_then_unless_a_later_time_i
     assert booking.tickets(facts_of([*told, corrected]).slow)["t1"].solved_at == noon(MAY + DAY)
 
 
+def test_a_status_that_was_taken_back_opens_no_ticket_again() -> None:
+    told = [
+        ticket(noon(JAN), status="solved", opened_at=noon(JAN), solved_at=noon(JAN)),
+        ticket(noon(MAY), status=None),
+        ticket(noon(JUNE), status="closed"),
+    ]
+
+    assert [booking.tickets(facts_of(told[:n]).slow)["t1"].solved_at for n in (2, 3)] == [noon(JAN)] * 2
+
+
 def test_a_ticket_closed_without_a_time_was_solved_when_that_was_said() -> None:
     told = [ticket(noon(JAN)), ticket(noon(MAY), status="closed")]
 
