@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -19,7 +18,8 @@ from uuid import UUID
 
 from cel_expr_python import cel
 
-from cskit.condition_growth import MACROS, MOST_BYTES, MOST_COPIES, Growth, Unreadable, growth
+from cskit.condition_growth import MOST_BYTES, MOST_COPIES, Growth, Unreadable, growth
+from cskit.condition_text import TOKEN, asked, asked_for, names_in, place_of, tokens_of
 from cskit.observability import CONDITION_ERRORS, get_logger
 
 Kind: TypeAlias = Literal["text", "number", "bool", "time", "list", "any"]
@@ -43,20 +43,6 @@ _KNOWN: Final = frozenset({
     "true", "false", "null", "in", "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type",
     "type", "timestamp", "duration", "google",
 })  # fmt: skip
-_RAW: Final = r"""(?:[bB]?[rR][bB]?)(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\r\n]*"|'[^'\r\n]*')"""
-_PLAIN: Final = (
-    r"""[bB]?(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\r\n])*"|'(?:\\.|[^'\\\r\n])*')"""
-)
-_TEXT: Final = re.compile(f"{_RAW}|{_PLAIN}", re.DOTALL)
-_TOKEN: Final = re.compile(
-    rf"""(?P<skip>\s+|//[^\n]*)
-    |(?P<text>{_RAW}|{_PLAIN}|`[^`\n]*`)
-    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    |(?P<number>[0-9][0-9A-Za-z_.]*)
-    |(?P<sign>.)""",
-    re.VERBOSE | re.DOTALL,
-)
-_LITERAL: Final = re.compile(r"""[rR]?("{3}|'{3}|"|')(?P<text>.*)\1""", re.DOTALL)
 _CEL_ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _NO_OVERLOAD: Final = re.compile(r"found no matching overload for '_?\W*?([^\w'\s]+|in)_?' applied to '\((.*), (.*)\)'")
 _ABSENT: Final = re.compile(r"^(NOT_FOUND: Key not found|UNKNOWN: No value with name)")
@@ -80,7 +66,7 @@ class Conditions:
         self._paths = sorted(path for path, _ in _leaves(variables))
         self._times = tuple(tuple(path.split(".")) for path, kind in _leaves(variables) if kind == "time")
         maps = [name for name, fields in variables.items() if not isinstance(fields, str)]
-        whole = {name: cel.Type.DYN for known in maps for name in (known, _asked(known))}
+        whole = {name: cel.Type.DYN for known in maps for name in (known, asked(known))}
         checked = {path: _CHECKED[kind] for path, kind in _leaves(variables)}
         self._check = cel.NewEnv(variables={**checked, **whole})
         self._reckon = cel.NewEnv(
@@ -131,12 +117,12 @@ class Conditions:
 
     def _named(self, text: str) -> tuple[Fields, tuple[tuple[str, ...], ...]]:
         """The variables that `text` may speak of, and the times in them: only these are converted when it is asked."""
-        named = {match.group() for match in _TOKEN.finditer(text) if match.lastgroup == "name"}
+        named = {match.group() for match in TOKEN.finditer(text) if match.lastgroup == "name"}
         variables = {name: fields for name, fields in self._variables.items() if name in named}
         return variables, tuple(path for path in self._times if path[0] in named)
 
     def _refuse_unknown(self, text: str) -> None:
-        for name in _names(text):
+        for name in names_in(text):
             if name.path[0] in self._variables:
                 wrong = self._unknown_field(name.path)
             elif name.path[0] in _KNOWN:
@@ -144,7 +130,7 @@ class Conditions:
             else:
                 wrong = ".".join(name.path)
             if wrong is not None:
-                raise ConditionError(f"“{wrong}” is unknown. {self._hint(wrong)}", *_place(text, name.start))
+                raise ConditionError(f"“{wrong}” is unknown. {self._hint(wrong)}", *place_of(text, name.start))
 
     def _refuse_mixed_arithmetic(self, text: str) -> None:
         """Of what the checker says once numbers are doubles, only this matters: it would fail whenever it is asked."""
@@ -165,10 +151,10 @@ class Conditions:
 
         As long as before, so that the columns of mistakes stay right.
         """
-        for start in _asked_for(text):
-            name = _TOKEN.match(text, start)
+        for start in asked_for(text):
+            name = TOKEN.match(text, start)
             if name is not None and not isinstance(self._variables.get(name.group(), "any"), str):
-                text = text[:start] + _asked(name.group()) + text[name.end() :]
+                text = text[:start] + asked(name.group()) + text[name.end() :]
         return text
 
     def _unknown_field(self, path: tuple[str, ...]) -> str | None:
@@ -224,7 +210,7 @@ class _Expression:
         data: dict[str, Any] = {}
         for name, fields in self._variables.items():
             if not isinstance(fields, str):
-                data[name] = data[_asked(name)] = _plain_of(values.get(name, {}), fields)
+                data[name] = data[asked(name)] = _plain_of(values.get(name, {}), fields)
             elif name in values and fields != "time":
                 data[name] = _plain_of(values[name], fields)
         for path in self._times:
@@ -273,38 +259,21 @@ class Reckoning(_Expression):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """A variable as it stands in a condition, with the fields that follow it."""
-
-    path: tuple[str, ...]
-    start: int
-
-
-def _tokens(text: str) -> list[re.Match[str]]:
-    return [match for match in _TOKEN.finditer(text) if match.lastgroup != "skip"]
-
-
-def without_texts(condition: str) -> str:
-    """The condition with every text in it empty, for who looks for names."""
-    return _TEXT.sub("''", condition)
-
-
 def _bounded(text: str) -> Growth:
     """How a condition grows, where that is little. Raises ConditionError."""
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     signs = [match.group() for match in tokens]
+    try:
+        grows = growth(signs, sum(match.lastgroup == "name" for match in tokens))
+    except Unreadable as error:
+        raise ConditionError(str(error), 1) from None
     for at, sign in enumerate(signs):
         if sign == "matches" and signs[at + 1 : at + 2] == ["("]:
             end = signs.index(")", at) - 1
             if tokens[end].lastgroup != "text" or signs[end - 1] not in ("(", ","):
                 raise ConditionError(
-                    "The pattern of “matches” is a text, written out.", *_place(text, tokens[at].start())
+                    "The pattern of “matches” is a text, written out.", *place_of(text, tokens[at].start())
                 )
-    try:
-        grows = growth(signs, sum(match.lastgroup == "name" for match in tokens))
-    except Unreadable as error:
-        raise ConditionError(str(error), 1) from None
     if grows.copies > MOST_COPIES:
         raise ConditionError(
             f"This could make {grows.copies:,} copies of one value, by map and other macros within or after one "
@@ -314,78 +283,12 @@ def _bounded(text: str) -> Growth:
     return grows
 
 
-def _names(text: str) -> Iterator[_Name]:
-    """The variables of a condition and their fields; not functions, nor what a macro such as exists(x, ...) binds."""
-    tokens = _tokens(text)
-    signs = [match.group() for match in tokens]
-    bound = {
-        signs[at + 2]
-        for at in range(len(tokens) - 3)
-        if signs[at] in MACROS and signs[at + 1] == "(" and signs[at + 3] == ","
-    }
-    at = 0
-    while at < len(tokens):
-        start = at
-        at += 1
-        if tokens[start].lastgroup != "name" or (start and signs[start - 1] == "." and _selects(tokens, start - 1)):
-            continue
-        if at < len(tokens) and signs[at] == "(":
-            continue
-        path = [signs[start]]
-        while at + 1 < len(tokens):
-            if signs[at] == "." and tokens[at + 1].lastgroup == "name" and not _called(signs, at + 1):
-                path.append(signs[at + 1])
-                at += 2
-            elif signs[at] == "[" and tokens[at + 1].lastgroup == "text" and signs[at + 2 : at + 3] == ["]"]:
-                path.append(_key(signs[at + 1]))
-                at += 3
-            else:
-                break
-        if path[0] not in bound:
-            yield _Name(tuple(path), tokens[start].start())
-
-
-def _key(literal: str) -> str:
-    """The text between the quotes; bytes stay as they are written, for they are the name of no field."""
-    found = _LITERAL.fullmatch(literal)
-    return found["text"] if found else literal
-
-
-def _asked(name: str) -> str:
-    """The name under which has() sees a variable; conditions cannot write it."""
-    return name[:1].upper() + name[1:]
-
-
-def _asked_for(text: str) -> list[int]:
-    """Where the variables in has(...) begin."""
-    tokens = _tokens(text)
-    return [
-        tokens[at + 2].start()
-        for at in range(len(tokens) - 2)
-        if tokens[at].group() == "has" and tokens[at + 1].group() == "("
-    ]
-
-
-def _selects(tokens: list[re.Match[str]], dot: int) -> bool:
-    """Whether this dot picks a field of what stands before it, rather than beginning an absolute name."""
-    return dot > 0 and (tokens[dot - 1].lastgroup in ("name", "text", "number") or tokens[dot - 1].group() in ")]}")
-
-
-def _called(signs: list[str], at: int) -> bool:
-    return at + 1 < len(signs) and signs[at + 1] == "("
-
-
 def _leaves(fields: Fields, before: str = "") -> Iterator[tuple[str, Kind]]:
     for name, kind in fields.items():
         if isinstance(kind, str):
             yield before + name, kind
         else:
             yield from _leaves(kind, f"{before}{name}.")
-
-
-def _place(text: str, at: int) -> tuple[int, int]:
-    """Column and line, from 1, of a character."""
-    return at - (text.rfind("\n", 0, at) + 1) + 1, text.count("\n", 0, at) + 1
 
 
 def _explained(error: str, text: str) -> ConditionError:

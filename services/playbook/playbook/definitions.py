@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import yaml
 
-from cskit.conditions import ConditionError, Conditions, Fields, without_texts
+from cskit.condition_text import without_texts
+from cskit.conditions import ConditionError, Conditions, Fields
 from cskit.documents import DocumentLoader
 from playbook.domain.definition import Condition, Definition
 from playbook.domain.document import UNFIT, Field, InvalidDocument, Mistake, Node, Place, Scalar
