@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"})
-MOST_COPIES: Final = 100
+MOST_COPIES: Final = 1_000
 MOST_BYTES: Final = 1024 * 1024 * 1024  # by a guess that is several times too high
 _MOST_TURNS: Final = 10_000  # CEL ends what takes more
 _EACH: Final = 16  # bytes of a value that is no text
@@ -39,7 +39,7 @@ class Growth:
         if not self.depth:
             return 0
         size, longest = _size(data)
-        return self.words * min(_MOST_TURNS, int(max(longest, self.words) ** self.depth)) * size
+        return self.copies * self.words * min(_MOST_TURNS, int(max(longest, self.words) ** self.depth)) * size
 
 
 def growth(signs: Sequence[str], names: int) -> Growth:

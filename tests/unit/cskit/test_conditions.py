@@ -206,10 +206,11 @@ def test_a_hostile_nested_loop_is_given_up() -> None:
         "[event.x]" + ".map(y, y + y)" * 20 + ".size() > 0",
         "dyn([1]" + ".map(y, [y, y])" * 20 + ") == [1]" + ".map(y, [y, y])" * 20,
         '[{"a": event.x}]' + '.map(y, {"a": y, "b": y})' * 20 + ".size() > 0",
-        "(true ? dyn([1]" + ".map(y, [y, y])" * 4 + ") : [1])" + ".map(y, [y, y])" * 4 + ".size() > 0",
-        "[1]" + "".join(f".exists(y{n}, [[y{n}, y{n}]]" for n in range(8)) + ".size() > 0" + ")" * 8,
-        "[event.x].map(y, y" + " + y" * 20 + ").exists(z, (z" + " + z" * 20 + ").size() > 0)",
-        "[1].map(a, [a, a].map(b, [a, b, b].map(c, [a, b, c, c].map(d, [a, b, c, d, d])))).size() > 0",
+        "(true ? dyn([1]" + ".map(y, [y, y])" * 5 + ") : [1])" + ".map(y, [y, y])" * 5 + ".size() > 0",
+        "[1]" + "".join(f".exists(y{n}, [[y{n}, y{n}, y{n}]]" for n in range(8)) + ".size() > 0" + ")" * 8,
+        "[event.x]" + f".map(y, y{' + y' * 20})" * 2 + ".exists(z, (z" + " + z" * 20 + ").size() > 0)",
+        "[1].map(a, [a, a].map(b, [a, b, b].map(c, [a, b, c, c, c].map(d, [a, b, c, d, d, d, d]"
+        ".map(e, [a, b, c, d, e, e, e]))))).size() > 0",
     ],
 )
 def test_what_would_double_over_and_over_is_refused_before_it_is_asked(text: str) -> None:
