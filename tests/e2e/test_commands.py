@@ -199,6 +199,11 @@ async def test_wrong_use_ends_with_status_2_and_says_what_is_right(tmp_path: Pat
         ("serve --port 99999", data, ("--port", "65535")),
         ("migrate ingest", kafka, ("KIZASHI_INGEST_DATABASE_URL", "postgresql://")),
         ("doctor --resolve scoring cs.nothing --from latest", data, ("cs.nothing", "cs.customer-events")),
+        (
+            "doctor survey --resolve scoring cs.customer-events --from latest",
+            data,
+            ("--resolve", "leave the service out"),
+        ),
     ]
 
     done = await asyncio.gather(*(ended(*line.split(), environment=environment) for line, environment, _ in wrong))

@@ -72,6 +72,7 @@ async def test_a_row_that_the_log_can_never_take_is_put_aside_and_the_others_go(
     async with stack.database.read() as tx:
         (letter,) = await dead_letters.listed(tx, PLUMBING, before=None, limit=5)
     assert letter.code == "too_large"
+    assert REGISTRY.get_sample_value("kizashi_dead_letters_total", {"group": "outbox:noting", "reason": "too_large"})
     assert (await stack.log.end_offsets(PLAYBOOK_EVENTS))[3] == 2
     assert sum((await stack.log.end_offsets(DEAD_LETTERS)).values()) == 1
 
