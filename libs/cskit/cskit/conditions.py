@@ -117,7 +117,7 @@ class Conditions:
 
     def _named(self, text: str) -> tuple[Fields, tuple[tuple[str, ...], ...]]:
         """The variables that `text` may speak of, and the times in them: only these are converted when it is asked."""
-        named = {match.group() for match in TOKEN.finditer(text) if match.lastgroup == "name"}
+        named = {match.group() for match in tokens_of(text) if match.lastgroup == "name"}
         variables = {name: fields for name, fields in self._variables.items() if name in named}
         return variables, tuple(path for path in self._times if path[0] in named)
 

@@ -155,11 +155,14 @@ async def test_a_log_that_is_away_for_a_moment_of_a_fast_world_is_no_outage(inge
     stop = asyncio.Event()
     running = [asyncio.create_task(worker.run(stop)) for worker in (ticks_on(ingest, clocks), relay_of(ingest))]
 
-    await asyncio.sleep(0.2)
+    async def hours(count: int) -> None:
+        await clocks.world.sleep_until(clocks.world.now() + timedelta(hours=count))
+
+    await hours(4)
     with log_down(ingest):
-        await asyncio.sleep(0.8)
+        await hours(16)
         waiting = await unsent(ingest)
-    await asyncio.sleep(1.5)
+    await hours(30)
     stop.set()
     await asyncio.gather(*running)
 
@@ -176,7 +179,7 @@ async def test_two_tickers_tell_each_partition_each_hour_once(each_ingest: Any) 
 
     workers = [ticks_on(each_ingest, clocks), ticks_on(each_ingest, clocks), relay_of(each_ingest)]
     running = [asyncio.create_task(worker.run(stop)) for worker in workers]
-    await asyncio.sleep(2)
+    await clocks.world.sleep_until(clocks.world.now() + timedelta(hours=20))
     stop.set()
     await asyncio.gather(*running)
 

@@ -1,8 +1,10 @@
 """What comes due on the world clock."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 from tests.integration.playbook.conftest import Stack, health, webhooks
@@ -152,12 +154,29 @@ async def test_where_the_code_fails_for_all_timers_the_worker_ends_and_they_stay
     assert len(await stack.rows(timers)) == 60
 
 
+class Awaited(asyncio.Event):
+    """An event that tells whether anybody has begun to wait for it."""
+
+    is_awaited = False
+
+    async def wait(self) -> Literal[True]:
+        self.is_awaited = True
+        return await super().wait()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
 async def test_the_worker_sleeps_by_the_world_and_stops_when_it_is_told(stack: Stack) -> None:
     await stack.fold(health(7))
     (task,) = await stack.rows(tasks)
     stop = asyncio.Event()
     working = asyncio.create_task(stack.timers.run(stop))
-    await asyncio.sleep(0.2)
+    await until(lambda: stack.world._sleepers)
     stack.world.advance(task["due_at"] - stack.world.now())
 
     async with asyncio.timeout(30):
@@ -170,18 +189,18 @@ async def test_the_worker_sleeps_by_the_world_and_stops_when_it_is_told(stack: S
 
 
 async def test_a_timer_that_is_put_in_and_due_soon_wakes_the_worker_from_a_longer_sleep(stack: Stack) -> None:
-    wake = asyncio.Event()
+    wake = Awaited()
     means = replace(stack.timers._means, wake_timers=wake.set)
     units, playbooks = stack.timers._units, stack.timers._playbooks
     patient = Timers(stack.service.database, units, playbooks, means, stack.platform.clocks, wake, Pace(look=60.0))
     handler = PlaybookHandler(stack.service.database, playbooks, means, stack.world)
     stop = asyncio.Event()
     working = asyncio.create_task(patient.run(stop))
-    await asyncio.sleep(0.2)
+    await until(lambda: wake.is_awaited)  # for a minute, since nothing is put in yet
 
     async with units() as uow:
         await handler.on_batch(stack.messages([health(7)]), uow)
-    await asyncio.sleep(0.2)
+    await until(lambda: stack.world._sleepers)  # it has looked again, and sleeps until the timer is due
     stack.world.advance(30 * DAY)
 
     async with asyncio.timeout(30):

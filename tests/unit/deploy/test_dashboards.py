@@ -173,11 +173,7 @@ def test_a_value_that_is_asked_for_stands_in_the_code(title: str) -> None:
 
 
 @pytest.mark.parametrize("constant", metrics())
-def test_a_metric_that_is_asked_for_is_measured(constant: str) -> None:
-    names = series_of(metrics()[constant])
-    if not any(each.name in names for text in EXPRESSIONS.values() for each in selectors(text)):
-        return
-
+def test_every_metric_is_measured_somewhere(constant: str) -> None:
     used = re.compile(rf"\b{constant}\.(labels|inc|set|observe)\(")
 
     assert any(used.search(text) for path, text in CODE.items() if path.name != "observability.py")
