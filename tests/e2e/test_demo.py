@@ -116,11 +116,11 @@ async def test_thirty_days_show_every_story_by_its_own_measure(seed: int, tmp_pa
         sent = await until("the last webhook", lambda: delivered(stage), SECONDS)
         seen = {each.fate.storyline for each in stage.world.customers if await is_seen(stage, each)}
         completed = await every(stage.admin, "/v1/tasks", status="completed")
-        as_the_world_says = {each["id"]: stage.world.reaction(each["id"], each["account"]).outcome for each in completed}
+        meant = {each["id"]: stage.world.reaction(each["id"], each["account"]).outcome for each in completed}
 
     assert seen == stories
     assert completed
-    assert {each["id"]: each["outcome"] for each in completed} == as_the_world_says  # "": nobody was to complete it
+    assert {each["id"]: each["outcome"] for each in completed} == meant  # "": nobody was to complete it
     assert sorted(stage.receiver.counts) == sorted(sent)
     assert set(stage.receiver.counts.values()) == {1}
     assert stage.receiver.refused == 0
