@@ -6,8 +6,10 @@ from typing import Final
 
 FEWEST: Final = 2_000
 MOST: Final = 8_000
-MOST_BY_COLUMNS: Final = 128_000  # what is read by columns takes a tenth of the memory
-SECONDS: Final = 4.0  # that a batch may take; of more than twice that it becomes smaller
+MOST_BY_COLUMNS: Final = 300_000  # what is read by columns takes a tenth of the memory
+SECONDS: Final = 8.0  # that a batch may take; of more than twice that it becomes smaller
+
+_FULL: Final = 0.75  # of what was asked for: what fits whole into a poll of its own is not torn to fill one up
 
 
 class BatchSize:
@@ -25,5 +27,5 @@ class BatchSize:
         """A batch of so many records took so long."""
         if seconds > 2 * self._seconds:
             self.records = max(self._fewest, self.records // 2)
-        elif count >= self.records and seconds < self._seconds:
+        elif count >= _FULL * self.records and seconds < self._seconds:
             self.records = min(self._most, 2 * self.records)

@@ -1,5 +1,6 @@
 """From a batch of records to what a handler is given: poison and duplicates are told apart, nothing is written yet."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,11 +26,15 @@ from csmodels.topics import CUSTOMER_EVENTS
 Refused = Mapping[tuple[Partition, int], tuple[str, str]]  # partition and offset -> code and reason
 
 _FEWEST: Final = 64  # records of a partition from which on columns pay
+_MOST_OBJECTS: Final = 64_000
+_AT_ONCE: Final = 1_000  # events that are parsed before others get their turn
 
 
 @dataclass(slots=True)
 class Reading:
-    """What reading a batch gave, before anything is written."""
+    """What reading a batch gave, before anything is written. whole: it is all of the batch; else the claims tell how
+    far it got, since objects are made of what cannot be read by columns, and memory has an end.
+    """
 
     messages: list[Message[Event]] = field(default_factory=list)
     usage: dict[int, Usage] = field(default_factory=dict)
@@ -37,6 +42,7 @@ class Reading:
     taken: Taken = field(default_factory=Taken)
     claims: list[Claim] = field(default_factory=list)
     duplicates: int = 0
+    whole: bool = True
 
     def __bool__(self) -> bool:
         """Whether there is anything to handle."""
@@ -45,29 +51,47 @@ class Reading:
 
 class BatchReader:
     """Reads the batches of one worker. by_columns: its handler takes usage so; `fewest` records of a partition make
-    it worth while.
+    it worth while. most: objects of a batch, of some three kilobytes each.
     """
 
-    def __init__(self, group: str, dedup: Dedup, *, by_columns: bool, fewest: int = _FEWEST) -> None:
+    def __init__(
+        self, group: str, dedup: Dedup, *, by_columns: bool, fewest: int = _FEWEST, most: int = _MOST_OBJECTS
+    ) -> None:
         self._group = group
         self._dedup = dedup
         self._usage = UsageReader() if by_columns else None
         self._fewest = fewest
+        self._most = most
 
-    def read(
+    async def read(
         self, records: Records, claim: Claim, refused: Refused, wanted: Wanted | None, now: datetime, reading: Reading
     ) -> None:
-        """Read what a batch has of one partition, in the order of the log. What is not wanted is passed over."""
-        partition = claim.partition
+        """Read what a batch has of one partition, in the order of the log. What is not wanted is passed over. Meanwhile
+        others get their turn.
+        """
+        partition, room = claim.partition, self._most - len(reading.messages)
+        if room <= 0:
+            reading.whole = False
+            return
         clocks = np.maximum.accumulate(np.maximum(records.timestamps, claim.append_clock_ms))
         usage: UsageColumns | None = None
         others: Sequence[int] = range(len(records))
         many = len(records) >= self._fewest and partition.topic == CUSTOMER_EVENTS
-        if self._usage and many and wanted is None and not refused:
-            usage, others = self._usage.read(records.values, records.keys)
+        if self._usage and many and wanted is None:
+            usage, others = await self._usage.read(records.values, records.keys)
+            if refused:
+                usage, others = _without(usage, others, _places_of(records, partition, refused))
+        if len(others) > room:
+            reading.whole = False
+            records = records.between(0, others[room])
+            usage = usage.between(0, int(usage.places.searchsorted(others[room]))) if usage is not None else None
+            others = others[:room]
         places: list[int] = []
         events: list[Event] = []
-        for place, key, value in zip(others, _at(records.keys, others), _at(records.values, others), strict=True):
+        those = zip(others, _at(records.keys, others), _at(records.values, others), strict=True)
+        for number, (place, key, value) in enumerate(those, start=1):
+            if not number % _AT_ONCE:
+                await asyncio.sleep(0)
             if wanted is not None and _passed_over(value, wanted):
                 continue
             poison = refused.get((partition, int(records.offsets[place]))) if refused else None
@@ -99,7 +123,18 @@ class BatchReader:
         kept = new[: len(plain)]
         for place, event in compress(zip(places, events, strict=True), kept):
             reading.messages.append(message_of(records, place, event))
-        reading.claims.append(moved(claim, int(records.offsets[-1]) + 1, int(clocks[-1])))
+        reading.claims.append(moved(claim, int(records.offsets[-1]) + 1, int(clocks[len(records) - 1])))
+
+
+def _places_of(records: Records, partition: Partition, refused: Refused) -> list[int]:
+    """The places of records that were refused, rising."""
+    offsets = sorted(offset for where, offset in refused if where == partition)
+    return np.flatnonzero(np.isin(records.offsets, offsets)).tolist()
+
+
+def _without(usage: UsageColumns, others: Sequence[int], places: Sequence[int]) -> tuple[UsageColumns, Sequence[int]]:
+    """Usage without that of some places, which are among the others then."""
+    return usage.where(~np.isin(usage.places, places)), sorted({*others, *places})
 
 
 def _at(values: Sequence[bytes | None], places: Sequence[int]) -> Iterable[bytes | None]:

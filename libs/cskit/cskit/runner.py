@@ -245,14 +245,16 @@ class Runner:
         return batch
 
     async def _handle(self, consumer: Consumer, batch: Batch) -> bool:
-        """Handle a batch until it is committed, leaving out what is poison; or put it back for later: False."""
+        """Handle a batch until it is committed, leaving out what is poison; or put some of it back for later: False."""
         refused: dict[tuple[Partition, int], tuple[str, str]] = {}
         failures = 0
         while True:
             try:
                 with RUNNER_BATCH_SECONDS.labels(self._group).time():
-                    await self._attempt(batch, refused)
-                return True
+                    whole = await self._attempt(batch, refused)
+                if not whole:
+                    self._seek(consumer)
+                return whole
             except InvalidMessage as error:
                 place = Partition(error.message.topic, error.message.partition), error.message.offset
                 refused[place] = error.code, error.reason
@@ -295,8 +297,12 @@ class Runner:
         await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
         held = dict(self._owned)
         await self._take(partial(self._claims.claim_again, claims=held))
+        self._seek(consumer)
+
+    def _seek(self, consumer: Consumer) -> None:
+        """Read on behind what was handled."""
         for partition, claim in self._owned.items():
-            consumer.seek(partition, claim.next_offset)
+            consumer.seek(partition, self._passed.beyond(claim).next_offset)
 
     async def _blamed(self, record: Record, error: Exception) -> tuple[str, str]:
         """Why a record is put aside for which the handler fails; raises the error where it is not to be."""
@@ -307,14 +313,15 @@ class Runner:
         log.error("message.defect", group=self._group, origin=origin, exc_info=error)
         return defects.DEFECT, defects.told(error)
 
-    async def _attempt(self, batch: Batch, refused: Refused) -> None:
+    async def _attempt(self, batch: Batch, refused: Refused) -> bool:
+        """Handle a batch in one transaction; False where some of it is left for another one."""
         assert self._dedup is not None
         reading = await self._read(batch, refused, await self._handler.wanted())
         if batch and changes_nothing(reading) and self._hooks.cut is None and not self._passed.is_due:
             self._passed.note(reading.claims)
             self._progress.beat()
             self._count(batch, reading)
-            return
+            return reading.whole
         claims = {**self._passed.claims, **{claim.partition: claim for claim in reading.claims}}
         async with self._database.write() as transaction:
             tx = BeatingTx(transaction, self._progress)
@@ -343,6 +350,7 @@ class Runner:
         uow.committed()
         self._progress.beat()
         self._count(batch, reading)
+        return reading.whole
 
     async def _read(self, batch: Batch, refused: Refused, wanted: Wanted | None) -> Reading:
         """Read the records of each partition; others get their turn in between."""
@@ -351,8 +359,7 @@ class Runner:
         reading = Reading()
         for partition in sorted(batch):
             claim = self._passed.beyond(self._owned[partition])
-            self._reader.read(Records.of(batch[partition]), claim, refused, wanted, now, reading)
-            await asyncio.sleep(0)
+            await self._reader.read(Records.of(batch[partition]), claim, refused, wanted, now, reading)
         return reading
 
     def _count(self, batch: Batch, reading: Reading) -> None:
@@ -360,8 +367,10 @@ class Runner:
             oldest_ms = min(records[0].timestamp_ms for records in batch.values())
             age = self._clocks.world.now().timestamp() - oldest_ms / 1000
             RUNNER_AGE.labels(self._group).observe(max(0.0, age))
-        for partition, records in batch.items():
-            RUNNER_EVENTS.labels(self._group, partition.topic).inc(len(records))
+        for claim in reading.claims:
+            records = batch[claim.partition]
+            some = len(records) if reading.whole else Records.of(records).offsets.searchsorted(claim.next_offset)
+            RUNNER_EVENTS.labels(self._group, claim.partition.topic).inc(int(some))
         if reading.duplicates:
             RUNNER_DUPLICATES.labels(self._group, "all").inc(reading.duplicates)
         for letter in reading.letters:

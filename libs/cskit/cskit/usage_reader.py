@@ -3,6 +3,7 @@
 A message is taken by columns only where `parse` would surely give the same event of it; all others are left to `parse`.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,10 +55,12 @@ class UsageReader:
         self._sources = Texts(is_wire_id)
         self._known: list[_Known] = []
 
-    def read(self, values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> tuple[UsageColumns, list[int]]:
+    async def read(
+        self, values: Sequence[bytes | None], keys: Sequence[bytes | None]
+    ) -> tuple[UsageColumns, list[int]]:
         """The usage of these messages by columns, and the places of all others. keys are the messages' keys.
 
-        It goes in pieces, so that what is worked on stays in the CPU's cache.
+        It goes in pieces, so that what is worked on stays in the CPU's cache, and others get their turn in between.
         """
         self._bound()
         bodies, of_bodies = Slices.of(values), Slices.of(keys)
@@ -71,6 +74,7 @@ class UsageReader:
                 self._remember(found)
             if len(rows) or not parts:
                 parts.append(self._one_by_one(bodies, of_bodies, rows))
+            await asyncio.sleep(0)
         usage = in_order([part for part in parts if len(part)] or parts[:1])
         others = np.ones(len(bodies), dtype=np.bool_)
         others[usage.places] = False

@@ -16,11 +16,14 @@ from typing import Any
 from tests.bench.scoring import peers
 from tests.bench.scoring.exact import Crash, crash
 from tests.bench.scoring.turns import (
+    BARE,
     CONTENDERS,
     FULL,
     LABELS,
     OURS,
     QUIX,
+    SHORT,
+    SPARSE,
     Rounds,
     Size,
     in_turns,
@@ -35,15 +38,28 @@ from cskit.testing.engines import KAFKA, missing_engines
 
 _MANY = 1_000_000  # accounts whose databases take minutes to copy
 _SOME = 100_000
-_FEW = 1_000  # accounts that go through 300,000 events in two seconds, most of them while batches still grow
+_QUICK = 60_000  # events
+_EVENTS = {1_000: 4_000_000, _SOME: 4_000_000}  # what Quix Streams works on for more than a minute
+_FEW = 300_000  # events of all other sizes
 
 
-def show(accounts: int, rounds: Rounds, stored: Mapping[str, float]) -> None:
+@dataclass(frozen=True)
+class Told:
+    """What was measured at a size: how many events the topic had, the turns, the bytes an account by contender."""
+
+    accounts: int
+    events: int
+    rounds: Rounds
+    stored: Mapping[str, float]
+
+
+def show(label: str, told: Told) -> None:
     columns = ("events/s", "CPU µs", "PG µs", "WAL B", "MB", "B/account")
-    print(f"\n{accounts:<12,}" + "".join(f"{name:>12}" for name in columns))
-    for contender, turns in rounds.items():
+    print(f"\n{label}: {told.accounts:,} accounts, {told.events:,} events")
+    print(f"{'':<12}" + "".join(f"{name:>12}" for name in columns))
+    for contender, turns in told.rounds.items():
         one = median(turns)
-        state = stored.get(contender, one.state_bytes)
+        state = told.stored.get(contender, one.state_bytes)
         print(f"{contender:<12}{one.events_per_s:>12,.0f}{one.cpu_us:>12.1f}", end="")
         print(f"{_number(one.database_us, 1)}{_number(one.wal_bytes)}{one.rss_mb:>12,.0f}{_number(state)}")
 
@@ -61,9 +77,7 @@ def _number(value: float | None, digits: int = 0) -> str:
 
 def events_of(accounts: int, options: argparse.Namespace) -> int:
     """How many events the topic of a size has."""
-    if options.events:
-        return int(options.events)
-    return 60_000 if options.quick else 1_000_000 if accounts <= _FEW else 300_000
+    return int(options.events) if options.events else _QUICK if options.quick else _EVENTS.get(accounts, _FEW)
 
 
 async def contenders_here(wanted: Sequence[str]) -> list[str]:
@@ -79,11 +93,14 @@ async def contenders_here(wanted: Sequence[str]) -> list[str]:
 
 @dataclass
 class Found:
-    """What was measured. by_size: the turns, and the bytes an account by contender; as_sparse: see turns.ratios."""
+    """What was measured, by label."""
 
-    by_size: dict[int, tuple[Rounds, Mapping[str, float]]] = field(default_factory=dict)
-    as_sparse: Rounds | None = None
+    told: dict[str, Told] = field(default_factory=dict)
     crash: Crash | None = None
+
+    async def take(self, label: str, at: Size, contenders: Sequence[str], rounds: int) -> None:
+        """Measure at a size."""
+        self.told[label] = Told(at.accounts, at.events, await in_turns(at, contenders, rounds), at.stored)
 
 
 async def measure(options: argparse.Namespace) -> Found:
@@ -98,12 +115,15 @@ async def measure(options: argparse.Namespace) -> Found:
                 async with size(accounts, events_of(accounts, options), kafka, Path(folder), warm) as at:
                     if options.crash and found.crash is None:
                         found.crash = await _crashed(at, contenders)
-                    rounds = await in_turns(at, contenders, 1 if accounts >= _MANY else options.rounds)
-                    found.by_size[accounts] = rounds, at.stored
-            if FULL in contenders and {_SOME, _MANY} <= found.by_size.keys():
+                    rounds = 1 if accounts >= _MANY else options.rounds
+                    await found.take(LABELS.get(accounts, str(accounts)), at, contenders, rounds)
+            if _SOME in options.accounts and not options.events:
+                async with size(_SOME, _FEW, kafka, Path(folder), warm) as at:
+                    await found.take(SHORT, at, [each for each in contenders if each != BARE], 1)
+            if {_SOME, _MANY} <= set(options.accounts) and FULL in contenders:
                 events = events_of(_MANY, options) * _SOME // _MANY
                 async with size(_SOME, events, kafka, Path(folder), warm) as at:
-                    found.as_sparse = await in_turns(at, [FULL], 1)
+                    await found.take(SPARSE, at, [FULL], 1)
     return found
 
 
@@ -123,7 +143,9 @@ async def main() -> int:
     parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 accounts, 60,000 events, one round")
     parser.add_argument("--accounts", type=int, nargs="+", help="sizes (1000 100000 1000000)")
     parser.add_argument(
-        "--events", type=int, help="events on the topic of each size (1000000 at 1,000 accounts, else 300000)"
+        "--events",
+        type=int,
+        help="events on each topic (4000000 at 1,000 and 100,000 accounts, else 300000)",
     )
     parser.add_argument("--rounds", type=int, help="turns of each contender (3; at a million accounts 1)")
     parser.add_argument("--only", choices=CONTENDERS, nargs="+", help="contenders (all)")
@@ -137,27 +159,23 @@ async def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic just made has no leader for a moment
     found = await measure(options)
     figures: dict[str, Any] = {"rounds": options.rounds}
-    for accounts, (rounds, stored) in found.by_size.items():
-        show(accounts, rounds, stored)
-        figures[LABELS.get(accounts, str(accounts))] = {
-            "events": events_of(accounts, options),
+    for label, told in found.told.items():
+        show(label, told)
+        figures[label] = {
+            "events": told.events,
             **{
                 contender: {
                     **asdict(median(turns)),
-                    **({"state_bytes": stored[contender]} if contender in stored else {}),
+                    **({"state_bytes": told.stored[contender]} if contender in told.stored else {}),
                 }
-                for contender, turns in rounds.items()
+                for contender, turns in told.rounds.items()
             },
         }
-    if found.as_sparse is not None:
-        print("\nAs few events an account as at a million accounts:", end="")
-        show(_SOME, found.as_sparse, {})
-        figures["100k_as_sparse"] = {name: asdict(median(turns)) for name, turns in found.as_sparse.items()}
     if found.crash is not None:
         show_crash(found.crash)
         figures |= {"crash": asdict(found.crash), "crash_exact": found.crash.exact}
-    named = ratios({accounts: rounds for accounts, (rounds, _) in found.by_size.items()}, found.as_sparse)
-    skipped = [LABELS[accounts] for accounts in (_FEW, _SOME, _MANY) if accounts not in found.by_size]
+    named = ratios({label: told.rounds for label, told in found.told.items()})
+    skipped = [LABELS[accounts] for accounts in (1_000, _SOME, _MANY) if LABELS[accounts] not in found.told]
     if skipped:
         print(f"\nNot measured: {', '.join(skipped)} accounts")
     print("\n" + "".join(f"{name:<26}{value:>6.2f}\n" for name, value in named.items()), end="")

@@ -52,7 +52,7 @@ def _environment() -> tuple[str, ...]:
     uv = str(here) if here.exists() else shutil.which("uv")
     if uv is None:
         raise Missing("there is no uv to install Quix Streams with")
-    return (uv, "run", "--no-project", "--with", f"quixstreams=={VERSION}", "--python", "3.11")
+    return (uv, "run", "--no-project", "--with", f"quixstreams=={VERSION}", "--python", sys._base_executable)
 
 
 async def _said(*command: str) -> Measured:

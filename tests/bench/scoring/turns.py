@@ -27,6 +27,8 @@ BARE: Final = "bare"
 CONTENDERS: Final = (SAME, FULL, QUIX, BARE)
 OURS: Final = (SAME, FULL)
 LABELS: Final[Mapping[int, str]] = {1_000: "1k", 10_000: "10k", 100_000: "100k", 1_000_000: "1m"}
+SHORT: Final = "100k_short"  # 100,000 accounts with as many events in all as a million accounts
+SPARSE: Final = "100k_sparse"  # the same with as many events an account as a million accounts
 
 Rounds = Mapping[str, Sequence[Measured]]  # by contender
 
@@ -142,25 +144,22 @@ def median(turns: Sequence[Measured]) -> Measured:
     return Measured(**{name: None if None in values else statistics.median(values) for name, values in columns.items()})
 
 
-def ratios(measured: Mapping[int, Rounds], as_sparse: Rounds | None = None) -> dict[str, float]:
+def ratios(measured: Mapping[str, Rounds]) -> dict[str, float]:
     """quix_same, quix_full: our events/s over those of Quix Streams, with one measure and with the default scorecard.
-    bare: the default scorecard's over those of the bare loop. cost_1m_over_100k: CPU of the service and of PostgreSQL
-    per event at a million accounts over that at 100,000, with the default scorecard; and the same as_sparse, where each
-    of the 100,000 has as few events as each of the million. What was not measured is left out.
+    bare: the default scorecard's over those of the bare loop. Each by its label. cost_1m_over_100k: CPU of the service
+    and of PostgreSQL per event at a million accounts over that at 100,000, with the default scorecard, where there are
+    as many events in all; and as_sparse, where each account has as many. What was not measured is left out.
     """
     found: dict[str, float] = {}
-    for accounts, rounds in measured.items():
-        label = LABELS.get(accounts, str(accounts))
+    for label, rounds in measured.items():
         for ratio, mine, peer in (("quix_same", SAME, QUIX), ("quix_full", FULL, QUIX), ("bare", FULL, BARE)):
             if rounds.get(mine) and rounds.get(peer):
                 pairs = zip(rounds[mine], rounds[peer], strict=True)
                 found[f"{ratio}_{label}"] = statistics.median(a.events_per_s / b.events_per_s for a, b in pairs)
-    many, more = (measured.get(number, {}).get(FULL) for number in (100_000, 1_000_000))
-    if many and more:
-        found["cost_1m_over_100k"] = _cost(median(more)) / _cost(median(many))
-    few = (as_sparse or {}).get(FULL)
-    if few and more:
-        found["cost_1m_over_100k_as_sparse"] = _cost(median(more)) / _cost(median(few))
+    for ratio, label in (("cost_1m_over_100k", SHORT), ("cost_1m_over_100k_as_sparse", SPARSE)):
+        many, few = (measured.get(each, {}).get(FULL) for each in (LABELS[1_000_000], label))
+        if many and few:
+            found[ratio] = _cost(median(many)) / _cost(median(few))
     return found
 
 

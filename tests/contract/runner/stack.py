@@ -153,6 +153,17 @@ class Stack:
         return seen
 
 
+def failing(*ids: str) -> Callable[[Sequence[Message[Event]]], None]:
+    """What fails for a batch that holds one of these events, as Noting's `before`."""
+
+    def check(messages: Sequence[Message[Event]]) -> None:
+        for message in messages:
+            if message.event.id in ids:
+                raise ZeroDivisionError("somebody@example.com")
+
+    return check
+
+
 @asynccontextmanager
 async def running(worker: Runner | Relay) -> AsyncIterator[asyncio.Task[None]]:
     """The worker at work; stopped in good order at the end unless it has ended by itself."""

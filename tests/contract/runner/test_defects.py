@@ -1,13 +1,13 @@
 """An event that a handler fails for is put aside, and nothing else suffers; where more is wrong, the consumer ends."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Row
-from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, erased, running, usage
+from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, erased, failing, running, usage
 
 from cskit import dead_letters, defects
 from cskit.db import DatabaseUnavailable
@@ -20,18 +20,6 @@ from csmodels.partitioning import partition_of
 from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS
 
 ACCOUNTS = ("akagi", "nantai", "myogi")  # of different partitions
-Check = Callable[[Sequence[Message[Event]]], None]
-
-
-def failing(*ids: str) -> Check:
-    """Fails for a batch that holds one of these events."""
-
-    def check(messages: Sequence[Message[Event]]) -> None:
-        for message in messages:
-            if message.event.id in ids:
-                raise ZeroDivisionError("somebody@example.com")
-
-    return check
 
 
 async def letters(stack: Stack) -> list[Row[tuple[object, ...]]]:
@@ -56,7 +44,7 @@ async def test_events_that_a_handler_fails_for_are_put_aside_and_all_others_are_
         (b"myogi", 29, "defect"),
     }
     assert {row.reason for row in aside} == {aside[0].reason}
-    assert aside[0].reason.startswith("ZeroDivisionError at test_defects.py:")
+    assert aside[0].reason.startswith("ZeroDivisionError at stack.py:")
     assert "somebody" not in aside[0].reason
 
 

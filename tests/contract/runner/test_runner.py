@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import func, select, update
-from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, erased, running, usage
+from tests.contract.runner.stack import NOW, PLUMBING, SEEN, Noting, Stack, erased, failing, running, usage
 
-from cskit import dead_letters
+from cskit import dead_letters, runner
 from cskit.claims import Fenced, TopicRecreated, read_offsets
 from cskit.headers import unpacked
 from cskit.log import NewRecord
 from cskit.messages import InvalidMessage, Message, Retry, UnitOfWork
+from cskit.reading import BatchReader
 from cskit.settings import TestHooks
 from cskit.watchdog import Stuck
 from csmodels.envelope import Event
@@ -36,6 +38,25 @@ async def test_every_event_is_handled_once_and_in_order_over_two_lives_of_a_work
         seen = await stack.until(120)
 
     assert seen == [f"e{n}" for n in range(120)]
+
+
+async def test_a_batch_that_would_make_too_many_objects_is_handled_in_several(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "BatchReader", partial(BatchReader, most=7))
+    accounts = ("akagi", "nantai", "myogi")  # of different partitions
+    again = [usage("akagi", "akagi0") for _ in range(20)]
+    await stack.append([usage(account, f"{account}{n}") for n in range(30) for account in accounts])
+    await stack.append([*again, usage("akagi", "last")])
+
+    async with running(stack.runner(Noting(before=failing("nantai11")))):
+        seen = await stack.until(90)
+
+    expected = {f"{account}{n}" for n in range(30) for account in accounts} - {"nantai11"} | {"last"}
+    assert sorted(seen) == sorted(expected)
+    for account in accounts:
+        mine = [int(id_.removeprefix(account)) for id_ in seen if id_.startswith(account)]
+        assert mine == sorted(mine)
 
 
 async def test_how_old_a_batch_was_at_its_commit_is_told(stack: Stack) -> None:

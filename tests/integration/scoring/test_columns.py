@@ -52,7 +52,7 @@ class ByColumns(Scoring):
                 parts[message.partition].append(message)
             for number, part in parts.items():
                 records = Records.of([record_of(message) for message in part])
-                columns, others = self.reader.read(records.values, records.keys)
+                columns, others = await self.reader.read(records.values, records.keys)
                 if len(columns):
                     usage[number] = Usage.of(records, columns)
                     self.by_columns += len(columns)

@@ -6,7 +6,7 @@ from collections import Counter
 from tests.bench.scoring.card import MEASURE, one_measure
 from tests.bench.scoring.costs import Measured
 from tests.bench.scoring.exact import compared, gaps, usage
-from tests.bench.scoring.turns import BARE, FULL, QUIX, SAME, ratios
+from tests.bench.scoring.turns import BARE, FULL, QUIX, SAME, SHORT, SPARSE, ratios
 
 from cskit.log import Record
 from scoring.expressions import parsed
@@ -35,7 +35,7 @@ def test_ratios_compare_the_turns_of_one_round() -> None:
         BARE: [_measured(1000), _measured(1000)],
     }
 
-    found = ratios({1_000: rounds})
+    found = ratios({"1k": rounds})
 
     assert found == {"quix_same_1k": 3.0, "quix_full_1k": 1.5, "bare_1k": 0.125}
 
@@ -43,8 +43,8 @@ def test_ratios_compare_the_turns_of_one_round() -> None:
 def test_the_cost_of_a_million_accounts_counts_postgresql() -> None:
     few, many = {FULL: [_measured(1, 10.0, 10.0)]}, {FULL: [_measured(1, 15.0, 15.0)]}
 
-    assert ratios({100_000: few, 1_000_000: many}) == {"cost_1m_over_100k": 1.5}
-    both = ratios({100_000: few, 1_000_000: many}, as_sparse=many)
+    assert ratios({"100k": few, "1m": many}) == {}
+    both = ratios({"100k": few, "1m": many, SHORT: few, SPARSE: many})
     assert both == {"cost_1m_over_100k": 1.5, "cost_1m_over_100k_as_sparse": 1.0}
 
 

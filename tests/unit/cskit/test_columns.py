@@ -1,5 +1,6 @@
 """Usage by columns: what is taken so is what `parse` makes of it, and what `parse` refuses is never taken."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -44,7 +45,7 @@ def written(**changes: Any) -> bytes:
 
 def read(values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> tuple[dict[int, tuple[Any, ...]], list[int]]:
     """What each place was taken as, and the places that were left."""
-    columns, others = UsageReader().read(values, keys)
+    columns, others = asyncio.run(UsageReader().read(values, keys))
     rows = {}
     for row, place in enumerate(columns.places.tolist()):
         rows[place] = (
@@ -164,7 +165,7 @@ def test_each_of_many_is_told_apart() -> None:
 
 
 def test_a_part_of_the_columns_is_those_rows() -> None:
-    columns, _ = UsageReader().read([written(id=f"e{n}") for n in range(6)], [b"acme"] * 6)
+    columns, _ = asyncio.run(UsageReader().read([written(id=f"e{n}") for n in range(6)], [b"acme"] * 6))
 
     assert columns.between(2, 5).ids == [b"e2", b"e3", b"e4"]
     assert columns.where(np.array([n % 2 == 0 for n in range(6)])).ids == [b"e0", b"e2", b"e4"]

@@ -131,3 +131,21 @@ def test_what_fits_into_no_poll_is_torn() -> None:
     assert not batches.waits(3)
     assert len(batches.take(3)) == 3
     assert batches.waits(3)
+
+
+def test_a_poll_that_has_unpacked_enough_takes_no_more() -> None:
+    lots = Lots()
+    body = sent([(0, [(b"k", b"v" * 50, [])] * 4), (0, [(b"k", b"w" * 50, [])] * 4)])
+    one, other = (partition_records(body, 0, lots) for _ in range(2))
+
+    lots.ask(100)
+    lots.left = 100
+    assert len(one.take(100)) == 4
+    assert one.waits(96)
+    assert other.waits(96)
+
+    lots.ask(100)
+    assert not one.waits(100)
+    assert [record.offset for record in one.take(100).records] == [4, 5, 6, 7]
+    assert one.ended
+    assert len(other.take(96)) == 8

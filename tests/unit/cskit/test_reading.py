@@ -50,7 +50,13 @@ def batch(seed: int, count: int = 200) -> Records:
 
 
 async def read(
-    tmp_path: Path, records: Records, *, by_columns: bool, refused: Refused | None = None, fewest: int = 1
+    tmp_path: Path,
+    records: Records,
+    *,
+    by_columns: bool,
+    refused: Refused | None = None,
+    fewest: int = 1,
+    most: int = 1_000_000,
 ) -> Reading:
     database = SqliteDatabase(tmp_path / f"{by_columns}.db")
     await database.migrate(METADATA.create_all)
@@ -59,11 +65,11 @@ async def read(
         await dedup.load(tx, [(HERE, 0)])
     await database.close()
     reading = Reading()
-    reader = BatchReader("scoring", dedup, by_columns=by_columns, fewest=fewest)
+    reader = BatchReader("scoring", dedup, by_columns=by_columns, fewest=fewest, most=most)
     claim = Claim(Partition(records.topic, HERE.number), UUID(int=0), 1, 0, 0)
     if claim.partition != HERE:
         dedup._seen[claim.partition] = dedup._seen[HERE]
-    reader.read(records, claim, refused or {}, None, NOW, reading)
+    await reader.read(records, claim, refused or {}, None, NOW, reading)
     return reading
 
 
@@ -95,18 +101,79 @@ async def test_columns_make_no_difference(tmp_path: Path, seed: int) -> None:
     assert (noted(columns), columns.claims) == (noted(plain), plain.claims)
 
 
-@pytest.mark.parametrize("few", [True, False])
-async def test_what_a_handler_refused_is_put_aside_and_few_records_are_read_one_by_one(
-    tmp_path: Path, few: bool
-) -> None:
+async def test_few_records_are_read_one_by_one(tmp_path: Path) -> None:
     records = Records.of([Record(HERE.topic, 3, n, START_MS, b"acme", written(id=f"e{n}"), ()) for n in range(9)])
-    refused = {} if few else {(HERE, 4): ("odd", "It is odd.")}
 
-    reading = await read(tmp_path, records, by_columns=True, refused=refused, fewest=10 if few else 1)
+    reading = await read(tmp_path, records, by_columns=True, fewest=10)
 
     assert not reading.usage
-    assert [letter.code for letter in reading.letters] == ([] if few else ["odd"])
-    assert [message.offset for message in reading.messages] == [n for n in range(9) if few or n != 4]
+    assert [message.offset for message in reading.messages] == list(range(9))
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_what_a_handler_refused_is_put_aside_and_all_else_stays_as_it_was(tmp_path: Path, seed: int) -> None:
+    records = batch(seed)
+    refused = {(HERE, int(offset)): ("odd", "It is odd.") for offset in records.offsets[::7]}
+    elsewhere = {(Partition(HERE.topic, 9), int(offset)): ("odd", "It is odd.") for offset in records.offsets}
+
+    plain = await read(tmp_path, records, by_columns=False, refused=refused | elsewhere)
+    columns = await read(tmp_path, records, by_columns=True, refused=refused | elsewhere)
+
+    assert not plain.usage
+    assert len(columns.usage[HERE.number]) > 50
+    assert columns.letters == plain.letters
+    assert {letter.record.offset for letter in plain.letters if letter.code == "odd"} == {
+        offset for _, offset in refused
+    }
+    assert told(columns) == told(plain)
+    assert (noted(columns), columns.claims) == (noted(plain), plain.claims)
+
+
+@pytest.mark.parametrize("by_columns", [True, False])
+@pytest.mark.parametrize("seed", range(8))
+async def test_what_makes_too_many_objects_is_left_for_another_batch(
+    tmp_path: Path, seed: int, by_columns: bool
+) -> None:
+    records = batch(seed)
+    at_once = await read(tmp_path, records, by_columns=by_columns)
+    database = SqliteDatabase(tmp_path / "pieces.db")
+    await database.migrate(METADATA.create_all)
+    dedup = Dedup(TABLE, "scoring", seed=7)
+    async with database.write() as tx:
+        await dedup.load(tx, [(HERE, 0)])
+    reader = BatchReader("scoring", dedup, by_columns=by_columns, fewest=1, most=20)
+    claim, pieces = Claim(HERE, UUID(int=0), 1, 0, 0), []
+    while len(left := records.between(int(records.offsets.searchsorted(claim.next_offset)), len(records))):
+        piece = Reading()
+        await reader.read(left, claim, {}, None, NOW, piece)
+        pieces.append(piece)
+        (claim,) = piece.claims
+        async with database.write() as tx:
+            await dedup.write(tx, piece.taken, {HERE: claim})
+        dedup.applied(piece.taken)
+    await database.close()
+
+    assert [piece.whole for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert len(pieces) > 2
+    assert max(len(piece.messages) + len(piece.letters) for piece in pieces) <= 20
+    assert sorted(one for piece in pieces for one in told(piece)) == told(at_once)
+    assert [letter for piece in pieces for letter in piece.letters] == at_once.letters
+    assert sum(piece.duplicates for piece in pieces) == at_once.duplicates
+    assert [claim] == at_once.claims
+
+
+async def test_a_partition_for_which_no_room_is_left_stays_where_it_is(tmp_path: Path) -> None:
+    records = batch(1)
+    full = await read(tmp_path, records, by_columns=True, most=5)
+    before = list(full.claims)
+    reader = BatchReader("scoring", Dedup(TABLE, "scoring", seed=7), by_columns=True, fewest=1, most=5)
+    full.messages += full.messages * 5
+    full.whole = True
+
+    await reader.read(records, Claim(Partition(HERE.topic, 9), UUID(int=0), 1, 0, 0), {}, None, NOW, full)
+
+    assert not full.whole
+    assert full.claims == before
 
 
 async def test_of_other_topics_nothing_is_read_by_columns(tmp_path: Path) -> None:
@@ -120,20 +187,26 @@ async def test_of_other_topics_nothing_is_read_by_columns(tmp_path: Path) -> Non
 
 def test_batches_grow_while_they_are_full_and_quick_and_shrink_when_they_take_long() -> None:
     size = BatchSize(100, 1_000)
-    size.took(99, 0.01)
-    assert size.records == 100
     size.took(100, 0.01)
     size.took(200, 0.1)
     assert size.records == 400
-    size.took(400, 6.0)
+    size.took(400, 12.0)
     assert size.records == 400
     for _ in range(5):
-        size.took(10, 9.0)
+        size.took(10, 17.0)
     assert size.records == 100
     for _ in range(30):
         size.took(size.records, 0.01)
     assert size.records == 1_000
     assert BatchSize(5_000, 1_000).records == 5_000
+
+
+def test_batches_grow_where_the_next_partition_did_not_fit_into_what_was_left_of_them() -> None:
+    size = BatchSize(100, 1_000)
+    size.took(74, 0.01)
+    assert size.records == 100
+    size.took(75, 0.01)
+    assert size.records == 200
 
 
 def test_where_others_wait_for_them_batches_shrink_sooner() -> None:

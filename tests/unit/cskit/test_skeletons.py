@@ -1,5 +1,6 @@
 """Messages of one skeleton: read at once they say what they say one by one, and nothing else has the skeleton."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -187,7 +188,7 @@ def test_a_key_that_is_not_the_account_is_never_taken() -> None:
     keys: list[bytes | None] = [f"a{number % 7}".encode() for number in range(MANY)]
     keys[3], keys[5], keys[30] = b"a", None, b"a22"
 
-    _, others = UsageReader().read(values, keys)
+    _, others = asyncio.run(UsageReader().read(values, keys))
 
     assert others == [3, 5, 30]
 

@@ -204,7 +204,7 @@ class KafkaConsumer(ConsumerRebalanceListener):
         try:
             async with asyncio.timeout(timeout + 0.05) as waiting:
                 self._waiting = waiting
-                self._lots.room = max_records
+                self._lots.ask(max_records)
                 try:
                     fetched = await self._kafka.getmany(timeout_ms=int(timeout * 1000), max_records=max_records)
                 finally:

@@ -5,9 +5,10 @@ ask for it by a deserializer that is Lots; it is written for the versions that i
 are made as ever. The format is that of Kafka's documentation, "Record Batch", magic 2.
 """
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain
+from itertools import accumulate
 from struct import Struct
 from typing import Any, Final, overload
 
@@ -29,17 +30,22 @@ _BEFORE_LENGTH: Final = 12  # bytes that the length does not count
 _BEFORE_ATTRIBUTES: Final = 21  # bytes that the checksum does not count
 _MAGIC: Final = 2
 _COMPRESSION, _APPEND_TIME, _CONTROL = 0x07, 0x08, 0x20
-_LOT: Final = 24 << 20  # bytes: what is unpacked waits in memory for the end of its transaction
+_POLL: Final = 128 << 20  # bytes: what is unpacked waits in memory for the end of its transaction
 _DECODERS: Final = {1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_decode, 4: codec.zstd_decode}
 
 
 class Lots:
     """A consumer that is given this for its values gets a Lot of each partition instead of a list of records.
 
-    room: how many records the poll asks for that is under way; 0 before the first.
+    room: how many records the poll asks for that is under way; 0 before the first. left: how many bytes it may unpack.
     """
 
     room = 0
+    left = _POLL
+
+    def ask(self, records: int) -> None:
+        """A poll for so many begins."""
+        self.room, self.left = records, _POLL
 
     def __call__(self, value: bytes | None) -> bytes | None:
         return value
@@ -148,17 +154,20 @@ class _Batches:
         return not self._headers and self._batch is None
 
     def waits(self, most: int | None) -> bool:
-        """Whether all of it is for the next poll. What would fit there whole is not torn to fill up what is left of
-        this one: the less often an account's records are met, the less they cost. The next poll begins with it.
+        """Whether all of it is for the next poll: where this one has unpacked enough, or has too little room for it.
+        What would fit there whole is not torn to fill up what is left of this one: the less often an account's records
+        are met, the less they cost. The next poll begins with it.
         """
+        if self._lots.left <= 0:
+            return True
         left = sum([header[-1] for _, header in self._headers]) + (len(self._batch.starts) if self._batch else 0)
         return most is not None and most < left <= self._lots.room
 
     def take(self, most: int | None) -> Lot:
-        """The next records, at most so many, and not many more than _LOT bytes. Raises CorruptRecordException."""
+        """The next records, at most so many, and not many more bytes than are left. Raises CorruptRecordException."""
         taken: list[_Batch] = []
-        count, size, wanted = 0, 0, self.next_fetch_offset
-        while size < _LOT and (most is None or count < most):
+        count, wanted = 0, self.next_fetch_offset
+        while self._lots.left > 0 and (most is None or count < most):
             batch = self._batch or self._next()
             if batch is None:
                 break
@@ -166,7 +175,7 @@ class _Batches:
             if part.starts:
                 taken.append(part)
                 count += len(part.starts)
-                size += len(part.records)
+                self._lots.left -= len(part.records)
             self.next_fetch_offset = part.next_offset
         return _lot(self._tp, taken, wanted)
 
@@ -199,7 +208,7 @@ class _Batch:
     """Records of a batch. starts: where each begins, behind its length. time: of all, or what theirs count from."""
 
     records: bytes
-    starts: Sequence[int]
+    starts: "array[int]"
     base: int
     next_offset: int
     time: int
@@ -215,9 +224,9 @@ class _Batch:
         return first, replace(self, starts=self.starts[most:])
 
 
-def _starts(records: bytes, count: int) -> list[int]:
+def _starts(records: bytes, count: int) -> "array[int]":
     """Where each record begins, behind its length."""
-    starts, at = [], 0
+    starts, at = array("q"), 0
     for _ in range(count):
         length = records[at]
         if length > 127:
@@ -255,7 +264,7 @@ def _lot(tp: Any, batches: Sequence[_Batch], wanted: int) -> Lot:
     shifts = list(accumulate((len(batch.records) for batch in batches), initial=0))
     counts = [len(batch.starts) for batch in batches]
     buffer = b"".join([*[batch.records for batch in batches], bytes(PADDING)])
-    at = np.array(list(chain.from_iterable(batch.starts for batch in batches)), dtype=np.int64)
+    at = np.concatenate([np.empty(0, dtype=np.int64), *[np.frombuffer(batch.starts, np.int64) for batch in batches]])
     at += np.repeat(np.array(shifts[:-1], dtype=np.int64), counts) + 1  # behind the attributes
     later, at = _varints(buffer, at)
     delta, at = _varints(buffer, at)

@@ -115,19 +115,11 @@ def _with(people: People, newcomers: list[bytes]) -> People:
 
 def _marked(people: People, found: list[tuple[int, tuple[int, int]]]) -> People:
     """With these days of people, by their numbers."""
-    any_, core = bytearray(people.any), bytearray(people.core)
+    any_, core = list(bits(people.any)), list(bits(people.core))
     for number, (of_any, of_core) in found:
-        place = 4 * number
-        _mark(any_, place, of_any)
-        if of_core:
-            _mark(core, place, of_core)
-    return People(people.ids, bytes(any_), bytes(core))
-
-
-def _mark(marked: bytearray, place: int, days: int) -> None:
-    known = int.from_bytes(marked[place : place + 4], "little")
-    if known | days != known:
-        marked[place : place + 4] = (known | days).to_bytes(4, "little")
+        any_[number] |= of_any
+        core[number] |= of_core
+    return People(people.ids, bits_to_bytes(any_), bits_to_bytes(core))
 
 
 def _seen(people: bytes, seen: list[tuple[int, int]], count: int) -> bytes:

@@ -265,6 +265,13 @@ def _renumbered(names: Names, ids: bytes) -> dict[str, Part]:
     place = {key: n for n, key in enumerate(keys(ids))}
     moved = [place[key] for key in keys(names.ids)]
     renumbered = {}
+    if _width(len(place))[0] == 1:  # then numbers are bytes, and all of them are moved at once
+        table = bytes(moved).ljust(256, b"\0")
+        for name, part in names.parts.items():
+            people = bytearray(part.people)
+            people[1::3], people[2::3] = people[1::3].translate(table), people[2::3].translate(table)
+            renumbered[name] = Part(name, part.counts, bytes(people))
+        return renumbered
     for name, part in names.parts.items():
         rows = rows_of(part.people, len(moved))
         rows[1::3] = [moved[number] for number in rows[1::3]]
