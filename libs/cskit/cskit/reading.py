@@ -32,8 +32,8 @@ _AT_ONCE: Final = 1_000  # events that are parsed before others get their turn
 
 @dataclass(slots=True)
 class Reading:
-    """What reading a batch gave, before anything is written. whole: it is all of the batch; else the claims tell how
-    far it got, since objects are made of what cannot be read by columns, and memory has an end.
+    """What reading a batch gave, before anything is written. left: the partitions of which some is left for another
+    batch, since objects are made of what cannot be read by columns, and memory has an end.
     """
 
     messages: list[Message[Event]] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Reading:
     taken: Taken = field(default_factory=Taken)
     claims: list[Claim] = field(default_factory=list)
     duplicates: int = 0
-    whole: bool = True
+    left: set[Partition] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         """Whether there is anything to handle."""
@@ -69,9 +69,9 @@ class BatchReader:
         """Read what a batch has of one partition, in the order of the log. What is not wanted is passed over. Meanwhile
         others get their turn.
         """
-        partition, room = claim.partition, self._most - len(reading.messages)
+        partition, room = claim.partition, self._most - len(reading.messages) - len(reading.letters)
         if room <= 0:
-            reading.whole = False
+            reading.left.add(partition)
             return
         clocks = np.maximum.accumulate(np.maximum(records.timestamps, claim.append_clock_ms))
         usage: UsageColumns | None = None
@@ -82,7 +82,7 @@ class BatchReader:
             if refused:
                 usage, others = _without(usage, others, _places_of(records, partition, refused))
         if len(others) > room:
-            reading.whole = False
+            reading.left.add(partition)
             records = records.between(0, others[room])
             usage = usage.between(0, int(usage.places.searchsorted(others[room]))) if usage is not None else None
             others = others[:room]

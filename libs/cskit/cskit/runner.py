@@ -7,7 +7,7 @@ handler fails for is handled in halves, until the event is found that is to blam
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from functools import partial
 from time import monotonic
 
@@ -163,12 +163,12 @@ class Runner:
             self._progress.beat()
             failpoints.hit(failpoints.RUNNER_AFTER_POLL)
             async with self._in_hand:
-                batch = self._cut(consumer, polled)
+                batch, whole = self._cut(consumer, polled), True
                 if batch:
-                    await self._handle(consumer, batch)
+                    whole = await self._handle(consumer, batch)
                 elif self._hooks.cut is not None:
                     await asyncio.sleep(0.01)  # the rest of the piece is not there yet
-            self._size.took(count, monotonic() - began)
+            self._size.took(count, monotonic() - began, whole=whole)
             await self._tell(consumer)
             if self._passed:
                 await asyncio.sleep(_GATHER_SECONDS)
@@ -251,10 +251,9 @@ class Runner:
         while True:
             try:
                 with RUNNER_BATCH_SECONDS.labels(self._group).time():
-                    whole = await self._attempt(batch, refused)
-                if not whole:
-                    self._seek(consumer)
-                return whole
+                    left = await self._attempt(batch, refused)
+                self._seek(consumer, left)
+                return not left
             except InvalidMessage as error:
                 place = Partition(error.message.topic, error.message.partition), error.message.offset
                 refused[place] = error.code, error.reason
@@ -287,7 +286,10 @@ class Runner:
                     await self._claim_again(consumer, unavailable)
                     return False
         one, other = defects.halves(batch)
-        return await self._handle(consumer, one) and await self._handle(consumer, other)
+        if await self._handle(consumer, one):
+            return await self._handle(consumer, other)
+        self._seek(consumer, other.keys() & self._owned.keys())
+        return False
 
     async def _claim_again(self, consumer: Consumer, error: DatabaseUnavailable) -> None:
         """After a transaction of unknown end: read on from what the database says."""
@@ -297,12 +299,12 @@ class Runner:
         await self._wait(_RETRY_DATABASE, "runner.database_unavailable", error)
         held = dict(self._owned)
         await self._take(partial(self._claims.claim_again, claims=held))
-        self._seek(consumer)
+        self._seek(consumer, self._owned.keys())
 
-    def _seek(self, consumer: Consumer) -> None:
-        """Read on behind what was handled."""
-        for partition, claim in self._owned.items():
-            consumer.seek(partition, self._passed.beyond(claim).next_offset)
+    def _seek(self, consumer: Consumer, partitions: Set[Partition]) -> None:
+        """Read on behind what was handled of these."""
+        for partition in partitions:
+            consumer.seek(partition, self._passed.beyond(self._owned[partition]).next_offset)
 
     async def _blamed(self, record: Record, error: Exception) -> tuple[str, str]:
         """Why a record is put aside for which the handler fails; raises the error where it is not to be."""
@@ -313,15 +315,15 @@ class Runner:
         log.error("message.defect", group=self._group, origin=origin, exc_info=error)
         return defects.DEFECT, defects.told(error)
 
-    async def _attempt(self, batch: Batch, refused: Refused) -> bool:
-        """Handle a batch in one transaction; False where some of it is left for another one."""
+    async def _attempt(self, batch: Batch, refused: Refused) -> Set[Partition]:
+        """Handle a batch in one transaction; the partitions of which some is left for another one."""
         assert self._dedup is not None
         reading = await self._read(batch, refused, await self._handler.wanted())
         if batch and changes_nothing(reading) and self._hooks.cut is None and not self._passed.is_due:
             self._passed.note(reading.claims)
             self._progress.beat()
             self._count(batch, reading)
-            return reading.whole
+            return reading.left
         claims = {**self._passed.claims, **{claim.partition: claim for claim in reading.claims}}
         async with self._database.write() as transaction:
             tx = BeatingTx(transaction, self._progress)
@@ -350,14 +352,14 @@ class Runner:
         uow.committed()
         self._progress.beat()
         self._count(batch, reading)
-        return reading.whole
+        return reading.left
 
     async def _read(self, batch: Batch, refused: Refused, wanted: Wanted | None) -> Reading:
         """Read the records of each partition; others get their turn in between."""
         assert self._reader is not None
         now = self._clocks.world.now()
         reading = Reading()
-        for partition in sorted(batch):
+        for partition in batch:  # in the order in which they were polled, so that none is left again and again
             claim = self._passed.beyond(self._owned[partition])
             await self._reader.read(Records.of(batch[partition]), claim, refused, wanted, now, reading)
         return reading
@@ -369,8 +371,10 @@ class Runner:
             RUNNER_AGE.labels(self._group).observe(max(0.0, age))
         for claim in reading.claims:
             records = batch[claim.partition]
-            some = len(records) if reading.whole else Records.of(records).offsets.searchsorted(claim.next_offset)
-            RUNNER_EVENTS.labels(self._group, claim.partition.topic).inc(int(some))
+            count = len(records)
+            if claim.partition in reading.left:
+                count = int(Records.of(records).offsets.searchsorted(claim.next_offset))
+            RUNNER_EVENTS.labels(self._group, claim.partition.topic).inc(count)
         if reading.duplicates:
             RUNNER_DUPLICATES.labels(self._group, "all").inc(reading.duplicates)
         for letter in reading.letters:

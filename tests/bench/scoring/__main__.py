@@ -117,8 +117,8 @@ async def measure(options: argparse.Namespace) -> Found:
                         found.crash = await _crashed(at, contenders)
                     rounds = 1 if accounts >= _MANY else options.rounds
                     await found.take(LABELS.get(accounts, str(accounts)), at, contenders, rounds)
-            if _SOME in options.accounts and not options.events:
-                async with size(_SOME, _FEW, kafka, Path(folder), warm) as at:
+            if _SOME in options.accounts:
+                async with size(_SOME, events_of(_MANY, options), kafka, Path(folder), warm) as at:
                     await found.take(SHORT, at, [each for each in contenders if each != BARE], 1)
             if {_SOME, _MANY} <= set(options.accounts) and FULL in contenders:
                 events = events_of(_MANY, options) * _SOME // _MANY
@@ -158,11 +158,12 @@ async def main() -> int:
         return 1
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic just made has no leader for a moment
     found = await measure(options)
-    figures: dict[str, Any] = {"rounds": options.rounds}
+    figures: dict[str, Any] = {}
     for label, told in found.told.items():
         show(label, told)
         figures[label] = {
             "events": told.events,
+            "rounds": max(map(len, told.rounds.values())),
             **{
                 contender: {
                     **asdict(median(turns)),

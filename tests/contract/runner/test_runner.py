@@ -13,6 +13,7 @@ from cskit import dead_letters, runner
 from cskit.claims import Fenced, TopicRecreated, read_offsets
 from cskit.headers import unpacked
 from cskit.log import NewRecord
+from cskit.log.sqlite import SqliteLog
 from cskit.messages import InvalidMessage, Message, Retry, UnitOfWork
 from cskit.reading import BatchReader
 from cskit.settings import TestHooks
@@ -57,6 +58,8 @@ async def test_a_batch_that_would_make_too_many_objects_is_handled_in_several(
     for account in accounts:
         mine = [int(id_.removeprefix(account)) for id_ in seen if id_.startswith(account)]
         assert mine == sorted(mine)
+    if isinstance(stack.log, SqliteLog):  # Kafka deals partitions out by chance
+        assert {id_.rstrip("0123456789") for id_ in seen[:28]} == set(accounts)
 
 
 async def test_how_old_a_batch_was_at_its_commit_is_told(stack: Stack) -> None:

@@ -153,7 +153,7 @@ async def test_what_makes_too_many_objects_is_left_for_another_batch(
         dedup.applied(piece.taken)
     await database.close()
 
-    assert [piece.whole for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert [piece.left for piece in pieces] == [{HERE}] * (len(pieces) - 1) + [set()]
     assert len(pieces) > 2
     assert max(len(piece.messages) + len(piece.letters) for piece in pieces) <= 20
     assert sorted(one for piece in pieces for one in told(piece)) == told(at_once)
@@ -168,11 +168,11 @@ async def test_a_partition_for_which_no_room_is_left_stays_where_it_is(tmp_path:
     before = list(full.claims)
     reader = BatchReader("scoring", Dedup(TABLE, "scoring", seed=7), by_columns=True, fewest=1, most=5)
     full.messages += full.messages * 5
-    full.whole = True
+    full.left = set()
 
     await reader.read(records, Claim(Partition(HERE.topic, 9), UUID(int=0), 1, 0, 0), {}, None, NOW, full)
 
-    assert not full.whole
+    assert full.left == {Partition(HERE.topic, 9)}
     assert full.claims == before
 
 
@@ -206,6 +206,12 @@ def test_batches_grow_where_the_next_partition_did_not_fit_into_what_was_left_of
     size.took(74, 0.01)
     assert size.records == 100
     size.took(75, 0.01)
+    assert size.records == 200
+    size.took(150, 6.5)  # with all that was asked for it would have been more than eight seconds
+    assert size.records == 200
+    size.took(150, 5.5)
+    assert size.records == 400
+    size.took(400, 0.01, whole=False)
     assert size.records == 200
 
 

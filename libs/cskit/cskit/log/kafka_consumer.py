@@ -29,6 +29,7 @@ _MISSING: Final = 5  # looks in a row that must not find a topic before it count
 _LEAVE: Final = 5.0  # seconds that leaving the group may take
 _FETCH_WAIT_MS: Final = 100
 _APPEND_TIME: Final = 1
+_REBALANCE: Final = 3  # session timeouts that others wait in a rebalance for who is alive and ends its batch
 _NEVER_MS: Final = 2**31 - 1
 
 READING: Final[Mapping[str, Any]] = {  # whatever reads: from where it is told, all that is there, and no other place
@@ -76,15 +77,14 @@ class KafkaConsumer(ConsumerRebalanceListener):
         if absent := [t for t in self._topics if t not in ids]:
             raise LogError(f"group {self._group}: there is no topic {', '.join(absent)}")
         self._listener = listener
-        options = {
-            **self._options,
-            "request_timeout_ms": 2 * self._session_timeout_ms + 5_000,
-        }  # a join waits for others
+        rebalance_ms = _REBALANCE * self._session_timeout_ms
+        options = {**self._options, "request_timeout_ms": rebalance_ms + 5_000}  # a join waits for others
         self._kafka = AIOKafkaConsumer(  # type: ignore[no-untyped-call]
             **options,
             group_id=self._group,
             **READING,
             session_timeout_ms=self._session_timeout_ms,
+            rebalance_timeout_ms=rebalance_ms,
             heartbeat_interval_ms=min(1_000, self._session_timeout_ms // 4),  # how soon a member hears of a rebalance
             max_poll_interval_ms=_NEVER_MS,  # aiokafka would not rejoin after a pause (#847); the runner has a watchdog
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),

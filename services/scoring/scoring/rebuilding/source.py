@@ -17,6 +17,7 @@ Progress = Callable[[int], Awaitable[None]]
 """Told between batches how many offsets of all partitions are behind."""
 
 _LOG_SECONDS = 1.0
+_MOST = 100_000  # records at once: each of them is an object
 
 
 class PastLog:
@@ -83,6 +84,7 @@ class _PastConsumer:
         self._archived: dict[int, int] = {}
         self._open: dict[int, Iterator[ArchivedRecord]] = {}
         self._reader: Reader | None = None
+        self._moved = False  # since the reader began
 
     async def start(self, listener: Listener) -> None:
         """See Consumer."""
@@ -90,6 +92,7 @@ class _PastConsumer:
 
     async def poll(self, *, max_records: int, timeout: float) -> Mapping[Partition, Sequence[Record]]:
         """See Consumer. Raises ArchiveDamaged, ArchiveUnreachable, too."""
+        max_records = min(max_records, _MOST)
         await self._begin()
         await self._past.progress(sum(min(at, self._past.until[p]) for p, at in self._positions.items()))
         for number, position in self._positions.items():
@@ -109,7 +112,7 @@ class _PastConsumer:
         """See Consumer."""
         self._positions[partition.number] = offset
         self._open.pop(partition.number, None)
-        self._reader = None
+        self._moved = True
 
     async def reached(self) -> Mapping[Partition, int]:
         """See Consumer."""
@@ -120,8 +123,9 @@ class _PastConsumer:
 
     async def stop(self) -> None:
         """See Consumer."""
-        if self._reader is not None:
-            await self._reader.stop()
+        reader, self._reader, self._moved = self._reader, None, False
+        if reader is not None:
+            await reader.stop()
 
     async def _begin(self) -> None:
         if self._positions:
@@ -149,6 +153,8 @@ class _PastConsumer:
         return [record for record in records if record.offset < end]
 
     async def _from_log(self, count: int, timeout: float) -> dict[Partition, Sequence[Record]]:
+        if self._moved:
+            await self.stop()
         try:
             if self._reader is None:
                 self._reader = await self._past.log.reader(CUSTOMER_EVENTS, self._positions)
