@@ -64,15 +64,20 @@ class BatchReader:
         self._most = most
 
     async def read(
-        self, records: Records, claim: Claim, refused: Refused, wanted: Wanted | None, now: datetime, reading: Reading
+        self,
+        records: Records,
+        claim: Claim,
+        refused: Refused,
+        wanted: Wanted | None,
+        now: datetime,
+        reading: Reading,
+        share: int = 1,
     ) -> None:
         """Read what a batch has of one partition, in the order of the log. What is not wanted is passed over. Meanwhile
-        others get their turn.
+        others get their turn. share: how many partitions have yet to share what objects may be made, this one included.
         """
-        partition, room = claim.partition, self._most - len(reading.messages) - len(reading.letters)
-        if room <= 0:
-            reading.left.add(partition)
-            return
+        partition = claim.partition
+        room = max(1, (self._most - len(reading.messages) - len(reading.letters)) // share)
         clocks = np.maximum.accumulate(np.maximum(records.timestamps, claim.append_clock_ms))
         usage: UsageColumns | None = None
         others: Sequence[int] = range(len(records))

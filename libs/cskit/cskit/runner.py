@@ -359,9 +359,9 @@ class Runner:
         assert self._reader is not None
         now = self._clocks.world.now()
         reading = Reading()
-        for partition in batch:  # in the order in which they were polled, so that none is left again and again
-            claim = self._passed.beyond(self._owned[partition])
-            await self._reader.read(Records.of(batch[partition]), claim, refused, wanted, now, reading)
+        for number, partition in enumerate(sorted(batch)):
+            claim, share = self._passed.beyond(self._owned[partition]), len(batch) - number
+            await self._reader.read(Records.of(batch[partition]), claim, refused, wanted, now, reading, share)
         return reading
 
     def _count(self, batch: Batch, reading: Reading) -> None:

@@ -58,8 +58,8 @@ async def test_a_batch_that_would_make_too_many_objects_is_handled_in_several(
     for account in accounts:
         mine = [int(id_.removeprefix(account)) for id_ in seen if id_.startswith(account)]
         assert mine == sorted(mine)
-    if isinstance(stack.log, SqliteLog):  # Kafka deals partitions out by chance
-        assert {id_.rstrip("0123456789") for id_ in seen[:28]} == set(accounts)
+    if isinstance(stack.log, SqliteLog):  # of Kafka a poll may have one partition alone
+        assert {id_.rstrip("0123456789") for id_ in seen[:7]} == set(accounts)
 
 
 async def test_how_old_a_batch_was_at_its_commit_is_told(stack: Stack) -> None:

@@ -162,18 +162,27 @@ async def test_what_makes_too_many_objects_is_left_for_another_batch(
     assert [claim] == at_once.claims
 
 
-async def test_a_partition_for_which_no_room_is_left_stays_where_it_is(tmp_path: Path) -> None:
+async def test_partitions_share_what_objects_may_be_made(tmp_path: Path) -> None:
     records = batch(1)
-    full = await read(tmp_path, records, by_columns=True, most=5)
-    before = list(full.claims)
-    reader = BatchReader("scoring", Dedup(TABLE, "scoring", seed=7), by_columns=True, fewest=1, most=5)
-    full.messages += full.messages * 5
-    full.left = set()
+    database = SqliteDatabase(tmp_path / "shared.db")
+    await database.migrate(METADATA.create_all)
+    dedup = Dedup(TABLE, "scoring", seed=7)
+    places = [Partition(HERE.topic, number) for number in (3, 4, 5)]
+    async with database.write() as tx:
+        await dedup.load(tx, [(place, 0) for place in places])
+    await database.close()
+    reader, reading = BatchReader("scoring", dedup, by_columns=True, fewest=1, most=30), Reading()
 
-    await reader.read(records, Claim(Partition(HERE.topic, 9), UUID(int=0), 1, 0, 0), {}, None, NOW, full)
+    made = []
+    for share, place in zip((3, 2, 1), places, strict=True):
+        before = len(reading.messages) + len(reading.letters)
+        part = records.between(0, 6) if share == 2 else records
+        await reader.read(part, Claim(place, UUID(int=0), 1, 0, 0), {}, None, NOW, reading, share)
+        made.append(len(reading.messages) + len(reading.letters) - before)
 
-    assert full.left == {Partition(HERE.topic, 9)}
-    assert full.claims == before
+    assert made[0] <= 10
+    assert 10 < made[2] <= 30 - made[0] - made[1]  # the rest, since the one before needed little
+    assert reading.left == {places[0], places[2]}
 
 
 async def test_of_other_topics_nothing_is_read_by_columns(tmp_path: Path) -> None:
