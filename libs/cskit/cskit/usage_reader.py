@@ -44,8 +44,8 @@ class _Known:
 
 
 class UsageReader:
-    """Reads messages by columns. It remembers texts that obey their rules, so that each is looked at once, and
-    skeletons of messages.
+    """Reads messages by columns, one `read` at a time. It remembers texts that obey their rules, so that each is looked
+    at once, and skeletons of messages.
     """
 
     def __init__(self) -> None:
