@@ -47,12 +47,13 @@ async def test_a_member_that_joins_takes_its_share_in_the_middle_of_the_stream(
     assert first.revoked
 
 
+@pytest.mark.parametrize("busy", [0.5, 12.0])  # Kafka's session ends after 10 seconds; who is alive is waited for
 async def test_a_partition_is_assigned_only_after_its_owner_was_done_with_giving_it_up(
-    log_engine: LogEngine, topic: str, group: str
+    log_engine: LogEngine, topic: str, group: str, busy: float
 ) -> None:
     class Slow(Member):
         async def on_revoked(self, partitions: frozenset[Partition]) -> None:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(busy)
             await super().on_revoked(partitions)
 
     log, book = log_engine.log, OffsetBook()
@@ -62,7 +63,8 @@ async def test_a_partition_is_assigned_only_after_its_owner_was_done_with_giving
 
     async with member(log, group, [topic], book) as other, polling(other, slow):
         await append(log, topic, 10)
-        await eventually(lambda: len(other.owned) == len(slow.owned) == 2, log_engine.seconds, "shared")
+        deadline = log_engine.seconds + busy
+        await eventually(lambda: len(other.owned) == len(slow.owned) == 2, deadline, "shared")
         await eventually(lambda: len(book.records) >= 40, log_engine.seconds, "all read")
     await slow.stop()
 
