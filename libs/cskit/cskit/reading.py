@@ -133,7 +133,7 @@ class BatchReader:
 
 def _places_of(records: Records, partition: Partition, refused: Refused) -> list[int]:
     """The places of records that were refused, rising."""
-    offsets = sorted(offset for where, offset in refused if where == partition)
+    offsets = [offset for where, offset in refused if where == partition]
     return np.flatnonzero(np.isin(records.offsets, offsets)).tolist()
 
 

@@ -288,7 +288,7 @@ class Runner:
         one, other = defects.halves(batch)
         if await self._handle(consumer, one):
             return await self._handle(consumer, other)
-        self._seek(consumer, other.keys() & self._owned.keys())
+        self._seek(consumer, other.keys())
         return False
 
     async def _claim_again(self, consumer: Consumer, error: DatabaseUnavailable) -> None:

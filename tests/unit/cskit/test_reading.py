@@ -1,8 +1,11 @@
 """Reading a batch: by columns or not, the same events are new, doubled and poison, and the same is noted of them."""
 
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import pytest
@@ -49,27 +52,32 @@ def batch(seed: int, count: int = 200) -> Records:
     return Records.of(records)
 
 
+@asynccontextmanager
+async def nothing_taken(tmp_path: Path, *partitions: Partition) -> AsyncIterator[tuple[SqliteDatabase, Dedup]]:
+    """An empty database, and what dedup knows of these partitions: nothing."""
+    with TemporaryDirectory(dir=tmp_path) as folder:
+        database = SqliteDatabase(Path(folder) / "one.db")
+        await database.migrate(METADATA.create_all)
+        dedup = Dedup(TABLE, "scoring", seed=7)
+        async with database.write() as tx:
+            await dedup.load(tx, [(partition, 0) for partition in partitions])
+        try:
+            yield database, dedup
+        finally:
+            await database.close()
+
+
+def claim_of(partition: Partition) -> Claim:
+    return Claim(partition, UUID(int=0), 1, 0, 0)
+
+
 async def read(
-    tmp_path: Path,
-    records: Records,
-    *,
-    by_columns: bool,
-    refused: Refused | None = None,
-    fewest: int = 1,
-    most: int = 1_000_000,
+    tmp_path: Path, records: Records, *, by_columns: bool, refused: Refused | None = None, fewest: int = 1
 ) -> Reading:
-    database = SqliteDatabase(tmp_path / f"{by_columns}.db")
-    await database.migrate(METADATA.create_all)
-    dedup = Dedup(TABLE, "scoring", seed=7)
-    async with database.write() as tx:
-        await dedup.load(tx, [(HERE, 0)])
-    await database.close()
-    reading = Reading()
-    reader = BatchReader("scoring", dedup, by_columns=by_columns, fewest=fewest, most=most)
-    claim = Claim(Partition(records.topic, HERE.number), UUID(int=0), 1, 0, 0)
-    if claim.partition != HERE:
-        dedup._seen[claim.partition] = dedup._seen[HERE]
-    await reader.read(records, claim, refused or {}, None, NOW, reading)
+    claim, reading = claim_of(Partition(records.topic, HERE.number)), Reading()
+    async with nothing_taken(tmp_path, claim.partition) as (_, dedup):
+        reader = BatchReader("scoring", dedup, by_columns=by_columns, fewest=fewest)
+        await reader.read(records, claim, refused or {}, None, NOW, reading)
     return reading
 
 
@@ -136,22 +144,17 @@ async def test_what_makes_too_many_objects_is_left_for_another_batch(
 ) -> None:
     records = batch(seed)
     at_once = await read(tmp_path, records, by_columns=by_columns)
-    database = SqliteDatabase(tmp_path / "pieces.db")
-    await database.migrate(METADATA.create_all)
-    dedup = Dedup(TABLE, "scoring", seed=7)
-    async with database.write() as tx:
-        await dedup.load(tx, [(HERE, 0)])
-    reader = BatchReader("scoring", dedup, by_columns=by_columns, fewest=1, most=20)
-    claim, pieces = Claim(HERE, UUID(int=0), 1, 0, 0), []
-    while len(left := records.between(int(records.offsets.searchsorted(claim.next_offset)), len(records))):
-        piece = Reading()
-        await reader.read(left, claim, {}, None, NOW, piece)
-        pieces.append(piece)
-        (claim,) = piece.claims
-        async with database.write() as tx:
-            await dedup.write(tx, piece.taken, {HERE: claim})
-        dedup.applied(piece.taken)
-    await database.close()
+    claim, pieces = claim_of(HERE), []
+    async with nothing_taken(tmp_path, HERE) as (database, dedup):
+        reader = BatchReader("scoring", dedup, by_columns=by_columns, fewest=1, most=20)
+        while len(left := records.between(int(records.offsets.searchsorted(claim.next_offset)), len(records))):
+            piece = Reading()
+            await reader.read(left, claim, {}, None, NOW, piece)
+            pieces.append(piece)
+            (claim,) = piece.claims
+            async with database.write() as tx:
+                await dedup.write(tx, piece.taken, {HERE: claim})
+            dedup.applied(piece.taken)
 
     assert [piece.left for piece in pieces] == [{HERE}] * (len(pieces) - 1) + [set()]
     assert len(pieces) > 2
@@ -163,22 +166,16 @@ async def test_what_makes_too_many_objects_is_left_for_another_batch(
 
 
 async def test_partitions_share_what_objects_may_be_made(tmp_path: Path) -> None:
-    records = batch(1)
-    database = SqliteDatabase(tmp_path / "shared.db")
-    await database.migrate(METADATA.create_all)
-    dedup = Dedup(TABLE, "scoring", seed=7)
+    records, reading, made = batch(1), Reading(), []
     places = [Partition(HERE.topic, number) for number in (3, 4, 5)]
-    async with database.write() as tx:
-        await dedup.load(tx, [(place, 0) for place in places])
-    await database.close()
-    reader, reading = BatchReader("scoring", dedup, by_columns=True, fewest=1, most=30), Reading()
 
-    made = []
-    for share, place in zip((3, 2, 1), places, strict=True):
-        before = len(reading.messages) + len(reading.letters)
-        part = records.between(0, 6) if share == 2 else records
-        await reader.read(part, Claim(place, UUID(int=0), 1, 0, 0), {}, None, NOW, reading, share)
-        made.append(len(reading.messages) + len(reading.letters) - before)
+    async with nothing_taken(tmp_path, *places) as (_, dedup):
+        reader = BatchReader("scoring", dedup, by_columns=True, fewest=1, most=30)
+        for share, place in zip((3, 2, 1), places, strict=True):
+            before = len(reading.messages) + len(reading.letters)
+            part = records.between(0, 6) if share == 2 else records
+            await reader.read(part, claim_of(place), {}, None, NOW, reading, share)
+            made.append(len(reading.messages) + len(reading.letters) - before)
 
     assert made[0] <= 10
     assert 10 < made[2] <= 30 - made[0] - made[1]  # the rest, since the one before needed little
