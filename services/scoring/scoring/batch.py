@@ -15,7 +15,7 @@ from csmodels.envelope import Event
 from csmodels.internal import AccountErased
 from csmodels.topics import HEALTH_EVENTS
 from scoring.account import Account, Evaluation, Rules, Taken, passed, rescored, taken
-from scoring.counting import UsageCounter
+from scoring.counting import counted
 from scoring.engine.usage import AccountUsage
 from scoring.planning import Application, Segment, Tick
 from scoring.publishing import health_changed
@@ -35,13 +35,11 @@ class BatchFold:
         work: dict[str, Account],
         partition_of: Mapping[str, int],
         scored_at: datetime,
-        counter: UsageCounter,
     ) -> None:
         self.uow = uow
         self.work = work
         self.partition_of = partition_of
         self.scored_at = scored_at
-        self._counter = counter
         self._changes = store.Changes()
         self._records: list[NewRecord] = []
         self._defects = 0
@@ -53,12 +51,12 @@ class BatchFold:
         touched: dict[str, list[Message[Event]]] = {}
         for message in segment.events:
             touched.setdefault(message.event.subject, []).append(message)
-        counted: dict[str, AccountUsage] = {}
+        used: dict[str, AccountUsage] = {}
         if segment.usage is not None:
-            usage = self._of_living(segment.usage, touched)
-            counted = dict(self._counter.counted(usage, rules.zone)) if usage else {}
-        for id_ in {**touched, **counted}:
-            messages, of_usage = touched.get(id_, []), counted.get(id_)
+            usage = _of_living(segment.usage, touched)
+            used = dict(counted(usage, rules.zone, rules.folding.actions.is_core)) if usage else {}
+        for id_ in {**touched, **used}:
+            messages, of_usage = touched.get(id_, []), used.get(id_)
             before = self.work[id_].facts.slow
             done = taken(self.work[id_], messages, segment.cut, rules, of_usage)
             self._fold(id_, done)
@@ -69,21 +67,6 @@ class BatchFold:
                 traceparent = usage.traceparent(of_usage.last)
             self._judged(done.account, done.evaluations, traceparent)
             await self.uow.speak()
-
-    def _of_living(self, usage: Usage, touched: dict[str, list[Message[Event]]]) -> Usage:
-        """The usage without that of accounts that are erased in the same piece: it joins their other messages."""
-        erased = {id_ for id_, some in touched.items() if any(isinstance(m.event, AccountErased) for m in some)}
-        if not erased:
-            return usage
-        self._counter.forget()
-        accounts = usage.columns.accounts
-        theirs = np.array([accounts.texts[number] in erased for number in accounts.numbers.tolist()], dtype=np.bool_)
-        for number in np.flatnonzero(theirs).tolist():
-            message = usage.message(number)
-            touched[message.event.subject].append(message)
-        for id_ in erased:
-            touched[id_].sort(key=lambda message: message.offset)
-        return usage.where(~theirs)
 
     async def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
         """Let the hours of a tick pass for these accounts."""
@@ -132,7 +115,6 @@ class BatchFold:
     def _fold(self, id_: str, done: Taken) -> None:
         facts = done.account.facts
         if done.erased:
-            self._counter.forget()
             self._changes.erase(id_, done.account.base)
         for month in done.months:
             self._changes.months[id_, month] = facts.month(month)
@@ -153,3 +135,18 @@ class BatchFold:
             if evaluation.change is not None or evaluation.kind == "closing":
                 self._changes.history.append(evaluation)
         self._records += records
+
+
+def _of_living(usage: Usage, touched: dict[str, list[Message[Event]]]) -> Usage:
+    """The usage without that of accounts that are erased in the same piece: it joins their other messages."""
+    erased = {id_ for id_, some in touched.items() if any(isinstance(m.event, AccountErased) for m in some)}
+    if not erased:
+        return usage
+    accounts = usage.columns.accounts
+    theirs = np.array([accounts.texts[number] in erased for number in accounts.numbers.tolist()], dtype=np.bool_)
+    for number in np.flatnonzero(theirs).tolist():
+        message = usage.message(number)
+        touched[message.event.subject].append(message)
+    for id_ in erased:
+        touched[id_].sort(key=lambda message: message.offset)
+    return usage.where(~theirs)

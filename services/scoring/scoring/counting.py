@@ -1,106 +1,164 @@
 """Usage that was read by columns, counted for each account in one go."""
 
-from collections.abc import Iterator, Sequence
-from datetime import tzinfo
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, tzinfo
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cskit.columns import UsageColumns, moment
 from cskit.messages import Usage
 from cskit.slices import Ints
 from csmodels.health import MAX_CAUSE_EVENTS
-from scoring.engine.usage import AccountUsage, Counted, Seen
+from scoring.domain.calendar import Month, month_of
+from scoring.engine.usage import NOBODY, AccountUsage, MonthUsage, Row
 
 _DAY_US: Final = 86_400_000_000
 _QUARTER_US: Final = 900_000_000  # clocks of zones change at full quarters of an hour
 _ORDINAL_1970: Final = 719_163
-_PLACES: Final = 20  # bits: of the table of who was seen
-_SPREAD: Final = 0x1E3779B97F4A7C15  # odd: what is multiplied by it differs in its upper bits
-
-# Who did what when as one number: account, person, name, and the day counted from a first one.
-_PERSON, _NAME, _DAY = 21, 12, 9  # bits; of accounts there are as many as of persons
 _SPARSE: Final = 4  # places for each value, beyond which values are sorted instead
-_BEFORE: Final = 400  # days before the first batch that may come yet
+_DAYS: Final = 32  # of a month, as far as numbers are made of them
+_ID_BYTES: Final = 16
 
 
-class UsageCounter:
-    """Counts usage by account. It remembers who was seen with which name on which day, and seldom tells that again: of
-    two that share a place of its table, the last one stays.
+def counted(usage: Usage, zone: tzinfo, is_core: Callable[[str], bool]) -> Iterator[tuple[str, AccountUsage]]:
+    """The usage of each account, in the order in which the accounts come; there is some."""
+    columns = usage.columns
+    mine, count = _in_order(columns.accounts.numbers)
+    order = np.argsort(mine.astype(np.uint16) if count < 1 << 16 else mine, kind="stable")  # of few bits it is fast
+    ends = np.cumsum(np.bincount(mine, minlength=count))
+    sizes = np.diff(ends, prepend=0)
+    months = _months(columns, local_ordinals(columns.times, zone), mine, count, is_core)
+    last = order[ends - 1]
+    moments = zip(columns.times[last].tolist(), columns.received[last].tolist(), strict=True)
+    firsts = order[ends - sizes]
+    newest = order[np.repeat(ends, sizes) - np.arange(len(order)) <= MAX_CAUSE_EVENTS]
+    ids = [id_.decode() for id_ in columns.ids.at(newest).present()]
+    offsets = usage.offsets[newest].tolist()
+    texts = columns.accounts.texts
+    accounts = [texts[number] for number in columns.accounts.numbers[last].tolist()]
+    first_offsets, lasts = usage.offsets[firsts].tolist(), last.tolist()
+    since = 0
+    for number, (size, (time, received)) in enumerate(zip(sizes.tolist(), moments, strict=True)):
+        until = since + min(size, MAX_CAUSE_EVENTS)
+        yield (
+            accounts[number],
+            AccountUsage(
+                months=months[number],
+                ids=ids[since:until],
+                offsets=offsets[since:until],
+                count=size,
+                first_offset=first_offsets[number],
+                last=lasts[number],
+                time=moment(time),
+                received=moment(received),
+            ),
+        )
+        since = until
 
-    So whoever folds what it tells must `forget` where that was not committed, and where facts are no longer what they
-    were: an account is erased, another scorecard has other key features.
-    """
 
-    def __init__(self) -> None:
-        self.forget()
+def _months(
+    columns: UsageColumns, days: Ints, mine: Ints, count: int, is_core: Callable[[str], bool]
+) -> list[list[tuple[Month, MonthUsage]]]:
+    """The months of each account, by its place."""
+    named, names = _named(columns)
+    days, ordinals = _numbered(days)
+    dates = [date.fromordinal(ordinal) for ordinal in ordinals.tolist()]
+    known = sorted({month_of(day) for day in dates})
+    of_day = np.array([known.index(month_of(day)) for day in dates], dtype=np.int64)
+    in_month = np.array([day.day for day in dates], dtype=np.int64)[days]
+    group = mine * len(known) + of_day[days]  # a month of an account
+    key = (group * len(names) + named) * _DAYS + in_month
+    places, told = _numbered(key)
+    people = _People(columns, group, places, in_month, np.array(list(map(is_core, names)), dtype=np.bool_)[named])
+    one, other = people.two_of(len(told))
+    rows: list[Row] = list(
+        zip(
+            map(names.__getitem__, (told // _DAYS % len(names)).tolist()),
+            (told % _DAYS).tolist(),
+            _sums(places, columns.counts).tolist(),
+            one.tolist(),
+            other.tolist(),
+            strict=True,
+        )
+    )
+    groups = told // (_DAYS * len(names))
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    found: list[list[tuple[Month, MonthUsage]]] = [[] for _ in range(count)]
+    for number, (start, end) in zip(groups[starts].tolist(), pairwise([*starts.tolist(), len(rows)]), strict=True):
+        to, month = divmod(number, len(known))
+        found[to].append((known[month], people.month(number, rows[start:end])))
+    return found
 
-    def forget(self) -> None:
-        """Nobody was seen."""
-        self._seen: Ints = np.full(1 << _PLACES, -1, dtype=np.int64)
-        self._first_day = 0
-        self._numbered_by: Sequence[Sequence[str]] = ()
 
-    def counted(self, usage: Usage, zone: tzinfo) -> Iterator[tuple[str, AccountUsage]]:
-        """The usage of each account, in the order in which the accounts come; there is some."""
-        columns = usage.columns
-        days = local_ordinals(columns.times, zone)
-        mine, count = _in_order(columns.accounts.numbers)
-        order = np.argsort(mine.astype(np.uint16) if count < 1 << 16 else mine, kind="stable")  # of few bits it is fast
-        ends = np.cumsum(np.bincount(mine, minlength=count))
-        counts = _counts(columns, mine, days, count)
-        people = self._unseen(columns, days, mine, count)
-        last = order[ends - 1]
-        newest = zip(columns.times[last].tolist(), columns.received[last].tolist(), strict=True)
-        offsets, rows = usage.offsets[order].tolist(), order.tolist()
-        for number, (start, end) in enumerate(pairwise([0, *ends.tolist()])):
-            time, received = next(newest)
-            since = max(start, end - MAX_CAUSE_EVENTS)
-            yield (
-                columns.accounts.text(rows[start]),
-                AccountUsage(
-                    counts=counts[number],
-                    people=people[number],
-                    ids=[columns.id(row) for row in rows[since:end]],
-                    offsets=offsets[since:end],
-                    count=end - start,
-                    first_offset=offsets[start],
-                    last=rows[end - 1],
-                    time=moment(time),
-                    received=moment(received),
-                ),
-            )
+class _People:
+    """Who was seen in each month of an account: once each, by month and then by id."""
 
-    def _unseen(self, columns: UsageColumns, days: Ints, mine: Ints, count: int) -> list[list[Seen]]:
-        """Who was seen with which name on which day and was not before, by the places of accounts."""
-        accounts, names, persons = columns.accounts, columns.names, columns.persons
-        numbered_by = (accounts.texts, names.texts, persons.texts)
-        if any(one is not other for one, other in zip(numbered_by, self._numbered_by, strict=False)):
-            self.forget()
-        if not self._numbered_by:
-            self._numbered_by, self._first_day = numbered_by, int(days.min()) - _BEFORE
-        since = days - self._first_day
-        rows = np.flatnonzero(persons.numbers)
-        if (
-            max(len(accounts.texts), len(persons.texts)) < 1 << _PERSON
-            and len(names.texts) < 1 << _NAME
-            and int(since.min()) >= 0
-            and int(since.max()) < 1 << _DAY
-        ):
-            who = (((accounts.numbers << _PERSON | persons.numbers) << _NAME | names.numbers) << _DAY | since)[rows]
-            places = ((who * _SPREAD) >> (64 - _PLACES)) & ((1 << _PLACES) - 1)
-            new = self._seen[places] != who
-            rows, who = rows[new], who[new]
-            self._seen[places[new]] = who
-            rows = rows[np.unique(who, return_index=True)[1]]
-        else:
-            self.forget()
-        found: list[list[Seen]] = [[] for _ in range(count)]
-        for row, to, day in zip(rows.tolist(), mine[rows].tolist(), days[rows].tolist(), strict=True):
-            found[to].append((day, names.text(row), persons.text(row)))
-        return found
+    def __init__(
+        self, columns: UsageColumns, group: Ints, places: Ints, in_month: Ints, core: NDArray[np.bool_]
+    ) -> None:
+        rows = np.flatnonzero(columns.persons.numbers)
+        persons, ids = _ranked(columns, rows)
+        pair, distinct = _numbered(group[rows] * max(1, len(ids)) + persons)
+        groups, who = np.divmod(distinct, max(1, len(ids)))
+        order = np.argsort(pair, kind="stable")
+        starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
+        bits = 1 << (in_month[rows] - 1)
+        self._any = np.bitwise_or.reduceat(bits[order], starts).tolist() if len(rows) else []
+        self._core = np.bitwise_or.reduceat(np.where(core[rows], bits, 0)[order], starts).tolist() if len(rows) else []
+        self._ids = ids[who].tobytes()
+        begins = np.searchsorted(groups, np.arange(int(group.max()) + 2))
+        self._begins = begins.tolist()
+        self._used = places[rows], pair - begins[group[rows]], int(np.diff(begins).max())
+
+    def two_of(self, count: int) -> tuple[Ints, Ints]:
+        """For each of so many places the two smallest people of its month: twice the same, or NOBODY."""
+        places, persons, most = self._used
+        one, other = np.full(count, NOBODY, dtype=np.int64), np.full(count, NOBODY, dtype=np.int64)
+        if len(places):
+            place, person = np.divmod(np.unique(places * most + persons), most)
+            starts = np.flatnonzero(np.diff(place, prepend=-1))
+            seconds = np.minimum(starts + 1, len(place) - 1)
+            one[place[starts]] = person[starts]
+            other[place[starts]] = np.where(place[seconds] == place[starts], person[seconds], person[starts])
+        return one, other
+
+    def month(self, group: int, rows: Sequence[Row]) -> MonthUsage:
+        """A month of an account with these rows."""
+        start, end = self._begins[group], self._begins[group + 1]
+        return MonthUsage(
+            rows, self._ids[_ID_BYTES * start : _ID_BYTES * end], self._any[start:end], self._core[start:end]
+        )
+
+
+def _named(columns: UsageColumns) -> tuple[Ints, list[str]]:
+    """Which of the names each has, and these."""
+    numbers, distinct = _numbered(columns.names.numbers)
+    return numbers, [columns.names.texts[number] for number in distinct.tolist()]
+
+
+def _ranked(columns: UsageColumns, rows: Ints) -> tuple[Ints, NDArray[np.void]]:
+    """Which of the persons is that of each row, and the ids of these in rising order, as 16 bytes each."""
+    numbers, distinct = _numbered(columns.persons.numbers[rows]) if len(rows) else (rows, rows)
+    texts = columns.persons.texts
+    digits = "".join([texts[number] for number in distinct.tolist()]).replace("-", "")
+    ids = np.frombuffer(bytes.fromhex(digits), dtype=f"V{_ID_BYTES}")
+    halves = ids.view(">u8").reshape(-1, 2)
+    rising = np.lexsort((halves[:, 1], halves[:, 0]))
+    rank = np.empty(len(rising), dtype=np.int64)
+    rank[rising] = np.arange(len(rising))
+    return rank[numbers], ids[rising]
+
+
+def _sums(places: Ints, values: Ints) -> Ints:
+    """The sum of the values of each place."""
+    # as two halves, since sums of floats are exact up to 2**53 only
+    high, low = (np.bincount(places, weights=part) for part in (values >> 16, values & 0xFFFF))
+    sums: Ints = (high.astype(np.int64) << 16) + low.astype(np.int64)
+    return sums
 
 
 def local_ordinals(times: Ints, zone: tzinfo) -> Ints:
@@ -140,19 +198,3 @@ def _numbered(values: Ints) -> tuple[Ints, Ints]:
     place = np.empty(span, dtype=np.int64)
     place[present] = np.arange(len(present))
     return place[since], present + values.min()
-
-
-def _counts(columns: UsageColumns, mine: Ints, days: Ints, count: int) -> list[list[Counted]]:
-    """How often each name a day, by the places of accounts."""
-    since, names = days - days.min(), columns.names
-    key = (mine * (int(since.max()) + 1) + since) * len(names.texts) + names.numbers
-    key, told = _numbered(key)
-    rows = np.empty(len(told), dtype=np.int64)
-    rows[key] = np.arange(len(key))
-    # as two halves, since sums of floats are exact up to 2**53 only
-    high, low = (np.bincount(key, weights=part) for part in (columns.counts >> 16, columns.counts & 0xFFFF))
-    sums = (high.astype(np.int64) << 16) + low.astype(np.int64)
-    found: list[list[Counted]] = [[] for _ in range(count)]
-    for row, to, day, often in zip(rows.tolist(), mine[rows].tolist(), days[rows].tolist(), sums.tolist(), strict=True):
-        found[to].append((day, names.text(row), often))
-    return found

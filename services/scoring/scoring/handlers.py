@@ -22,7 +22,7 @@ from csmodels.internal import ScorecardApplied
 from scoring.account import Account, Rules
 from scoring.batch import BatchFold
 from scoring.catalogue import Catalogue, UnknownScorecard, names_of
-from scoring.counting import UsageCounter, local_ordinals
+from scoring.counting import local_ordinals
 from scoring.domain.calendar import Month, closing_moment, month_of
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import Facts
@@ -61,7 +61,6 @@ class ScoringHandler:
         self._clocks = clocks
         self._memory = Memory(settings.in_memory)
         self._states: dict[int, PartitionState] = {}
-        self._counter = UsageCounter()
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> None:
         """Make sure that days are counted in the zone they always were. SettingsError if not."""
@@ -76,7 +75,6 @@ class ScoringHandler:
         """See Handler.forget."""
         self._memory.clear()
         self._states.clear()
-        self._counter.forget()
 
     async def on_batch(self, messages: Sequence[Message[Event]], uow: UnitOfWork) -> None:
         """See on_columns."""
@@ -101,7 +99,7 @@ class ScoringHandler:
         partition_of: dict[str, int] = {message.event.subject: message.partition for message in messages}
         for number, some in usage.items():
             partition_of.update(dict.fromkeys(some.accounts(), number))
-        fold = BatchFold(uow, work, partition_of, self._clocks.world.now(), self._counter)
+        fold = BatchFold(uow, work, partition_of, self._clocks.world.now())
         for planned in plans.values():
             for segment in planned.segments:
                 rules = self._rules(segment.state)
@@ -158,7 +156,6 @@ class ScoringHandler:
 
     async def _apply(self, fold: BatchFold, state: PartitionState, application: Application, rules: Rules) -> None:
         """Score all accounts of a partition by the scorecards that were applied."""
-        self._counter.forget()  # of another scorecard's key features more may be kept
 
         async def rescores(some: BatchFold, ids: Sequence[str]) -> None:
             await some.rescores(ids, application, rules)
@@ -192,7 +189,7 @@ class ScoringHandler:
                 after, others = await reading
                 if after is not None:
                     reading = asyncio.create_task(read(after))
-                apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at, self._counter)
+                apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at)
                 await stepped(apart, list(others))
                 await apart.write()
                 self._memory.refresh(apart.work.values(), self._trimmed)

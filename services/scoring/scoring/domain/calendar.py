@@ -34,6 +34,12 @@ def month_of(day: date) -> Month:
     return Month(f"{day.year:04d}-{day.month:02d}")
 
 
+@lru_cache(maxsize=1024)
+def first_day(month: Month) -> date:
+    """The first day of a month."""
+    return date(int(month[:4]), int(month[5:]), 1)
+
+
 def months_after(first: date, months: int) -> date:
     """The same day `months` months later (or earlier), or the last day of a shorter month; within all that is."""
     number = first.year * 12 + first.month - 1 + months

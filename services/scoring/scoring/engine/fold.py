@@ -3,9 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
-from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import xxhash
@@ -14,7 +11,7 @@ from msgspec import structs
 from csmodels import customer, internal
 from csmodels.catalogue import CustomerEvent
 from csmodels.envelope import Event
-from scoring.domain.calendar import Month, local_day, month_of
+from scoring.domain.calendar import Month, first_day, local_day, month_of
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import (
     NAMES_KEPT,
@@ -23,10 +20,12 @@ from scoring.engine.facts import (
     Facts,
     Feature,
     MonthFacts,
+    SlowFacts,
 )
-from scoring.engine.months import MonthDraft
+from scoring.engine.months import MonthDraft, with_usage
+from scoring.engine.packed import Part
 from scoring.engine.slow import fold_slow
-from scoring.engine.usage import AccountUsage
+from scoring.engine.usage import NOBODY, AccountUsage, MonthUsage
 
 _SURELY_KEPT: Final = timedelta(days=USAGE_KEPT_DAYS - 2)  # in any zone, whatever its clock did
 
@@ -104,7 +103,7 @@ def fold_all(
             months, slow, erased = frozenset(), False, True
         months, slow = months | step.months, slow or step.slow
     if counted is not None:
-        usage.add_counted(counted, facts)
+        usage.add_counted(counted)
     step = usage.folded(facts)
     return Folded(step.facts, months | step.months, slow or step.slow, erased)
 
@@ -115,77 +114,88 @@ class _Usage:
     def __init__(self, card: Scorecard, zone: tzinfo) -> None:
         self._actions = card.actions
         self._zone = zone
-        self._first_usage: date | None = None
-        self._first_core: date | None = None
-        self._first_person: date | None = None
-        self._months: dict[Month, MonthDraft] = {}
+        self._firsts = _Firsts()
+        self._drafts: dict[Month, MonthDraft] = {}
+        self._counted: list[tuple[Month, MonthUsage]] = []
 
     def add(self, event: customer.UsageTracked, facts: Facts) -> None:
         """Note an event. Raises MonthNotLoaded."""
         data, person = event.data, event.personid
         core = self._actions.is_core(data.name)
         day = local_day(event.time, self._zone)
-        self._first_usage = _earlier(self._first_usage, day)
-        if core:
-            self._first_core = _earlier(self._first_core, day)
-        if person:
-            self._first_person = _earlier(self._first_person, day)
+        self._firsts.saw(day, core=core, person=bool(person))
         if event.receivedtime - event.time >= _SURELY_KEPT and not _is_kept(day, event, self._zone):
             return
-        self._draft(day, facts).add(day.day, data.name, data.count, person, core=core)
-
-    def add_counted(self, usage: AccountUsage, facts: Facts) -> None:
-        """Note what was counted. Raises MonthNotLoaded."""
-        is_core = self._actions.is_core
-        for ordinal, rows in groupby(usage.counts, _ORDINAL):
-            day = _day_of(ordinal)
-            draft, number = self._draft(day, facts), day.day
-            self._first_usage = _earlier(self._first_usage, day)
-            for _, name, count in rows:
-                core = is_core(name)
-                if core:
-                    self._first_core = _earlier(self._first_core, day)
-                draft.count(number, name, count, core=core)
-        for ordinal, seen in groupby(usage.people, _ORDINAL):
-            day = _day_of(ordinal)
-            draft, number = self._draft(day, facts), day.day
-            self._first_person = _earlier(self._first_person, day)
-            for _, name, person in seen:
-                draft.see(number, name, person, core=is_core(name))
-
-    def _draft(self, day: date, facts: Facts) -> MonthDraft:
         key = month_of(day)
-        draft = self._months.get(key)
+        draft = self._drafts.get(key)
         if draft is None:
             facts.month(key)  # it must be loaded
-            draft = self._months[key] = MonthDraft()
-        return draft
+            draft = self._drafts[key] = MonthDraft()
+        draft.add(day.day, data.name, data.count, person, core=core)
+
+    def add_counted(self, usage: AccountUsage) -> None:
+        """Note what was counted."""
+        self._counted += usage.months
 
     def folded(self, facts: Facts) -> Folded:
-        """The facts with all of it."""
+        """The facts with all of it. Raises MonthNotLoaded."""
         slow = facts.slow
-        firsts = (
-            _first(slow.first_usage, self._first_usage),
-            _first(slow.first_core, self._first_core),
-            _first(slow.first_person, self._first_person),
+        is_core = self._actions.is_core
+        for key, usage in self._counted:
+            if not _all_before(slow, key):
+                self._firsts.counted(key, usage, is_core)
+        firsts = self._firsts
+        told = (
+            _first(slow.first_usage, firsts.usage),
+            _first(slow.first_core, firsts.core),
+            _first(slow.first_person, firsts.person),
         )
-        seen_earlier = firsts != (slow.first_usage, slow.first_core, slow.first_person)
+        seen_earlier = told != (slow.first_usage, slow.first_core, slow.first_person)
+        found = [*((key, draft.counted()) for key, draft in self._drafts.items()), *self._counted]
         if seen_earlier:
-            first_usage, first_core, first_person = firsts
+            first_usage, first_core, first_person = told
             slow = structs.replace(slow, first_usage=first_usage, first_core=first_core, first_person=first_person)
-        elif not self._months:
+        elif not found:
             return Folded(facts)
         months = {**facts.months}
-        for key, draft in self._months.items():
-            months[key] = draft.on(facts.month(key), lambda names: _bounded(names, self._order))
-        return Folded(Facts(facts.account, slow, months), frozenset(self._months), slow=seen_earlier)
+        for key, usage in found:
+            facts.month(key)  # it must be loaded
+            months[key] = with_usage(months[key], usage, is_core, self._bounded)
+        return Folded(Facts(facts.account, slow, months), frozenset([key for key, _ in found]), slow=seen_earlier)
 
-    def _order(self, name: str) -> tuple[bool, int, str]:
-        return _name_order(name, self._actions.key_features)
+    def _bounded(self, names: dict[str, Part]) -> dict[str, Part]:
+        return _bounded(names, lambda name: _name_order(name, self._actions.key_features))
 
 
-_day_of = lru_cache(maxsize=1024)(date.fromordinal)
-_ORDINAL: Final = itemgetter(0)
+class _Firsts:
+    """The first day with usage, with a core action, with usage of a known person."""
+
+    __slots__ = ("core", "person", "usage")
+
+    def __init__(self) -> None:
+        self.usage: date | None = None
+        self.core: date | None = None
+        self.person: date | None = None
+
+    def saw(self, day: date, *, core: bool, person: bool) -> None:
+        """There was usage on a day."""
+        self.usage = _earlier(self.usage, day)
+        if core:
+            self.core = _earlier(self.core, day)
+        if person:
+            self.person = _earlier(self.person, day)
+
+    def counted(self, month: Month, usage: MonthUsage, is_core: Callable[[str], bool]) -> None:
+        """There was this usage in a month."""
+        first = first_day(month)
+        for name, day, _, one, _ in usage.rows:
+            self.saw(first.replace(day=day), core=is_core(name), person=one != NOBODY)
+
+
+def _all_before(slow: SlowFacts, month: Month) -> bool:
+    """Whether all first days are known to lie before a month."""
+    first = first_day(month)
+    return all([day is not None and day < first for day in (slow.first_usage, slow.first_core, slow.first_person)])
 
 
 def _kept_day(event: Event, zone: tzinfo) -> date | None:

@@ -1,11 +1,11 @@
 """Usage of a month collected, then counted in one go."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from scoring.engine.facts import MonthFacts
 from scoring.engine.packed import (
-    ID_BYTES,
     Names,
     Part,
     People,
@@ -13,149 +13,133 @@ from scoring.engine.packed import (
     bits_to_bytes,
     key_of,
     keys,
-    number_of,
     packed,
     rows_of,
     rows_to_bytes,
 )
+from scoring.engine.usage import NOBODY, MonthUsage, Row
 
-Counts = dict[int, int]  # day (1 to 31) -> count
-
-
-class _NameDraft:
-    """A name's counts, and who used it on which day."""
-
-    __slots__ = ("counts", "people")
-
-    def __init__(self) -> None:
-        self.counts: Counts = {}
-        self.people: set[tuple[int, str]] = set()
+_ZEROS: Final = (0,) * 31
 
 
 class MonthDraft:
-    """Usage of a month. What it makes of a month is what folding the events one by one would have made."""
+    """Usage of a month, event by event."""
 
-    __slots__ = ("_core", "_events", "_names", "_people")
+    __slots__ = ("_counts", "_people", "_users")
 
     def __init__(self) -> None:
-        self._events: Counts = {}
-        self._core: Counts = {}
-        self._people: dict[str, tuple[int, int]] = {}
-        self._names: dict[str, _NameDraft] = {}
+        self._counts: dict[tuple[str, int], int] = {}
+        self._people: dict[bytes, tuple[int, int]] = {}
+        self._users: dict[tuple[str, int], set[bytes]] = {}
 
     def add(self, day: int, name: str, count: int, person: str | None, *, core: bool) -> None:
         """Note an event of a day (1 to 31)."""
-        self.count(day, name, count, core=core)
+        place = name, day
+        self._counts[place] = self._counts.get(place, 0) + count
         if person:
-            self.see(day, name, person, core=core)
+            key, bit = key_of(person), 1 << (day - 1)
+            any_, core_ = self._people.get(key, (0, 0))
+            self._people[key] = any_ | bit, core_ | bit if core else core_
+            self._users.setdefault(place, set()).add(key)
 
-    def count(self, day: int, name: str, count: int, *, core: bool) -> None:
-        """Note how often something was done on a day."""
-        self._events[day] = self._events.get(day, 0) + count
-        if core:
-            self._core[day] = self._core.get(day, 0) + count
-        counts = self._draft(name).counts
-        counts[day] = counts.get(day, 0) + count
-
-    def see(self, day: int, name: str, person: str, *, core: bool) -> None:
-        """Note who did something on a day."""
-        bit = 1 << (day - 1)
-        any_, core_ = self._people.get(person, (0, 0))
-        self._people[person] = any_ | bit, core_ | bit if core else core_
-        self._draft(name).people.add((day, person))
-
-    def _draft(self, name: str) -> _NameDraft:
-        draft = self._names.get(name)
-        if draft is None:
-            draft = self._names[name] = _NameDraft()
-        return draft
-
-    def on(self, month: MonthFacts, bounded: Callable[[dict[str, Part]], dict[str, Part]]) -> MonthFacts:
-        """The month with this usage, its names bounded."""
-        people, names = packed(month)
-        numbers: dict[str, int] = {}
-        if self._people:
-            known = {person: key_of(person) for person in self._people}
-            newcomers = [key for key in known.values() if number_of(people.ids, key) < 0]
-            if newcomers:
-                people = _with(people, newcomers)
-                names = Names.of(names, people.ids)
-            numbers = {person: number_of(people.ids, key) for person, key in known.items()}
-            people = _marked(people, [(numbers[person], days) for person, days in self._people.items()])
-        return MonthFacts(
-            people=people,
-            events=_add(month.events, self._events),
-            core=_add(month.core, self._core),
-            names=Names(people.ids, None, bounded(self._counted(names, numbers))),
-            signals=month.signals,
-        )
-
-    def _counted(self, names: Names, numbers: Mapping[str, int]) -> dict[str, Part]:
-        parts = {**names.parts}
-        count = len(names.ids) // ID_BYTES
-        for name, draft in self._names.items():
-            part = parts.get(name)
-            counts, people = (part.counts, part.people) if part else ((), b"")
-            if draft.people:
-                people = _seen(people, [(day, numbers[person]) for day, person in draft.people], count)
-            parts[name] = Part(name, _grown(counts, draft.counts), people)
-        return parts
+    def counted(self) -> MonthUsage:
+        """All of it."""
+        people = sorted(self._people.items())
+        place = {key: number for number, (key, _) in enumerate(people)}
+        rows: list[Row] = []
+        for (name, day), count in self._counts.items():
+            who = sorted([place[key] for key in self._users.get((name, day), ())]) or [NOBODY]
+            rows.append((name, day, count, who[0], who[min(1, len(who) - 1)]))
+        days = [each for _, each in people]
+        return MonthUsage(rows, b"".join(place), [any_ for any_, _ in days], [core for _, core in days])
 
 
-def _with(people: People, newcomers: list[bytes]) -> People:
-    """With more people, who have no days yet."""
-    before = keys(people.ids)
-    after = sorted([*before, *newcomers])
-    any_, core = [0] * len(after), [0] * len(after)
-    for key, of_any, of_core in zip(before, bits(people.any), bits(people.core), strict=True):
-        place = bisect_left(after, key)
-        any_[place], core[place] = of_any, of_core
-    return People(b"".join(after), bits_to_bytes(any_), bits_to_bytes(core))
+def with_usage(
+    month: MonthFacts,
+    usage: MonthUsage,
+    is_core: Callable[[str], bool],
+    bounded: Callable[[dict[str, Part]], dict[str, Part]],
+) -> MonthFacts:
+    """The month with this usage, its names bounded: what folding the events one by one would have made of it."""
+    people, names = packed(month)
+    numbers: Sequence[int] = ()
+    if usage.ids:
+        before = people.ids
+        people, numbers = _seen(people, usage)
+        if people.ids != before:
+            names = Names.of(names, people.ids)
+    events, core = list(month.events), list(month.core)
+    parts, count = {**names.parts}, len(people)
+    for name, day, often, one, other in usage.rows:
+        events[day - 1] += often
+        if is_core(name):
+            core[day - 1] += often
+        part = parts.get(name)
+        counts, users = (part.counts, part.people) if part is not None else ((), b"")
+        if one != NOBODY:
+            users = _used(users, day, numbers[one], numbers[other], count)
+        parts[name] = Part(name, _grown(counts, day, often), users)
+    return MonthFacts(
+        people=people,
+        events=tuple(events),
+        core=tuple(core),
+        names=Names(people.ids, None, bounded(parts)),
+        signals=month.signals,
+    )
 
 
-def _marked(people: People, found: list[tuple[int, tuple[int, int]]]) -> People:
-    """With these days of people, by their numbers."""
-    any_, core = list(bits(people.any)), list(bits(people.core))
-    for number, (of_any, of_core) in found:
-        any_[number] |= of_any
-        core[number] |= of_core
-    return People(people.ids, bits_to_bytes(any_), bits_to_bytes(core))
+def _seen(people: People, usage: MonthUsage) -> tuple[People, Sequence[int]]:
+    """With the days of those who were seen, and their numbers."""
+    seen = keys(usage.ids)
+    known = keys(people.ids)
+    any_, core = bits(people.any), bits(people.core)
+    place = {key: number for number, key in enumerate(known)}
+    newcomers = [key for key in seen if key not in place]
+    if newcomers:
+        of_any, of_core = dict(zip(known, any_, strict=True)), dict(zip(known, core, strict=True))
+        known = sorted([*known, *newcomers])
+        any_, core = tuple([of_any.get(key, 0) for key in known]), tuple([of_core.get(key, 0) for key in known])
+        place = {key: number for number, key in enumerate(known)}
+    numbers = [place[key] for key in seen]
+    days, core_days = list(any_), list(core)
+    for number, more, more_core in zip(numbers, usage.any, usage.core, strict=True):
+        days[number] |= more
+        core_days[number] |= more_core
+    ids = b"".join(known) if newcomers else people.ids
+    return People(ids, bits_to_bytes(days), bits_to_bytes(core_days)), numbers
 
 
-def _seen(people: bytes, seen: list[tuple[int, int]], count: int) -> bytes:
-    """The two smallest people of a name's days with those who were seen, by their numbers."""
-    flat = rows_of(people, count)
-    changed = False
-    for day, number in seen:
-        place = 3 * bisect_left(flat[::3], day)
-        if flat[place : place + 1] != [day]:
-            flat[place:place] = day, number, number
-            changed = True
-            continue
-        _, one, other = flat[place : place + 3]
-        if number < one:
-            flat[place + 1 : place + 3] = number, one
-            changed = True
-        elif number > one and (number < other or one == other):
-            flat[place + 2] = number
-            changed = True
-    return rows_to_bytes(flat, count) if changed else people
+def _used(users: bytes, day: int, one: int, other: int, count: int) -> bytes:
+    """The two smallest people of a name's days with two more of a day (or one, twice), by their numbers."""
+    if count > 1 << 8:
+        return rows_to_bytes(_used_of_many(rows_of(users, count), day, one, other), count)
+    last = len(users) - 3
+    place = last if last >= 0 and users[last] == day else 3 * bisect_left(users[::3], day)
+    if users[place : place + 1] != bytes((day,)):
+        return users[:place] + bytes((day, one, other)) + users[place:]
+    first, second = users[place + 1], users[place + 2]
+    two = _two(first, second, one, other)
+    return users if two == (first, second) else users[: place + 1] + bytes(two) + users[place + 3 :]
 
 
-def _grown(counts: tuple[int, ...], more: Counts) -> tuple[int, ...]:
-    """Shortened counts with more."""
-    grown = list(counts)
-    for day, count in more.items():
-        if day > len(grown):
-            grown += [0] * (day - len(grown))
-        grown[day - 1] += count
-    return tuple(grown)
+def _used_of_many(rows: list[int], day: int, one: int, other: int) -> list[int]:
+    place = 3 * bisect_left(rows[::3], day)
+    if rows[place : place + 1] != [day]:
+        rows[place:place] = day, one, other
+    else:
+        rows[place + 1 : place + 3] = _two(rows[place + 1], rows[place + 2], one, other)
+    return rows
 
 
-def _add(counts: tuple[int, ...], more: Counts) -> tuple[int, ...]:
-    if not more:
-        return counts
-    grown = list(counts)
-    for day, count in more.items():
-        grown[day - 1] += count
-    return tuple(grown)
+def _two(first: int, second: int, one: int, other: int) -> tuple[int, int]:
+    """The two smallest of these, or the only one twice."""
+    found = sorted({first, second, one, other})
+    return found[0], found[min(1, len(found) - 1)]
+
+
+def _grown(counts: tuple[int, ...], day: int, often: int) -> tuple[int, ...]:
+    """Shortened counts with more of a day."""
+    length = len(counts)
+    if day > length:
+        return (*counts, *_ZEROS[length : day - 1], often)
+    return (*counts[: day - 1], counts[day - 1] + often, *counts[day:])

@@ -8,7 +8,7 @@ from itertools import compress
 from operator import is_, sub
 from typing import Final, NamedTuple, TypeVar, cast
 
-from scoring.domain.calendar import Month, months_back, window_masks
+from scoring.domain.calendar import Month, first_day, months_back, window_masks
 from scoring.engine.facts import LONGEST_USAGE, Facts, MonthFacts
 from scoring.engine.packed import ID_BYTES, Part, People, bits, keys, number_of, packed, rows_in
 from scoring.engine.people import active_days
@@ -214,4 +214,4 @@ def ends_of(mask: int) -> Days:
 @lru_cache(maxsize=512)
 def first_ordinal(month: Month) -> int:
     """The ordinal of a month's first day."""
-    return date(int(month[:4]), int(month[5:]), 1).toordinal()
+    return first_day(month).toordinal()
