@@ -1,4 +1,4 @@
-"""An account as scoring holds it, and what a cut or an hour makes of it: pure functions of values."""
+"""An account as scoring holds it, and what a cut or an hour makes of it: pure functions of values, in steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,14 @@ from scoring.domain.calendar import Month, closing_moment
 from scoring.domain.precedence import Segmental
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
+from scoring.domain.steps import Steps, at_once
 from scoring.domain.verdict import Change, Verdict, closed, judge
 from scoring.domain.watch import Decline
 from scoring.engine.described import described
 from scoring.engine.facts import Facts
-from scoring.engine.features import assess
+from scoring.engine.features import assessing
 from scoring.engine.feeds import Stopped
-from scoring.engine.fold import fold_all
+from scoring.engine.fold import fold_all, folding
 from scoring.engine.profile import Profile, profile
 from scoring.engine.retention import forgotten
 from scoring.engine.usage import AccountUsage
@@ -141,9 +142,9 @@ class Taken:
     erased: bool = False
 
 
-def taken(
+def taking(
     account: Account, messages: Sequence[Message[Event]], cut: Cut, rules: Rules, usage: AccountUsage | None = None
-) -> Taken:
+) -> Steps[Taken]:
     """Fold an account's events (in offset order) and score it: backfill first and on its own, then what is live.
 
     Before backfill comes what is due without it, such as a cap that time has brought since the last hour: published
@@ -167,16 +168,16 @@ def taken(
         counted = None if backfill else usage
         if some or counted is not None:
             if backfill and account.standing is not None:
-                account, due = _evaluated(
+                account, due = yield from _evaluated(
                     account, cut, rules, "ageing", occurred_at=cut.at, received_at=cut.at, by_time=True
                 )
                 evaluations += [due] if due.change else []
             events = cast("Sequence[CustomerEvent]", [message.event for message in some])
-            folded = fold_all(account.facts, events, rules.folding, rules.zone, counted)
+            folded = yield from folding(account.facts, events, rules.folding, rules.zone, counted)
             months, slow = months | folded.months, slow or folded.slow
             told = Told.by(some, counted)
             account = structs.replace(account, facts=folded.facts)
-            account, evaluation = _told(account, cut, rules, told, backfill=backfill)
+            account, evaluation = yield from _told(account, cut, rules, told, backfill=backfill)
             evaluations.append(evaluation)
     return Taken(account, tuple(evaluations), months, slow, erased is not None)
 
@@ -188,14 +189,15 @@ def _of_somebody(messages: Sequence[Message[Event]], usage: AccountUsage | None)
     return messages[len(list(before)) :]
 
 
-def _told(account: Account, cut: Cut, rules: Rules, told: Told, *, backfill: bool) -> tuple[Account, Evaluation]:
+def _told(account: Account, cut: Cut, rules: Rules, told: Told, *, backfill: bool) -> Steps[tuple[Account, Evaluation]]:
     """The account, whose facts hold the events already that tell this, scored at a cut."""
     caused = structs.replace(account, causes=account.causes.with_events(told))
     kind: Kind = "backfill" if backfill else "change"
-    return _evaluated(caused, cut, rules, kind, occurred_at=told.occurred_at, received_at=told.received_at)
+    steps = _evaluated(caused, cut, rules, kind, occurred_at=told.occurred_at, received_at=told.received_at)
+    return (yield from steps)
 
 
-def passed(
+def passing(
     account: Account,
     hour: datetime,
     partition: int,
@@ -204,7 +206,7 @@ def passed(
     rules: Rules,
     *,
     more: bool = False,
-) -> tuple[Account, list[Evaluation]]:
+) -> Steps[tuple[Account, list[Evaluation]]]:
     """The account after an hour that a record at `offset` told of: the closing of the day that ended in it, if one
     did, then the score as of the hour. At a closing the slow facts lose what is too old to be seen.
 
@@ -221,7 +223,7 @@ def passed(
     at, found = max(hour, standing.at), None
     closing = closing_moment(hour, rules.zone)
     if closing is not None:
-        found = _looked(account.facts, closing, rules)
+        found = yield from _looked(account.facts, closing, rules)
         account, evaluation = _closed(account, standing, Cut(partition, offset, closing), found)
         done.append(evaluation)
         account = _without_the_old(account, closing)
@@ -232,7 +234,7 @@ def passed(
     elif standing.at > hour:
         return account, []
     cut = Cut(partition, offset, at)
-    account, evaluation = _evaluated(
+    account, evaluation = yield from _evaluated(
         account,
         cut,
         rules,
@@ -246,7 +248,9 @@ def passed(
     return account, [*done, evaluation]
 
 
-def rescored(account: Account, cut: Cut, received_at: datetime, rules: Rules) -> tuple[Account, Evaluation | None]:
+def rescoring(
+    account: Account, cut: Cut, received_at: datetime, rules: Rules
+) -> Steps[tuple[Account, Evaluation | None]]:
     """The account after the record at `cut` has put other scorecards in force, and its score by the one that counts for
     it now; None if that is the one that counted before. An account that was scored as of a later moment keeps it.
     """
@@ -256,7 +260,11 @@ def rescored(account: Account, cut: Cut, received_at: datetime, rules: Rules) ->
     at = max(cut.at, standing.at)
     if rules.card_of(account.facts, at).name == standing.scorecard:
         return account, None
-    return _evaluated(account, replace(cut, at=at), rules, "change", occurred_at=received_at, received_at=received_at)
+    steps = _evaluated(account, replace(cut, at=at), rules, "change", occurred_at=received_at, received_at=received_at)
+    return (yield from steps)
+
+
+taken, passed, rescored = at_once(taking), at_once(passing), at_once(rescoring)
 
 
 class _Look(NamedTuple):
@@ -268,14 +276,14 @@ class _Look(NamedTuple):
     profile: Profile
 
 
-def _looked(facts: Facts, at: datetime, rules: Rules) -> _Look:
+def _looked(facts: Facts, at: datetime, rules: Rules) -> Steps[_Look]:
     card = rules.card_of(facts, at)
-    return _Look(
-        card,
-        assess(facts, at, card, rules.zone, rules.stopped),
-        usage_decline(facts, at, rules.zone, rules.stopped, card.watch),
-        profile(facts, at, rules.zone, rules.currency),
-    )
+    score = yield from assessing(facts, at, card, rules.zone, rules.stopped)
+    decline = usage_decline(facts, at, rules.zone, rules.stopped, card.watch)
+    yield
+    told = profile(facts, at, rules.zone, rules.currency)
+    yield
+    return _Look(card, score, decline, told)
 
 
 def _closed(account: Account, standing: Standing, cut: Cut, found: _Look) -> tuple[Account, Evaluation]:
@@ -315,9 +323,9 @@ def _evaluated(
     by_time: bool = False,
     found: _Look | None = None,
     held: bool = False,
-) -> tuple[Account, Evaluation]:
+) -> Steps[tuple[Account, Evaluation]]:
     """held: what is to be published waits for the next evaluation."""
-    card, score, decline, profile_ = found or _looked(account.facts, cut.at, rules)
+    card, score, decline, profile_ = found or (yield from _looked(account.facts, cut.at, rules))
     before = account.standing
     # `taken` has scored the account at this very cut without the backfill: if that moved nothing, dwell stays as it was
     moved_late = kind == "backfill" and (before is None or before.value != score.value)

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
 from cskit.defects import is_defect
-from cskit.log import NewRecord
 from cskit.messages import Message, UnitOfWork, Usage, event_record
 from cskit.observability import ACCOUNT_DEFECTS, get_logger
 from csmodels.envelope import Event
 from csmodels.internal import AccountErased
 from csmodels.topics import HEALTH_EVENTS
-from scoring.account import Account, Evaluation, Rules, Taken, passed, rescored, taken
+from scoring.account import Account, Evaluation, Rules, Taken, passed, rescored, taking
 from scoring.counting import counted
+from scoring.domain.steps import SideBySide
 from scoring.engine.usage import AccountUsage
 from scoring.planning import Application, Segment, Tick
 from scoring.publishing import health_changed
@@ -23,6 +24,7 @@ from scoring.store import folding as store
 
 log = get_logger()
 
+_SIDE_BY_SIDE: Final = 100  # accounts: what is worked on stays in the processor's caches
 _DEFECTS_AT_ONCE: Final = 20  # accounts: where it befalls more, the code is wrong for all
 
 
@@ -41,31 +43,24 @@ class BatchFold:
         self.partition_of = partition_of
         self.scored_at = scored_at
         self._changes = store.Changes()
-        self._records: list[NewRecord] = []
+        self._told: list[tuple[Evaluation, str | None]] = []
         self._defects = 0
 
     async def take(self, segment: Segment, rules: Rules) -> None:
         """Fold the events of a segment and score the accounts they touch."""
         if segment.cut is None:
             return
-        touched: dict[str, list[Message[Event]]] = {}
-        for message in segment.events:
-            touched.setdefault(message.event.subject, []).append(message)
-        used: dict[str, AccountUsage] = {}
-        if segment.usage is not None:
-            usage = _of_living(segment.usage, touched)
-            used = dict(counted(usage, rules.zone, rules.folding.actions.is_core)) if usage else {}
-        for id_ in {**touched, **used}:
-            messages, of_usage = touched.get(id_, []), used.get(id_)
-            before = self.work[id_].facts.slow
-            done = taken(self.work[id_], messages, segment.cut, rules, of_usage)
-            self._fold(id_, done)
-            self._changes.book(before, done, segment.cut, rules.zone)
-            if of_usage is None or (messages and messages[-1].offset > of_usage.offsets[-1]):
-                traceparent = messages[-1].traceparent
-            else:
-                traceparent = usage.traceparent(of_usage.last)
-            self._judged(done.account, done.evaluations, traceparent)
+        piece = _Piece.of(segment, rules)
+        for ids in store.lots(piece.ids, _SIDE_BY_SIDE):
+            work = SideBySide(
+                [taking(self.work[id_], piece.messages_of(id_), segment.cut, rules, piece.used.get(id_)) for id_ in ids]
+            )
+            for _ in work:
+                await self.uow.speak()
+            for id_, done in zip(ids, work.results, strict=True):
+                self._changes.book(self.work[id_].facts.slow, done, segment.cut, rules.zone)
+                self._fold(id_, done)
+                self._judged(done.account, done.evaluations, piece.traceparent(id_))
             await self.uow.speak()
 
     async def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
@@ -109,8 +104,15 @@ class BatchFold:
     async def write(self) -> None:
         """Write everything, and put what is published into the outbox."""
         await store.write(self.uow.tx, self._changes, self.scored_at)
-        self.uow.send(self._records)
-        self._changes, self._records = store.Changes(), []
+        for told in store.lots(self._told):
+            self.uow.send(
+                [
+                    event_record(HEALTH_EVENTS, health_changed(evaluation, self.scored_at), traceparent=traceparent)
+                    for evaluation, traceparent in told
+                ]
+            )
+            await self.uow.speak()
+        self._changes, self._told = store.Changes(), []
 
     def _fold(self, id_: str, done: Taken) -> None:
         facts = done.account.facts
@@ -123,18 +125,48 @@ class BatchFold:
         self.work[id_] = done.account
 
     def _judged(self, account: Account, evaluations: Sequence[Evaluation], traceparent: str | None) -> None:
-        records = [
-            event_record(HEALTH_EVENTS, health_changed(each, self.scored_at), traceparent=traceparent)
-            for each in evaluations
-            if each.change is not None
-        ]
+        self._told += [(each, traceparent) for each in evaluations if each.change is not None]
         self.work[account.id] = account
         for evaluation in evaluations:
             if evaluation.kind != "closing":
                 self._changes.live[account.id] = account, evaluation
             if evaluation.change is not None or evaluation.kind == "closing":
                 self._changes.history.append(evaluation)
-        self._records += records
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The events of a segment by account: messages in offset order, and what was counted of `usage`."""
+
+    messages: Mapping[str, Sequence[Message[Event]]]
+    usage: Usage | None
+    used: Mapping[str, AccountUsage]
+
+    @classmethod
+    def of(cls, segment: Segment, rules: Rules) -> Self:
+        """The events of a segment."""
+        messages: dict[str, list[Message[Event]]] = {}
+        for message in segment.events:
+            messages.setdefault(message.event.subject, []).append(message)
+        usage = _of_living(segment.usage, messages) if segment.usage is not None else None
+        used = counted(usage, rules.zone, rules.folding.actions.is_core) if usage else ()
+        return cls(messages, usage, dict(used))
+
+    @property
+    def ids(self) -> list[str]:
+        """The accounts."""
+        return list({**self.messages, **self.used})
+
+    def messages_of(self, id_: str) -> Sequence[Message[Event]]:
+        """The messages of an account."""
+        return self.messages.get(id_, ())
+
+    def traceparent(self, id_: str) -> str | None:
+        """That of the last event of an account."""
+        messages, used = self.messages_of(id_), self.used.get(id_)
+        if self.usage is None or used is None or (messages and messages[-1].offset > used.offsets[-1]):
+            return messages[-1].traceparent
+        return self.usage.traceparent(used.last)
 
 
 def _of_living(usage: Usage, touched: dict[str, list[Message[Event]]]) -> Usage:

@@ -142,7 +142,7 @@ def _named(columns: UsageColumns) -> tuple[Ints, list[str]]:
 
 def _ranked(columns: UsageColumns, rows: Ints) -> tuple[Ints, NDArray[np.void]]:
     """Which of the persons is that of each row, and the ids of these in rising order, as 16 bytes each."""
-    numbers, distinct = _numbered(columns.persons.numbers[rows]) if len(rows) else (rows, rows)
+    numbers, distinct = _numbered(columns.persons.numbers[rows])
     texts = columns.persons.texts
     digits = "".join([texts[number] for number in distinct.tolist()]).replace("-", "")
     ids = np.frombuffer(bytes.fromhex(digits), dtype=f"V{_ID_BYTES}")
@@ -189,6 +189,8 @@ def _in_order(numbers: Ints) -> tuple[Ints, int]:
 
 def _numbered(values: Ints) -> tuple[Ints, Ints]:
     """Which of the distinct values each is, and these, ascending. Where they lie close it needs no sorting."""
+    if not len(values):
+        return values, values
     since = values - values.min()
     span = int(since.max()) + 1
     if span > _SPARSE * len(values):

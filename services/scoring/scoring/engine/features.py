@@ -4,9 +4,10 @@ from datetime import datetime, tzinfo
 
 from scoring.domain.calendar import Month, day_of, months_back
 from scoring.domain.kinds import CATALOGUE
-from scoring.domain.measures import ActiveOverride, CapId, Features, Measurement
+from scoring.domain.measures import ActiveOverride, CapId, Features, MeasureId, Measurement
 from scoring.domain.score import Score, adoption_level, score
 from scoring.domain.scorecard import Scorecard
+from scoring.domain.steps import Steps, finished
 from scoring.engine.facts import Facts, SlowFacts
 from scoring.engine.feeds import Stopped
 from scoring.engine.measuring import measured
@@ -28,18 +29,29 @@ def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped:
     in the stage's column of weights. Raises MonthNotLoaded if a month is missing that it reads; months_needed(at, zone,
     stopped) are enough.
     """
-    now = Moment(facts, at, card, zone, stopped)
-    mix = now.still.mix(at)
+    return finished(_features(Moment(facts, at, card, zone, stopped)))
+
+
+def _features(now: Moment) -> Steps[Features]:
+    """See features."""
+    at, card, still = now.at, now.card, now.still
+    mix = still.mix(at)
+    yield
     measures = card.measures
-    found = {id_: measured(now, measures[id_]) for id_ in card.weights(mix)}
+    found: dict[MeasureId, Measurement] = {}
+    for id_ in card.weights(mix):
+        found[id_] = measured(now, measures[id_])
+        yield
     active = len(now.core_days(card.adoption.window_days)) if now.with_people else 0
     levels = card.adoption.names if active else ()
     values = {id_: (found.get(id_) or measured(now, measures[id_])).value for id_ in levels}
+    caps = _caps(now)
+    yield
     return Features(
         at=at,
         measurements=tuple(found.values()),
-        caps=_caps(now),
-        stage=now.still.stage,
+        caps=caps,
+        stage=still.stage,
         mix=mix,
         in_use=now.connected or any([_tells_of_use(m, card) for m in found.values()]),
         adoption_level=adoption_level(values, active, card),
@@ -63,8 +75,19 @@ def override_at(slow: SlowFacts, at: datetime) -> ActiveOverride | None:
 
 def assess(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped: Stopped = NONE_STOPPED) -> Score:
     """The score at a moment: features, stage and override in one call."""
-    found = features(facts, at, card, zone, stopped)
-    return score(found, card, found.stage, override_at(facts.slow, at))
+    return finished(assessing(facts, at, card, zone, stopped))
+
+
+def assessing(
+    facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped: Stopped = NONE_STOPPED
+) -> Steps[Score]:
+    """The same in steps."""
+    now = Moment(facts, at, card, zone, stopped)
+    yield
+    found = yield from _features(now)
+    override = override_at(facts.slow, at)
+    yield
+    return score(found, card, found.stage, override)
 
 
 def _caps(now: Moment) -> tuple[CapId, ...]:

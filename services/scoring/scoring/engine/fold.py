@@ -13,6 +13,7 @@ from csmodels.catalogue import CustomerEvent
 from csmodels.envelope import Event
 from scoring.domain.calendar import Month, first_day, local_day, month_of
 from scoring.domain.scorecard import Scorecard
+from scoring.domain.steps import Steps, finished
 from scoring.engine.facts import (
     NAMES_KEPT,
     USAGE_KEPT_DAYS,
@@ -89,6 +90,13 @@ def fold_all(
     Usage of a month is collected and counted once; that it comes after other events of the batch makes no difference.
     counted: more usage, of at most 300 days ago; no event erases the account then.
     """
+    return finished(folding(facts, events, card, zone, counted))
+
+
+def folding(
+    facts: Facts, events: Iterable[CustomerEvent], card: Scorecard, zone: tzinfo, counted: AccountUsage | None = None
+) -> Steps[Folded]:
+    """The same in steps."""
     usage = _Usage(card, zone)
     months: frozenset[Month] = frozenset()
     slow = erased = False
@@ -104,7 +112,9 @@ def fold_all(
         months, slow = months | step.months, slow or step.slow
     if counted is not None:
         usage.add_counted(counted)
+    yield
     step = usage.folded(facts)
+    yield
     return Folded(step.facts, months | step.months, slow or step.slow, erased)
 
 

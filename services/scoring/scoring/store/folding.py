@@ -150,7 +150,7 @@ async def accounts_of(tx: Tx, partition: int, after: str, limit: int) -> Sequenc
 async def load(tx: Tx, wanted: Wanted) -> dict[str, Account]:
     """These accounts with these months; one that has no row is new, and goes on from the version of an erased one."""
     accounts: dict[str, Account] = {}
-    for ids in _lots(sorted(wanted), _READ_AT_ONCE):
+    for ids in lots(sorted(wanted), _READ_AT_ONCE):
         rows = {row[0]: row for row in await tx.fetch(LookUp(STANDING, {live.c.account: ids}))}
         slow = await _by_account(tx, account_slow, "body", ids)
         unknown = [id_ for id_ in ids if id_ not in rows]
@@ -168,7 +168,7 @@ async def load_months(tx: Tx, wanted: Wanted) -> dict[str, dict[Month, MonthFact
     found = {id_: dict.fromkeys(sorted(months), _NOTHING) for id_, months in wanted.items()}
     months = sorted({month for some in wanted.values() for month in some})
     table = account_months.c
-    for ids in _lots(sorted(id_ for id_, some in wanted.items() if some), _READ_AT_ONCE):
+    for ids in lots(sorted(id_ for id_, some in wanted.items() if some), _READ_AT_ONCE):
         asked = {table.account: ids, table.month: months}
         rows: Sequence[Any] = await tx.fetch(LookUp((table.account, table.month, table.body), asked))
         for id_, month, body in rows:
@@ -179,7 +179,7 @@ async def load_months(tx: Tx, wanted: Wanted) -> dict[str, dict[Month, MonthFact
 
 async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
     """Write all of it."""
-    for ids in _lots(sorted(changes.erased)):
+    for ids in lots(sorted(changes.erased)):
         for table in (account_months, account_slow, account_activity, live, history, overrides, timeline_events):
             await tx.execute(delete(table).where(table.c.account.in_(ids)))
         await portfolio.erase_tickets(tx, ids)
@@ -187,27 +187,27 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
         await rebuilds.give_up_ready(tx, scored_at)
     reached = [{"account": id_, "version": version} for id_, version in changes.erased.items() if version]
     tx.upsert(erased_accounts, reached)
-    for number, months in enumerate(_lots(list(changes.months.items()))):
+    for number, months in enumerate(lots(list(changes.months.items()))):
         await _flush_before(tx, number)
         rows = [
             {"account": id_, "month": month, "body": encode_month(m), "active": active_people(m)}
             for (id_, month), m in months
         ]
         tx.upsert(account_months, rows)
-    for number, slow in enumerate(_lots(list(changes.slow.items()))):
+    for number, slow in enumerate(lots(list(changes.slow.items()))):
         await _flush_before(tx, number)
         tx.upsert(account_slow, [{"account": id_, "body": encode_slow(facts)} for id_, facts in slow])
         kept_overrides.keep(tx, slow)
-    for number, booked in enumerate(_lots(list(changes.books.items()))):
+    for number, booked in enumerate(lots(list(changes.books.items()))):
         await _flush_before(tx, number)
         portfolio.write_books(tx, booked, scored_at)
-    for number, tickets in enumerate(_lots(list(changes.tickets.items()))):
+    for number, tickets in enumerate(lots(list(changes.tickets.items()))):
         await _flush_before(tx, number)
         portfolio.write_tickets(tx, [(id_, ticket) for (id_, _), ticket in tickets])
-    for number, lives in enumerate(_lots(list(changes.live.values()))):
+    for number, lives in enumerate(lots(list(changes.live.values()))):
         await _flush_before(tx, number)
         tx.upsert(live, [live_row(account, last, scored_at) for account, last in lives])
-    for number, evaluations in enumerate(_lots(changes.history)):
+    for number, evaluations in enumerate(lots(changes.history)):
         await _flush_before(tx, number)
         tx.insert(history, [history_row(evaluation, scored_at) for evaluation in evaluations])
 
@@ -230,6 +230,7 @@ async def _flush_before(tx: Tx, number: int) -> None:
         await tx.flush()
 
 
-def _lots(values: Sequence[T], size: int | None = None) -> list[Sequence[T]]:
+def lots(values: Sequence[T], size: int | None = None) -> list[Sequence[T]]:
+    """The values in lots, of AT_ONCE each unless said otherwise."""
     size = size or AT_ONCE
     return [values[start : start + size] for start in range(0, len(values), size)]

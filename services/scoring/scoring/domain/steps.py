@@ -1,0 +1,67 @@
+"""Work in steps, so that many can be worked on side by side: each takes a step before any takes the next one.
+
+One account after the other makes the processor fetch all the code there is for each of them. Step by step the same few
+functions are run for all, which takes half to two thirds of the time.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import wraps
+from operator import itemgetter
+from typing import Final, Generic, ParamSpec, TypeVar
+
+_TURN: Final = 8  # steps
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+Steps = Generator[None, None, T]
+
+
+def finished(steps: Steps[T]) -> T:
+    """What comes of work that is done alone."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: T = end.value
+            return found
+
+
+def at_once(work: Callable[P, Steps[T]]) -> Callable[P, T]:
+    """The same work, done alone."""
+
+    @wraps(work)
+    def done(*args: P.args, **kwargs: P.kwargs) -> T:
+        return finished(work(*args, **kwargs))
+
+    return done
+
+
+class SideBySide(Generic[T]):
+    """Work on many. Iterating does it, and gives others a turn after every few steps. Then `results` are complete, in
+    the order of the work.
+    """
+
+    def __init__(self, several: Iterable[Steps[T]]) -> None:
+        self._going = list(enumerate(several))
+        self._found: dict[int, T] = {}
+
+    def __iter__(self) -> Iterator[None]:
+        while self._going:
+            going = []
+            for number, each in enumerate(self._going, start=1):
+                try:
+                    next(each[1])
+                except StopIteration as end:
+                    self._found[each[0]] = end.value
+                else:
+                    going.append(each)
+                if not number % _TURN:
+                    yield
+            self._going = going
+            yield
+
+    @property
+    def results(self) -> list[T]:
+        """What came of each."""
+        return [found for _, found in sorted(self._found.items(), key=itemgetter(0))]
