@@ -1,6 +1,7 @@
 """What a batch loads and writes: accounts, history, the state of partitions. Bulk statements only."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
+import asyncio
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeVar
@@ -8,7 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import Table, bindparam, delete, select
 
-from cskit.db import Database, LookUp, Tx
+from cskit.db import Database, LookUp, Tx, Values
 from cskit.db.plumbing import Plumbing
 from cskit.seed import kept_value
 from scoring.account import Account, Cut, Evaluation, Taken
@@ -41,6 +42,7 @@ T = TypeVar("T")
 
 AT_ONCE: Final = 250  # ids or rows in one statement: others wait while they are encoded
 _READ_AT_ONCE: Final = 100  # accounts, so that others get their turn while their facts are read
+_MADE_AT_ONCE: Final = 25  # rows
 
 _ZONE: Final = "time_zone"
 
@@ -187,29 +189,74 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
         await rebuilds.give_up_ready(tx, scored_at)
     reached = [{"account": id_, "version": version} for id_, version in changes.erased.items() if version]
     tx.upsert(erased_accounts, reached)
-    for number, months in enumerate(lots(list(changes.months.items()))):
-        await _flush_before(tx, number)
-        rows = [
-            {"account": id_, "month": month, "body": encode_month(m), "active": active_people(m)}
-            for (id_, month), m in months
-        ]
+    await _behind(tx, _given(tx, changes, scored_at))
+
+
+def _given(tx: Tx, changes: Changes, scored_at: datetime) -> Iterator[bool]:
+    """Give the transaction the rows of what has changed, lot by lot. It is told whether a lot is complete, which it is
+    after a few steps, so that others get their turn.
+    """
+
+    for months in lots(list(changes.months.items())):
+        rows = yield from _made(_month_row, months)
         tx.upsert(account_months, rows)
-    for number, slow in enumerate(lots(list(changes.slow.items()))):
-        await _flush_before(tx, number)
-        tx.upsert(account_slow, [{"account": id_, "body": encode_slow(facts)} for id_, facts in slow])
+        yield True
+    for slow in lots(list(changes.slow.items())):
+        rows = yield from _made(_slow_row, slow)
+        tx.upsert(account_slow, rows)
         kept_overrides.keep(tx, slow)
-    for number, booked in enumerate(lots(list(changes.books.items()))):
-        await _flush_before(tx, number)
+        yield True
+    for booked in lots(list(changes.books.items())):
         portfolio.write_books(tx, booked, scored_at)
-    for number, tickets in enumerate(lots(list(changes.tickets.items()))):
-        await _flush_before(tx, number)
+        yield True
+    for tickets in lots(list(changes.tickets.items())):
         portfolio.write_tickets(tx, [(id_, ticket) for (id_, _), ticket in tickets])
-    for number, lives in enumerate(lots(list(changes.live.values()))):
-        await _flush_before(tx, number)
-        tx.upsert(live, [live_row(account, last, scored_at) for account, last in lives])
-    for number, evaluations in enumerate(lots(changes.history)):
-        await _flush_before(tx, number)
-        tx.insert(history, [history_row(evaluation, scored_at) for evaluation in evaluations])
+        yield True
+    for lives in lots(list(changes.live.values())):
+        rows = yield from _made(lambda one: live_row(*one, scored_at), lives)
+        tx.upsert(live, rows)
+        yield True
+    for evaluations in lots(changes.history):
+        rows = yield from _made(lambda one: history_row(one, scored_at), evaluations)
+        tx.insert(history, rows)
+        yield True
+
+
+def _month_row(changed: tuple[tuple[str, Month], MonthFacts]) -> Values:
+    (account, month), facts = changed
+    return {"account": account, "month": month, "body": encode_month(facts), "active": active_people(facts)}
+
+
+def _slow_row(changed: tuple[str, SlowFacts]) -> Values:
+    account, facts = changed
+    return {"account": account, "body": encode_slow(facts)}
+
+
+def _made(row: Callable[[T], Values], values: Sequence[T]) -> Generator[bool, None, list[Values]]:
+    """The rows of these values."""
+    rows: list[Values] = []
+    for some in lots(values, _MADE_AT_ONCE):
+        rows += [row(each) for each in some]
+        yield False
+    return rows
+
+
+async def _behind(tx: Tx, given: Iterator[bool]) -> None:
+    """Send each lot while the next one is made: so the transaction is never idle for long (see UnitOfWork.speak)."""
+    sending: asyncio.Task[None] | None = None
+    try:
+        for complete in given:
+            if complete:
+                if sending is not None:
+                    await sending
+                sending = asyncio.create_task(tx.flush())
+            await asyncio.sleep(0)
+        if sending is not None:
+            await sending
+    finally:
+        if sending is not None:  # if the next lot failed: it ends before its transaction does
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 async def drop_months(tx: Tx, partition: int, before: Month) -> None:
@@ -222,12 +269,6 @@ async def drop_months(tx: Tx, partition: int, before: Month) -> None:
 async def _by_account(tx: Tx, table: Table, column: str, ids: Sequence[str]) -> dict[str, Any]:
     rows: Sequence[Any] = await tx.fetch(LookUp((table.c.account, table.c[column]), {table.c.account: ids}))
     return dict(rows)
-
-
-async def _flush_before(tx: Tx, number: int) -> None:
-    """Send a lot before the next one is encoded: the transaction is never idle for long (see UnitOfWork.speak)."""
-    if number:
-        await tx.flush()
 
 
 def lots(values: Sequence[T], size: int | None = None) -> list[Sequence[T]]:
