@@ -1,6 +1,8 @@
 """features: what the facts say at a moment, by the definitions of the scorecard."""
 
 from datetime import datetime, tzinfo
+from operator import attrgetter
+from typing import Final
 
 from scoring.domain.calendar import Month, day_of, months_back
 from scoring.domain.kinds import CATALOGUE
@@ -13,6 +15,9 @@ from scoring.engine.feeds import Stopped
 from scoring.engine.measuring import measured
 from scoring.engine.moment import MONTHS_AT_HAND, NONE_STOPPED, Moment
 from scoring.engine.still import seen
+
+# what measures, mix and caps share, each a step of its own
+_SHARED: Final = tuple(map(attrgetter, ("still.lull.contracts", "still.stage", "sponsors", "open_tickets")))
 
 __all__ = ["MONTHS_AT_HAND", "NONE_STOPPED", "assess", "features", "months_needed", "override_at"]
 
@@ -35,6 +40,9 @@ def features(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped:
 def _features(now: Moment) -> Steps[Features]:
     """See features."""
     at, card, still = now.at, now.card, now.still
+    for shared in _SHARED:
+        shared(now)
+        yield
     mix = still.mix(at)
     yield
     measures = card.measures

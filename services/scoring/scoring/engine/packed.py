@@ -267,10 +267,12 @@ def _renumbered(names: Names, ids: bytes) -> dict[str, Part]:
     renumbered = {}
     if _width(len(place))[0] == 1:  # then numbers are bytes, and all of them are moved at once
         table = bytes(moved).ljust(256, b"\0")
+        people = bytearray().join([part.people for part in names.parts.values()])
+        people[1::3], people[2::3] = people[1::3].translate(table), people[2::3].translate(table)
+        whole_, end = bytes(people), 0
         for name, part in names.parts.items():
-            people = bytearray(part.people)
-            people[1::3], people[2::3] = people[1::3].translate(table), people[2::3].translate(table)
-            renumbered[name] = Part(name, part.counts, bytes(people))
+            start, end = end, end + len(part.people)
+            renumbered[name] = Part(name, part.counts, whole_[start:end])
         return renumbered
     for name, part in names.parts.items():
         rows = rows_of(part.people, len(moved))
