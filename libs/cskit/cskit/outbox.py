@@ -28,7 +28,7 @@ log = get_logger()
 
 _LEASE: Final = timedelta(seconds=15)
 _ROWS: Final = 2_000
-_ROWS_A_SHARD: Final = 200  # where more wait than one lot holds
+_ROWS_A_SHARD: Final = 200  # at least, where more wait than one lot holds
 _BACKOFF: Final = 1.0
 _LONGEST_IDLE: Final = 0.25  # where `idle` is shorter, and looks found nothing for a while
 _FINISH_WITHIN: Final = 10.0
@@ -125,18 +125,21 @@ class Relay:
         return sum(len(shard) for shard in rows.values())
 
     async def _rows(self, shards: Sequence[Partition]) -> Mapping[Partition, Sequence[Row[Any]]]:
-        """The oldest rows of these shards, each shard's in order; a shard that cannot be sent leaves room to others."""
+        """The oldest rows of these shards, each shard's in order; a shard that cannot be sent leaves room to others, of
+        which there may be none.
+        """
         outbox = self._plumbing.outbox
         found: dict[Partition, list[Row[Any]]] = defaultdict(list)
         among = tuple_(outbox.c.topic, outbox.c.partition)
         statement = select(outbox).where(among.in_([tuple(each) for each in shards])).order_by(outbox.c.id)
         lot = await self._database.fetch(statement.limit(_ROWS))
-        if len(lot) == _ROWS:
+        if len(lot) == _ROWS and len(shards) > 1:
+            share = max(_ROWS_A_SHARD, _ROWS // len(shards))
             lot = [
                 row
                 for shard in shards
                 for row in await self._database.fetch(
-                    select(outbox).where(among == tuple_(*shard)).order_by(outbox.c.id).limit(_ROWS_A_SHARD)
+                    select(outbox).where(among == tuple_(*shard)).order_by(outbox.c.id).limit(share)
                 )
             ]
         for row in lot:

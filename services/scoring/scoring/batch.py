@@ -1,7 +1,7 @@
 """Accounts at hand during a batch: what becomes of them, and what is to be written of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
@@ -9,14 +9,15 @@ from typing import Final, Self
 import numpy as np
 
 from cskit.defects import is_defect
+from cskit.log import NewRecord
 from cskit.messages import Message, UnitOfWork, Usage, event_record
 from cskit.observability import ACCOUNT_DEFECTS, get_logger
 from csmodels.envelope import Event
 from csmodels.internal import AccountErased
 from csmodels.topics import HEALTH_EVENTS
-from scoring.account import Account, Evaluation, Rules, Taken, passed, rescored, taking
+from scoring.account import Account, Cut, Evaluation, Rules, Taken, passing, rescoring, taking
 from scoring.counting import counted
-from scoring.domain.steps import SideBySide
+from scoring.domain.steps import SideBySide, Steps
 from scoring.engine.usage import AccountUsage
 from scoring.planning import Application, Segment, Tick
 from scoring.publishing import health_changed
@@ -43,76 +44,83 @@ class BatchFold:
         self.partition_of = partition_of
         self.scored_at = scored_at
         self._changes = store.Changes()
-        self._told: list[tuple[Evaluation, str | None]] = []
+        self._records: list[NewRecord] = []
         self._defects = 0
 
     async def take(self, segment: Segment, rules: Rules) -> None:
         """Fold the events of a segment and score the accounts they touch."""
         if segment.cut is None:
             return
-        piece = _Piece.of(segment, rules)
+        piece = _Piece.of(segment, segment.cut, rules)
         for ids in store.lots(piece.ids, _SIDE_BY_SIDE):
-            work = SideBySide(
-                [taking(self.work[id_], piece.messages_of(id_), segment.cut, rules, piece.used.get(id_)) for id_ in ids]
-            )
+            work = SideBySide([self._taking(id_, piece, rules) for id_ in ids])
             for _ in work:
                 await self.uow.speak()
-            for id_, done in zip(ids, work.results, strict=True):
-                self._changes.book(self.work[id_].facts.slow, done, segment.cut, rules.zone)
+            for number, id_ in enumerate(ids):
+                done, records = work.results[number]
+                self._changes.book(self.work[id_].facts.slow, done, piece.cut, rules.zone)
                 self._fold(id_, done)
-                self._judged(done.account, done.evaluations, piece.traceparent(id_))
+                self._judged(done.account, done.evaluations, records)
             await self.uow.speak()
+
+    def _taking(self, id_: str, piece: "_Piece", rules: Rules) -> Steps[tuple[Taken, list[NewRecord]]]:
+        done = yield from taking(self.work[id_], piece.messages_of(id_), piece.cut, rules, piece.used.get(id_))
+        yield
+        return done, (yield from self._telling(done.evaluations, piece.traceparent(id_)))
 
     async def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
         """Let the hours of a tick pass for these accounts."""
-        for id_ in ids:
-            slow = self.work[id_].facts.slow
-            with self._alone(id_):
-                for hour in tick.hours:
-                    more = hour != tick.hours[-1]
-                    account, evaluations = passed(
-                        self.work[id_], hour, self.partition_of[id_], tick.offset, tick.received_at, rules, more=more
-                    )
-                    self._judged(account, evaluations, None)
-                    await self.uow.speak()
-            if self.work[id_].facts.slow is not slow:
-                self._changes.slow[id_] = self.work[id_].facts.slow
+        await self._alone(ids, lambda id_: self._passing(id_, tick, rules))
+
+    def _passing(self, id_: str, tick: Tick, rules: Rules) -> Steps[None]:
+        for hour in tick.hours:
+            before = self.work[id_]
+            more = hour != tick.hours[-1]
+            account, evaluations = yield from passing(
+                before, hour, self.partition_of[id_], tick.offset, tick.received_at, rules, more=more
+            )
+            yield
+            records = yield from self._telling(evaluations, None)
+            self._judged(account, evaluations, records)
+            if account.facts.slow is not before.facts.slow:
+                self._changes.slow[id_] = account.facts.slow
 
     async def rescores(self, ids: Sequence[str], application: Application, rules: Rules) -> None:
         """Score these accounts by other scorecards than before."""
-        for id_ in ids:
-            with self._alone(id_):
-                account, evaluation = rescored(self.work[id_], application.cut, application.received_at, rules)
-                if evaluation is not None:
-                    self._judged(account, [evaluation], None)
-            await self.uow.speak()
+        await self._alone(ids, lambda id_: self._rescoring(id_, application, rules))
 
-    @contextmanager
-    def _alone(self, id_: str) -> Iterator[None]:
-        """What concerns all accounts and cannot be told to one of them keeps nothing from the others: it stays as it
-        was until the next hour.
+    def _rescoring(self, id_: str, application: Application, rules: Rules) -> Steps[None]:
+        account, evaluation = yield from rescoring(self.work[id_], application.cut, application.received_at, rules)
+        yield
+        if evaluation is not None:
+            self._judged(account, [evaluation], (yield from self._telling([evaluation], None)))
+
+    async def _alone(self, ids: Sequence[str], steps: Callable[[str], Steps[None]]) -> None:
+        """Do what concerns all accounts. What cannot be told to one of them keeps nothing from the others: it stays as
+        it was until the next hour.
         """
-        try:
-            yield
-        except Exception as error:
+        work = SideBySide([steps(id_) for id_ in ids], apart=True)
+        for _ in work:
+            await self.uow.speak()
+            await asyncio.sleep(0)
+        for number, error in work.failed.items():
             self._defects += 1
             if not is_defect(error) or self._defects > _DEFECTS_AT_ONCE:
-                raise
+                raise error
             ACCOUNT_DEFECTS.inc()
-            log.error("account.defect", account=id_, exc_info=error)
+            log.error("account.defect", account=ids[number], exc_info=error)
+
+    def _telling(self, evaluations: Sequence[Evaluation], traceparent: str | None) -> Steps[list[NewRecord]]:
+        """The records of those that are published."""
+        events = [health_changed(each, self.scored_at) for each in evaluations if each.change is not None]
+        yield
+        return [event_record(HEALTH_EVENTS, event, traceparent=traceparent) for event in events]
 
     async def write(self) -> None:
         """Write everything, and put what is published into the outbox."""
         await store.write(self.uow.tx, self._changes, self.scored_at)
-        for told in store.lots(self._told):
-            self.uow.send(
-                [
-                    event_record(HEALTH_EVENTS, health_changed(evaluation, self.scored_at), traceparent=traceparent)
-                    for evaluation, traceparent in told
-                ]
-            )
-            await self.uow.speak()
-        self._changes, self._told = store.Changes(), []
+        self.uow.send(self._records)
+        self._changes, self._records = store.Changes(), []
 
     def _fold(self, id_: str, done: Taken) -> None:
         facts = done.account.facts
@@ -124,33 +132,34 @@ class BatchFold:
             self._changes.slow[id_] = facts.slow
         self.work[id_] = done.account
 
-    def _judged(self, account: Account, evaluations: Sequence[Evaluation], traceparent: str | None) -> None:
-        self._told += [(each, traceparent) for each in evaluations if each.change is not None]
+    def _judged(self, account: Account, evaluations: Sequence[Evaluation], records: Sequence[NewRecord]) -> None:
         self.work[account.id] = account
         for evaluation in evaluations:
             if evaluation.kind != "closing":
                 self._changes.live[account.id] = account, evaluation
             if evaluation.change is not None or evaluation.kind == "closing":
                 self._changes.history.append(evaluation)
+        self._records += records
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """The events of a segment by account: messages in offset order, and what was counted of `usage`."""
 
+    cut: Cut
     messages: Mapping[str, Sequence[Message[Event]]]
     usage: Usage | None
     used: Mapping[str, AccountUsage]
 
     @classmethod
-    def of(cls, segment: Segment, rules: Rules) -> Self:
+    def of(cls, segment: Segment, cut: Cut, rules: Rules) -> Self:
         """The events of a segment."""
         messages: dict[str, list[Message[Event]]] = {}
         for message in segment.events:
             messages.setdefault(message.event.subject, []).append(message)
         usage = _of_living(segment.usage, messages) if segment.usage is not None else None
         used = counted(usage, rules.zone, rules.folding.actions.is_core) if usage else ()
-        return cls(messages, usage, dict(used))
+        return cls(cut, messages, usage, dict(used))
 
     @property
     def ids(self) -> list[str]:

@@ -40,7 +40,6 @@ log = get_logger()
 
 _ACCOUNTS_AT_ONCE: Final = 100  # that nobody touched: so few that the garbage collector does not come by for them
 _EVALUATIONS_AT_ONCE: Final = 1_000  # of these, where many hours passed: then they are written
-_TURNS: Final = 20  # of others, while a lot of accounts is evaluated
 _RETRY_UNKNOWN: Final = 5.0  # seconds until a scorecard that is in force is looked for again
 
 
@@ -170,18 +169,13 @@ class ScoringHandler:
         what came of the one before is written and the next lot is read; others get their turn, too.
         """
 
-        async def stepped(some: BatchFold, ids: Sequence[str]) -> None:
-            few = max(1, lot // _TURNS)
-            for start in range(0, len(ids), few):
-                await step(some, ids[start : start + few])
-                await asyncio.sleep(0)
-
         async def read(after: str) -> tuple[str | None, dict[str, Account]]:
             ids = await store.accounts_of(fold.uow.tx, partition, after, lot)
             others = await self._load(fold.uow, {id_: months for id_ in ids if id_ not in fold.work})
             return ids[-1] if len(ids) == lot else None, others
 
-        await stepped(fold, [id_ for id_ in fold.work if fold.partition_of[id_] == partition])
+        for ids in store.lots([id_ for id_ in fold.work if fold.partition_of[id_] == partition], lot):
+            await step(fold, ids)
         reading = asyncio.create_task(read(""))
         try:
             after: str | None = ""
@@ -190,7 +184,7 @@ class ScoringHandler:
                 if after is not None:
                     reading = asyncio.create_task(read(after))
                 apart = BatchFold(fold.uow, others, dict.fromkeys(others, partition), fold.scored_at)
-                await stepped(apart, list(others))
+                await step(apart, list(others))
                 await apart.write()
                 self._memory.refresh(apart.work.values(), self._trimmed)
         finally:

@@ -37,7 +37,7 @@ async def test_an_hour_passes_for_all_others_and_for_that_one_after_the_repair(
     before = await scoring.history(account="acme")
 
     with monkeypatch.context() as broken:
-        failing_for(broken, "passed", "acme")
+        failing_for(broken, "passing", "acme")
         await scoring.take(stream.messages[-1:])
     after = await scoring.history(account="acme")
     await scoring.take(stream.append(tick(MIDNIGHT + 5 * DAY + HOUR)).messages[-1:])
@@ -58,7 +58,7 @@ async def test_scorecards_score_all_others_anew(database: Database, monkeypatch:
     await desk.send(stream)
 
     with monkeypatch.context() as broken:
-        failing_for(broken, "rescored", "acme")
+        failing_for(broken, "rescoring", "acme")
         await scoring.take(stream.messages[-1:])
     kept = await scoring.live("acme")
     await scoring.take(stream.append(*busy_weeks(["acme"], start=NOON, days=1)).messages[-1:])
@@ -76,7 +76,7 @@ async def test_where_it_fails_for_more_than_a_few_the_batch_is_not_written(
     scoring = await Scoring(database).take(stream.messages[:-1])
     before = await scoring.everything()
 
-    failing_for(monkeypatch, "passed", *accounts[:2])
+    failing_for(monkeypatch, "passing", *accounts[:2])
     with pytest.raises(ZeroDivisionError):
         await scoring.take(stream.messages[-1:])
 

@@ -31,7 +31,7 @@ from cskit import messages
 from cskit.db import Database
 from cskit.messages import UnitOfWork
 from scoring import batch, handlers
-from scoring.account import Taken, passed, taking
+from scoring.account import Taken, passing, taking
 from scoring.domain.steps import Steps
 from scoring.store import folding
 from scoring.tables import PLUMBING, account_slow
@@ -61,7 +61,7 @@ async def test_long_work_on_accounts_at_hand_is_never_without_a_statement_and_gi
 
     whole = await Scoring(calm).take(stream.messages)
     monkeypatch.setattr(messages, "monotonic", lambda: clock)
-    monkeypatch.setattr(batch, "passed", slowly(passed, 0.1))
+    monkeypatch.setattr(batch, "passing", slowly(passing, 0.1))
     monkeypatch.setattr(batch, "taking", slowly_in_steps)
     scoring = Scoring(await fresh())
     async with scoring.database.write() as tx:

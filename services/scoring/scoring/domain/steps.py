@@ -6,7 +6,6 @@ functions are run for all, which takes half to two thirds of the time.
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import wraps
-from operator import itemgetter
 from typing import Final, Generic, ParamSpec, TypeVar
 
 _TURN: Final = 8  # steps
@@ -38,13 +37,15 @@ def at_once(work: Callable[P, Steps[T]]) -> Callable[P, T]:
 
 
 class SideBySide(Generic[T]):
-    """Work on many. Iterating does it, and gives others a turn after every few steps. Then `results` are complete, in
-    the order of the work.
+    """Work on many. Iterating does it, and gives others a turn after every few steps. Then `results` has what came of
+    each, by its place, and where that is wanted `failed` why nothing came of others; else the first error is raised.
     """
 
-    def __init__(self, several: Iterable[Steps[T]]) -> None:
+    def __init__(self, several: Iterable[Steps[T]], *, apart: bool = False) -> None:
         self._going = list(enumerate(several))
-        self._found: dict[int, T] = {}
+        self._apart = apart
+        self.results: dict[int, T] = {}
+        self.failed: dict[int, Exception] = {}
 
     def __iter__(self) -> Iterator[None]:
         while self._going:
@@ -53,15 +54,14 @@ class SideBySide(Generic[T]):
                 try:
                     next(each[1])
                 except StopIteration as end:
-                    self._found[each[0]] = end.value
+                    self.results[each[0]] = end.value
+                except Exception as error:
+                    if not self._apart:
+                        raise
+                    self.failed[each[0]] = error
                 else:
                     going.append(each)
                 if not number % _TURN:
                     yield
             self._going = going
             yield
-
-    @property
-    def results(self) -> list[T]:
-        """What came of each."""
-        return [found for _, found in sorted(self._found.items(), key=itemgetter(0))]
