@@ -20,7 +20,6 @@ _DAY_US: Final = 86_400_000_000
 _QUARTER_US: Final = 900_000_000  # clocks of zones change at full quarters of an hour
 _ORDINAL_1970: Final = 719_163
 _SPARSE: Final = 4  # places for each value, beyond which values are sorted instead
-_DAYS: Final = 32  # of a month, as far as numbers are made of them
 _ID_BYTES: Final = 16
 
 
@@ -69,23 +68,22 @@ def _months(
     dates = [date.fromordinal(ordinal) for ordinal in ordinals.tolist()]
     known = sorted({month_of(day) for day in dates})
     of_day = np.array([known.index(month_of(day)) for day in dates], dtype=np.int64)
-    in_month = np.array([day.day for day in dates], dtype=np.int64)[days]
+    in_month = np.array([day.day for day in dates], dtype=np.int64)
     group = mine * len(known) + of_day[days]  # a month of an account
-    key = (group * len(names) + named) * _DAYS + in_month
-    places, told = _numbered(key)
-    people = _People(columns, group, places, in_month, np.array(list(map(is_core, names)), dtype=np.bool_)[named])
+    places, told = _numbered((group * len(names) + named) * len(dates) + days)
+    people = _People(columns, group, places, in_month[days], np.array(list(map(is_core, names)), dtype=np.bool_)[named])
     one, other = people.two_of(len(told))
     rows: list[Row] = list(
         zip(
-            map(names.__getitem__, (told // _DAYS % len(names)).tolist()),
-            (told % _DAYS).tolist(),
+            map(names.__getitem__, (told // len(dates) % len(names)).tolist()),
+            in_month[told % len(dates)].tolist(),
             _sums(places, columns.counts).tolist(),
             one.tolist(),
             other.tolist(),
             strict=True,
         )
     )
-    groups = told // (_DAYS * len(names))
+    groups = told // (len(dates) * len(names))
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     found: list[list[tuple[Month, MonthUsage]]] = [[] for _ in range(count)]
     for number, (start, end) in zip(groups[starts].tolist(), pairwise([*starts.tolist(), len(rows)]), strict=True):
@@ -119,7 +117,7 @@ class _People:
         places, persons, most = self._used
         one, other = np.full(count, NOBODY, dtype=np.int64), np.full(count, NOBODY, dtype=np.int64)
         if len(places):
-            place, person = np.divmod(np.unique(places * most + persons), most)
+            place, person = np.divmod(_distinct(places * most + persons), most)
             starts = np.flatnonzero(np.diff(place, prepend=-1))
             seconds = np.minimum(starts + 1, len(place) - 1)
             one[place[starts]] = person[starts]
@@ -151,6 +149,12 @@ def _ranked(columns: UsageColumns, rows: Ints) -> tuple[Ints, NDArray[np.void]]:
     rank = np.empty(len(rising), dtype=np.int64)
     rank[rising] = np.arange(len(rising))
     return rank[numbers], ids[rising]
+
+
+def _distinct(values: Ints) -> Ints:
+    """The distinct values, of which there are some, ascending: np.unique takes ten times as long."""
+    ascending = np.sort(values)
+    return ascending[np.diff(ascending, prepend=ascending[0] - 1) > 0]
 
 
 def _sums(places: Ints, values: Ints) -> Ints:
