@@ -36,10 +36,6 @@ class UsageColumns:
     def __len__(self) -> int:
         return len(self.places)
 
-    def id(self, row: int) -> str:
-        """The id of a row."""
-        return (self.ids[row] or b"").decode()
-
     def where(self, chosen: NDArray[np.bool_]) -> "UsageColumns":
         """Those that are chosen."""
         return self if chosen.all() else self.at(chosen)

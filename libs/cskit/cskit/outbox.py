@@ -125,8 +125,8 @@ class Relay:
         return sum(len(shard) for shard in rows.values())
 
     async def _rows(self, shards: Sequence[Partition]) -> Mapping[Partition, Sequence[Row[Any]]]:
-        """The oldest rows of these shards, each shard's in order; a shard that cannot be sent leaves room to others, of
-        which there may be none.
+        """The oldest rows of these shards, each shard's in order; a shard that cannot be sent leaves room to others.
+        One that is alone has all of it.
         """
         outbox = self._plumbing.outbox
         found: dict[Partition, list[Row[Any]]] = defaultdict(list)

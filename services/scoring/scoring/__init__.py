@@ -14,7 +14,8 @@ portfolio_tickets (what metrics read), exchange_rates, and the plumbing that eve
     api          accounts, health, history, acts, overrides, the watch list, scorecards over HTTP
     acts         what people do to an account onto the log, and the wait until it is folded
     timeline     cs.playbook-events -> entries of timelines
-    handlers     cs.customer-events -> scores, history, health.changed
+    handlers     cs.customer-events -> scores, history, health.changed; batch: what becomes of the accounts of a batch
+    counting     usage that was read by columns -> months of usage by account
     memory       accounts at hand between batches
     views        rows as the models of the API
     encoding     live rows as the bytes of their models; exporting: as lines; summaries: kept while a row stays as it is

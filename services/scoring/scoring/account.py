@@ -17,7 +17,7 @@ from scoring.domain.calendar import Month, closing_moment
 from scoring.domain.precedence import Segmental
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
-from scoring.domain.steps import Steps, at_once
+from scoring.domain.steps import Steps
 from scoring.domain.verdict import Change, Verdict, closed, judge
 from scoring.domain.watch import Decline
 from scoring.engine.described import described
@@ -193,8 +193,7 @@ def _told(account: Account, cut: Cut, rules: Rules, told: Told, *, backfill: boo
     """The account, whose facts hold the events already that tell this, scored at a cut."""
     caused = structs.replace(account, causes=account.causes.with_events(told))
     kind: Kind = "backfill" if backfill else "change"
-    steps = _evaluated(caused, cut, rules, kind, occurred_at=told.occurred_at, received_at=told.received_at)
-    return (yield from steps)
+    return (yield from _evaluated(caused, cut, rules, kind, occurred_at=told.occurred_at, received_at=told.received_at))
 
 
 def passing(
@@ -260,11 +259,8 @@ def rescoring(
     at = max(cut.at, standing.at)
     if rules.card_of(account.facts, at).name == standing.scorecard:
         return account, None
-    steps = _evaluated(account, replace(cut, at=at), rules, "change", occurred_at=received_at, received_at=received_at)
-    return (yield from steps)
-
-
-taken, passed, rescored = at_once(taking), at_once(passing), at_once(rescoring)
+    cut = replace(cut, at=at)
+    return (yield from _evaluated(account, cut, rules, "change", occurred_at=received_at, received_at=received_at))
 
 
 class _Look(NamedTuple):
@@ -327,7 +323,7 @@ def _evaluated(
     """held: what is to be published waits for the next evaluation."""
     card, score, decline, profile_ = found or (yield from _looked(account.facts, cut.at, rules))
     before = account.standing
-    # `taken` has scored the account at this very cut without the backfill: if that moved nothing, dwell stays as it was
+    # the account was scored at this very cut without the backfill: if that moved nothing, dwell stays as it was
     moved_late = kind == "backfill" and (before is None or before.value != score.value)
     verdict, change = judge(
         account.verdict, score, moment=cut.at, closing=False, backfill=moved_late, card=card, decline=decline

@@ -66,7 +66,7 @@ class BatchFold:
     def _taking(self, id_: str, piece: "_Piece", rules: Rules) -> Steps[tuple[Taken, list[NewRecord]]]:
         done = yield from taking(self.work[id_], piece.messages_of(id_), piece.cut, rules, piece.used.get(id_))
         yield
-        return done, (yield from self._telling(done.evaluations, piece.traceparent(id_)))
+        return done, self._told(done.evaluations, piece.traceparent(id_))
 
     async def passes(self, ids: Sequence[str], tick: Tick, rules: Rules) -> None:
         """Let the hours of a tick pass for these accounts."""
@@ -80,8 +80,7 @@ class BatchFold:
                 before, hour, self.partition_of[id_], tick.offset, tick.received_at, rules, more=more
             )
             yield
-            records = yield from self._telling(evaluations, None)
-            self._judged(account, evaluations, records)
+            self._judged(account, evaluations, self._told(evaluations))
             if account.facts.slow is not before.facts.slow:
                 self._changes.slow[id_] = account.facts.slow
 
@@ -93,7 +92,7 @@ class BatchFold:
         account, evaluation = yield from rescoring(self.work[id_], application.cut, application.received_at, rules)
         yield
         if evaluation is not None:
-            self._judged(account, [evaluation], (yield from self._telling([evaluation], None)))
+            self._judged(account, [evaluation], self._told([evaluation]))
 
     async def _alone(self, ids: Sequence[str], steps: Callable[[str], Steps[None]]) -> None:
         """Do what concerns all accounts. What cannot be told to one of them keeps nothing from the others: it stays as
@@ -110,11 +109,13 @@ class BatchFold:
             ACCOUNT_DEFECTS.inc()
             log.error("account.defect", account=ids[number], exc_info=error)
 
-    def _telling(self, evaluations: Sequence[Evaluation], traceparent: str | None) -> Steps[list[NewRecord]]:
+    def _told(self, evaluations: Sequence[Evaluation], traceparent: str | None = None) -> list[NewRecord]:
         """The records of those that are published."""
-        events = [health_changed(each, self.scored_at) for each in evaluations if each.change is not None]
-        yield
-        return [event_record(HEALTH_EVENTS, event, traceparent=traceparent) for event in events]
+        return [
+            event_record(HEALTH_EVENTS, health_changed(each, self.scored_at), traceparent=traceparent)
+            for each in evaluations
+            if each.change is not None
+        ]
 
     async def write(self) -> None:
         """Write everything, and put what is published into the outbox."""

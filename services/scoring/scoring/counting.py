@@ -67,12 +67,13 @@ def _months(
     days, ordinals = _numbered(days)
     dates = [date.fromordinal(ordinal) for ordinal in ordinals.tolist()]
     known = sorted({month_of(day) for day in dates})
-    of_day = np.array([known.index(month_of(day)) for day in dates], dtype=np.int64)
+    place = {month: number for number, month in enumerate(known)}
+    of_day = np.array([place[month_of(day)] for day in dates], dtype=np.int64)
     in_month = np.array([day.day for day in dates], dtype=np.int64)
     group = mine * len(known) + of_day[days]  # a month of an account
     places, told = _numbered((group * len(names) + named) * len(dates) + days)
-    people = _People(columns, group, places, in_month[days], np.array(list(map(is_core, names)), dtype=np.bool_)[named])
-    one, other = people.two_of(len(told))
+    crowd = _Crowd(columns, group, places, in_month[days], np.array(list(map(is_core, names)), dtype=np.bool_)[named])
+    one, other = crowd.two_of(len(told))
     rows: list[Row] = list(
         zip(
             map(names.__getitem__, (told // len(dates) % len(names)).tolist()),
@@ -88,11 +89,11 @@ def _months(
     found: list[list[tuple[Month, MonthUsage]]] = [[] for _ in range(count)]
     for number, (start, end) in zip(groups[starts].tolist(), pairwise([*starts.tolist(), len(rows)]), strict=True):
         to, month = divmod(number, len(known))
-        found[to].append((known[month], people.month(number, rows[start:end])))
+        found[to].append((known[month], crowd.month(number, rows[start:end])))
     return found
 
 
-class _People:
+class _Crowd:
     """Who was seen in each month of an account: once each, by month and then by id."""
 
     def __init__(
@@ -110,14 +111,14 @@ class _People:
         self._ids = ids[who].tobytes()
         begins = np.searchsorted(groups, np.arange(int(group.max()) + 2))
         self._begins = begins.tolist()
-        self._used = places[rows], pair - begins[group[rows]], int(np.diff(begins).max())
+        self._most = int(np.diff(begins).max())
+        self._used = places[rows] * self._most + pair - begins[group[rows]]  # where, and who of the month's
 
     def two_of(self, count: int) -> tuple[Ints, Ints]:
         """For each of so many places the two smallest people of its month: twice the same, or NOBODY."""
-        places, persons, most = self._used
         one, other = np.full(count, NOBODY, dtype=np.int64), np.full(count, NOBODY, dtype=np.int64)
-        if len(places):
-            place, person = np.divmod(_distinct(places * most + persons), most)
+        if len(self._used):
+            place, person = np.divmod(_distinct(self._used), self._most)
             starts = np.flatnonzero(np.diff(place, prepend=-1))
             seconds = np.minimum(starts + 1, len(place) - 1)
             one[place[starts]] = person[starts]

@@ -165,8 +165,8 @@ class ScoringHandler:
     async def _for_all(
         self, fold: BatchFold, partition: int, months: frozenset[Month], lot: int, step: "_Step"
     ) -> None:
-        """Take a step for all accounts of a partition: those at hand, then the others in lots. While a step is taken,
-        what came of the one before is written and the next lot is read; others get their turn, too.
+        """Take a step for all accounts of a partition: those at hand, then the others in lots. While a step is taken
+        and what came of it is written, the next lot is read; others get their turn, too.
         """
 
         async def read(after: str) -> tuple[str | None, dict[str, Account]]:

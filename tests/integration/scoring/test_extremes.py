@@ -81,6 +81,24 @@ async def test_long_work_on_accounts_at_hand_is_never_without_a_statement_and_gi
     assert await scoring.everything() == await whole.everything()
 
 
+@pytest.mark.parametrize(("accounts", "statements"), [(3, 0), (60, 3)])
+async def test_a_small_batch_is_sent_together_and_a_large_one_while_it_is_made(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, accounts: int, statements: int
+) -> None:
+    scoring, sent = Scoring(await fresh()), 0
+    async with scoring.database.write() as tx:
+
+        async def flush(plain: Any = tx.flush) -> None:
+            nonlocal sent
+            sent += 1
+            await plain()
+
+        monkeypatch.setattr(tx, "flush", flush)
+        await scoring.handler.on_batch(story(neighbours(accounts)).messages, UnitOfWork(tx, PLUMBING))
+
+    assert sent >= statements if statements else not sent
+
+
 async def test_more_than_one_statement_holds_is_written_whole(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = story(neighbours(5))
 

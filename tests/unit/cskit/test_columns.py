@@ -50,7 +50,7 @@ def read(values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> tuple[
     for row, place in enumerate(columns.places.tolist()):
         rows[place] = (
             columns.accounts.text(row),
-            columns.id(row),
+            (columns.ids[row] or b"").decode(),
             columns.sources.text(row),
             columns.names.text(row),
             columns.persons.text(row) or None,

@@ -10,10 +10,14 @@ from zoneinfo import ZoneInfo
 import yaml
 
 import scoring
+from cskit.messages import Message
 from csmodels.catalogue import TYPES, CustomerEvent
+from csmodels.envelope import Event
+from scoring.account import Account, Cut, Evaluation, Rules, Taken, passing, taking
 from scoring.domain.measures import Measurement
 from scoring.domain.parsing import parse_scorecard
 from scoring.domain.scorecard import Scorecard
+from scoring.domain.steps import finished
 from scoring.engine.facts import Facts, MonthFacts
 from scoring.engine.features import NONE_STOPPED, months_needed
 from scoring.engine.feeds import Stopped
@@ -150,3 +154,13 @@ def facts_of(events: Iterable[CustomerEvent], *needed: datetime, zone: tzinfo = 
     months |= {month for at in needed for month in months_needed(at, zone)}
     empty = Facts(ACCOUNT).loaded({month: MonthFacts() for month in months})
     return fold_all(empty, given, card, zone).facts
+
+
+def taken(account: Account, messages: Sequence[Message[Event]], cut: Cut, rules: Rules) -> Taken:
+    """What becomes of an account that is alone."""
+    return finished(taking(account, messages, cut, rules))
+
+
+def passed(*given: Any, **named: Any) -> tuple[Account, list[Evaluation]]:
+    """The same when an hour passes: the arguments are those of account.passing."""
+    return finished(passing(*given, **named))

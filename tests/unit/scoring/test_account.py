@@ -16,7 +16,9 @@ from tests.unit.scoring.builders import (
     TOKYO,
     described,
     event,
+    passed,
     person,
+    taken,
     ticket,
     touch,
     usage,
@@ -25,7 +27,7 @@ from tests.unit.scoring.builders import (
 from cskit.messages import Message
 from csmodels.envelope import Event
 from csmodels.topics import CUSTOMER_EVENTS
-from scoring.account import Account, Cut, Rules, Taken, passed, taken
+from scoring.account import Account, Cut, Rules, Taken
 from scoring.causes import Causes, Told
 from scoring.domain.calendar import Month, closing_moment
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts

@@ -12,6 +12,6 @@ verdict       Verdict and judge: band, dwell, what is published
 watch         who is to be looked at though not red: CUSUM of weeks, divergence; watching: its section of a scorecard
 grading       how overrides are graded
 portfolio     metrics of all accounts together: MRR and its movements, churn, retention, onboarding
-lazily        lazy: what of a value is made when it is asked for
+lazily        lazy: what of a value is made when it is asked for; steps: work that many do side by side
 explanation   explain: the change between two scores, split into data, configuration and override
 """

@@ -4,14 +4,12 @@ One account after the other makes the processor fetch all the code there is for 
 functions are run for all, which takes half to two thirds of the time.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from functools import wraps
-from typing import Final, Generic, ParamSpec, TypeVar
+from collections.abc import Generator, Iterable, Iterator
+from typing import Final, Generic, TypeVar
 
 _TURN: Final = 8  # steps
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 Steps = Generator[None, None, T]
 
@@ -24,16 +22,6 @@ def finished(steps: Steps[T]) -> T:
         except StopIteration as end:
             found: T = end.value
             return found
-
-
-def at_once(work: Callable[P, Steps[T]]) -> Callable[P, T]:
-    """The same work, done alone."""
-
-    @wraps(work)
-    def done(*args: P.args, **kwargs: P.kwargs) -> T:
-        return finished(work(*args, **kwargs))
-
-    return done
 
 
 class SideBySide(Generic[T]):

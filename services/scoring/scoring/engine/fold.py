@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
+from heapq import nsmallest
 from typing import Any, Final, TypeVar
 
 import xxhash
@@ -284,9 +285,10 @@ def _bounded(values: dict[Any, V], order: Callable[[Any], Any]) -> dict[Any, V]:
     Who is among the first of all was among them from its first day on, so what is kept is complete, and the same
     in any order of arrival.
     """
-    while len(values) > NAMES_KEPT:
-        del values[max(values, key=order)]
-    return values
+    if len(values) <= NAMES_KEPT:
+        return values
+    kept = set(nsmallest(NAMES_KEPT, values, key=order))
+    return {name: value for name, value in values.items() if name in kept}
 
 
 def _name_order(name: str, key_features: tuple[str, ...]) -> tuple[bool, int, str]:

@@ -2,9 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Final
 
-from scoring.engine.facts import MonthFacts
+from scoring.engine.facts import NO_DAYS, MonthFacts
 from scoring.engine.packed import (
     Names,
     Part,
@@ -18,8 +17,6 @@ from scoring.engine.packed import (
     rows_to_bytes,
 )
 from scoring.engine.usage import NOBODY, MonthUsage, Row
-
-_ZEROS: Final = (0,) * 31
 
 
 class MonthDraft:
@@ -141,5 +138,5 @@ def _grown(counts: tuple[int, ...], day: int, often: int) -> tuple[int, ...]:
     """Shortened counts with more of a day."""
     length = len(counts)
     if day > length:
-        return (*counts, *_ZEROS[length : day - 1], often)
+        return (*counts, *NO_DAYS[length : day - 1], often)
     return (*counts[: day - 1], counts[day - 1] + often, *counts[day:])

@@ -43,6 +43,7 @@ T = TypeVar("T")
 AT_ONCE: Final = 250  # ids or rows in one statement: others wait while they are encoded
 _READ_AT_ONCE: Final = 100  # accounts, so that others get their turn while their facts are read
 _MADE_AT_ONCE: Final = 25  # rows
+_WORTH: Final = 50  # rows, from which on a statement of their own is worth its round trip
 
 _ZONE: Final = "time_zone"
 
@@ -158,8 +159,9 @@ async def load(tx: Tx, wanted: Wanted) -> dict[str, Account]:
         unknown = [id_ for id_ in ids if id_ not in rows]
         bases = await _by_account(tx, erased_accounts, "version", unknown) if unknown else {}
         months = await load_months(tx, {id_: wanted[id_] for id_ in ids})
+        decoded = {id_: decode_slow(body) for id_, body in slow.items()}
         for id_ in ids:
-            facts = Facts(id_, decode_slow(slow[id_]) if id_ in slow else SlowFacts(), months[id_])
+            facts = Facts(id_, decoded.get(id_) or SlowFacts(), months[id_])
             row = rows.get(id_)
             accounts[id_] = account_of(row, facts) if row is not None else Account(facts, base=bases.get(id_, 0))
     return accounts
@@ -193,33 +195,36 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
 
 
 def _given(tx: Tx, changes: Changes, scored_at: datetime) -> Iterator[bool]:
-    """Give the transaction the rows of what has changed, lot by lot. It is told whether a lot is complete, which it is
-    after a few steps, so that others get their turn.
+    """Give the transaction the rows of what has changed, a few at a time, so that others get their turn. Tells whether
+    a lot is complete that is worth a statement of its own; small ones go together with what comes next.
     """
-
     for months in lots(list(changes.months.items())):
         rows = yield from _made(_month_row, months)
         tx.upsert(account_months, rows)
-        yield True
+        yield _large(rows)
     for slow in lots(list(changes.slow.items())):
         rows = yield from _made(_slow_row, slow)
         tx.upsert(account_slow, rows)
         kept_overrides.keep(tx, slow)
-        yield True
+        yield _large(rows)
     for booked in lots(list(changes.books.items())):
         portfolio.write_books(tx, booked, scored_at)
-        yield True
+        yield _large(booked)
     for tickets in lots(list(changes.tickets.items())):
         portfolio.write_tickets(tx, [(id_, ticket) for (id_, _), ticket in tickets])
-        yield True
+        yield _large(tickets)
     for lives in lots(list(changes.live.values())):
         rows = yield from _made(lambda one: live_row(*one, scored_at), lives)
         tx.upsert(live, rows)
-        yield True
+        yield _large(rows)
     for evaluations in lots(changes.history):
         rows = yield from _made(lambda one: history_row(one, scored_at), evaluations)
         tx.insert(history, rows)
-        yield True
+        yield _large(rows)
+
+
+def _large(lot: Sequence[object]) -> bool:
+    return len(lot) >= _WORTH
 
 
 def _month_row(changed: tuple[tuple[str, Month], MonthFacts]) -> Values:
@@ -242,7 +247,7 @@ def _made(row: Callable[[T], Values], values: Sequence[T]) -> Generator[bool, No
 
 
 async def _behind(tx: Tx, given: Iterator[bool]) -> None:
-    """Send each lot while the next one is made: so the transaction is never idle for long (see UnitOfWork.speak)."""
+    """Send each large lot while the next one is made: so the transaction is never idle for long (UnitOfWork.speak)."""
     sending: asyncio.Task[None] | None = None
     try:
         for complete in given:

@@ -18,6 +18,8 @@ from tests.unit.scoring.builders import (
     described,
     event,
     facts_of,
+    passed,
+    taken,
     ticket,
     touch,
     usage,
@@ -26,7 +28,7 @@ from tests.unit.scoring.builders import (
 from cskit.messages import Message
 from csmodels.catalogue import CustomerEvent
 from csmodels.topics import CUSTOMER_EVENTS
-from scoring.account import Account, Cut, Rules, passed, taken
+from scoring.account import Account, Cut, Rules
 from scoring.backtest.grid import closing_of
 from scoring.backtest.walking import Look, Moment, View, living, looks, recency, volume
 from scoring.engine.facts import Facts, MonthFacts
