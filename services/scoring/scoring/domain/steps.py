@@ -1,7 +1,7 @@
 """Work in steps, so that many can be worked on side by side: each takes a step before any takes the next one.
 
 One account after the other makes the processor fetch all the code there is for each of them. Step by step the same few
-functions are run for all, which takes half to two thirds of the time.
+functions are run for all, which takes two thirds of the time (docs/adr/0023).
 """
 
 from collections.abc import Generator, Iterable, Iterator
