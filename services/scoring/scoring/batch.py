@@ -61,7 +61,6 @@ class BatchFold:
                 self._changes.book(self.work[id_].facts.slow, done, piece.cut, rules.zone)
                 self._fold(id_, done)
                 self._judged(done.account, done.evaluations, records)
-            await self.uow.speak()
 
     def _taking(self, id_: str, piece: "_Piece", rules: Rules) -> Steps[tuple[Taken, list[NewRecord]]]:
         done = yield from taking(self.work[id_], piece.messages_of(id_), piece.cut, rules, piece.used.get(id_))

@@ -195,36 +195,37 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
 
 
 def _given(tx: Tx, changes: Changes, scored_at: datetime) -> Iterator[bool]:
-    """Give the transaction the rows of what has changed, a few at a time, so that others get their turn. Tells whether
-    a lot is complete that is worth a statement of its own; small ones go together with what comes next.
+    """Give the transaction the rows of what has changed. Stops now and then, so that others get their turn, and tells
+    whether it has given a lot that is worth a statement of its own; small ones go together with what comes next.
     """
     for months in lots(list(changes.months.items())):
         rows = yield from _made(_month_row, months)
         tx.upsert(account_months, rows)
-        yield _large(rows)
+        yield from _sent(rows)
     for slow in lots(list(changes.slow.items())):
         rows = yield from _made(_slow_row, slow)
         tx.upsert(account_slow, rows)
         kept_overrides.keep(tx, slow)
-        yield _large(rows)
+        yield from _sent(rows)
     for booked in lots(list(changes.books.items())):
         portfolio.write_books(tx, booked, scored_at)
-        yield _large(booked)
+        yield from _sent(booked)
     for tickets in lots(list(changes.tickets.items())):
         portfolio.write_tickets(tx, [(id_, ticket) for (id_, _), ticket in tickets])
-        yield _large(tickets)
+        yield from _sent(tickets)
     for lives in lots(list(changes.live.values())):
         rows = yield from _made(lambda one: live_row(*one, scored_at), lives)
         tx.upsert(live, rows)
-        yield _large(rows)
+        yield from _sent(rows)
     for evaluations in lots(changes.history):
         rows = yield from _made(lambda one: history_row(one, scored_at), evaluations)
         tx.insert(history, rows)
-        yield _large(rows)
+        yield from _sent(rows)
 
 
-def _large(lot: Sequence[object]) -> bool:
-    return len(lot) >= _WORTH
+def _sent(lot: Sequence[object]) -> Iterator[bool]:
+    if len(lot) >= _WORTH:
+        yield True
 
 
 def _month_row(changed: tuple[tuple[str, Month], MonthFacts]) -> Values:
@@ -241,8 +242,9 @@ def _made(row: Callable[[T], Values], values: Sequence[T]) -> Generator[bool, No
     """The rows of these values."""
     rows: list[Values] = []
     for some in lots(values, _MADE_AT_ONCE):
+        if rows:
+            yield False
         rows += [row(each) for each in some]
-        yield False
     return rows
 
 
