@@ -14,13 +14,13 @@ from cskit.messages import Usage
 from cskit.slices import Ints
 from csmodels.health import MAX_CAUSE_EVENTS
 from scoring.domain.calendar import Month, month_of
+from scoring.engine.packed import ID_BYTES
 from scoring.engine.usage import NOBODY, AccountUsage, MonthUsage, Row
 
 _DAY_US: Final = 86_400_000_000
 _QUARTER_US: Final = 900_000_000  # clocks of zones change at full quarters of an hour
 _ORDINAL_1970: Final = 719_163
 _SPARSE: Final = 4  # places for each value, beyond which values are sorted instead
-_ID_BYTES: Final = 16
 
 
 def counted(usage: Usage, zone: tzinfo, is_core: Callable[[str], bool]) -> Iterator[tuple[str, AccountUsage]]:
@@ -129,7 +129,7 @@ class _Crowd:
         """A month of an account with these rows."""
         start, end = self._begins[group], self._begins[group + 1]
         return MonthUsage(
-            rows, self._ids[_ID_BYTES * start : _ID_BYTES * end], self._any[start:end], self._core[start:end]
+            rows, self._ids[ID_BYTES * start : ID_BYTES * end], self._any[start:end], self._core[start:end]
         )
 
 
@@ -144,7 +144,7 @@ def _ranked(columns: UsageColumns, rows: Ints) -> tuple[Ints, NDArray[np.void]]:
     numbers, distinct = _numbered(columns.persons.numbers[rows])
     texts = columns.persons.texts
     digits = "".join([texts[number] for number in distinct.tolist()]).replace("-", "")
-    ids = np.frombuffer(bytes.fromhex(digits), dtype=f"V{_ID_BYTES}")
+    ids = np.frombuffer(bytes.fromhex(digits), dtype=f"V{ID_BYTES}")
     halves = ids.view(">u8").reshape(-1, 2)
     rising = np.lexsort((halves[:, 1], halves[:, 0]))
     rank = np.empty(len(rising), dtype=np.int64)

@@ -108,30 +108,14 @@ def _seen(people: People, usage: MonthUsage) -> tuple[People, Sequence[int]]:
 
 def _used(users: bytes, day: int, one: int, other: int, count: int) -> bytes:
     """The two smallest people of a name's days with two more of a day (or one, twice), by their numbers."""
-    if count > 1 << 8:
-        return rows_to_bytes(_used_of_many(rows_of(users, count), day, one, other), count)
-    last = len(users) - 3
-    place = last if last >= 0 and users[last] == day else 3 * bisect_left(users[::3], day)
-    if users[place : place + 1] != bytes((day,)):
-        return users[:place] + bytes((day, one, other)) + users[place:]
-    first, second = users[place + 1], users[place + 2]
-    two = _two(first, second, one, other)
-    return users if two == (first, second) else users[: place + 1] + bytes(two) + users[place + 3 :]
-
-
-def _used_of_many(rows: list[int], day: int, one: int, other: int) -> list[int]:
+    rows = rows_of(users, count)
     place = 3 * bisect_left(rows[::3], day)
     if rows[place : place + 1] != [day]:
         rows[place:place] = day, one, other
     else:
-        rows[place + 1 : place + 3] = _two(rows[place + 1], rows[place + 2], one, other)
-    return rows
-
-
-def _two(first: int, second: int, one: int, other: int) -> tuple[int, int]:
-    """The two smallest of these, or the only one twice."""
-    found = sorted({first, second, one, other})
-    return found[0], found[min(1, len(found) - 1)]
+        two = sorted({*rows[place + 1 : place + 3], one, other})
+        rows[place + 1 : place + 3] = two[0], two[min(1, len(two) - 1)]
+    return rows_to_bytes(rows, count)
 
 
 def _grown(counts: tuple[int, ...], day: int, often: int) -> tuple[int, ...]:
