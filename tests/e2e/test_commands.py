@@ -389,9 +389,11 @@ async def go_through_the_dead_letters(environment: Mapping[str, str]) -> None:
 
     second = await until("the letter of the record that was appended once more", the_next_one, SECONDS)
     assert second["offset"] > letter["offset"]
-    again, unknown = await asyncio.gather(
+    again, unknown, one_of_two = await asyncio.gather(
         ended("dlq", "replay", letter["id"], environment=environment),
         ended("dlq", "show", "scoring:nothing", environment=environment),
+        ended("dlq", "replay", letter["id"], second["id"], environment=environment),
     )
     assert_refused(again, 1, letter["id"], "was replayed at")
+    assert (one_of_two.status, second["id"] in one_of_two.out, letter["id"] in one_of_two.err) == (1, True, True)
     assert_refused(unknown, 1, "no dead letter scoring:nothing")

@@ -47,3 +47,6 @@ async def test_waiting_events_are_listed_explained_and_discarded_by_command(tmp_
         assert [one.status for one in refused] == [2, 1, 2]
         assert "No event waits at" in refused[1].err
         assert [one["id"] for one in await listed()] == ["taro-1"]
+        both = (str(first["seq"]), str(second["seq"]))
+        one_of_two = await ended("quarantine", "discard", *both, environment=system.environment)
+        assert (one_of_two.status, one_of_two.out.split(), await listed()) == (1, ["1", "discarded"], [])

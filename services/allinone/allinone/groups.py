@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from allinone.commands import dead_letters, tails
 from allinone.commands import keys as key_commands
 from allinone.commands import quarantine as waiting
 from allinone.commands import sources as source_commands
+from allinone.commands.calls import Refused
 from allinone.commands.output import complain, say, show, show_json
 from allinone.options import NO, AsJson, Data, settings_of
 from allinone.scorecards import scorecards_app
@@ -150,9 +152,11 @@ def dlq_show(letter: str, data: Data = None, as_json: AsJson = False) -> None:
 
 @dlq_app.command("replay")
 def dlq_replay(letters: list[str], data: Data = None, as_json: AsJson = False) -> None:
-    """Append the original bytes of dead letters once more."""
-    done = dead_letters.replay_letters(settings_of(data), letters)
-    show(done, ("id", "replayed_at"), as_json=as_json, empty="Nothing to replay.")
+    """Append the original bytes of dead letters once more. One that is refused keeps nothing from the others."""
+    done, refused = dead_letters.replay_letters(settings_of(data), letters)
+    if done:
+        show(done, ("id", "replayed_at"), as_json=as_json, empty="Nothing to replay.")
+    _say_refused(refused)
 
 
 Source = Annotated[str | None, typer.Option("--source", help="Only of this source.")]
@@ -198,8 +202,20 @@ def quarantine_discard(
     if bool(events) == (source is not None or user is not None):
         raise typer.BadParameter("name events by SEQ, or give --source, --user or both")
     settings = settings_of(data)
-    gone = waiting.discard_events(settings, events) if events else waiting.discard_all(settings, source, user)
-    if as_json:
-        show_json({"discarded": gone})
+    refused: list[str] = []
+    if events:
+        gone, refused = waiting.discard_events(settings, events)
     else:
-        say(f"{gone} discarded")
+        gone = waiting.discard_all(settings, source, user)
+    if gone or not refused:
+        if as_json:
+            show_json({"discarded": gone})
+        else:
+            say(f"{gone} discarded")
+    _say_refused(refused)
+
+
+def _say_refused(refused: Sequence[str]) -> None:
+    """Raises Refused if there are any, with the reason of each."""
+    if refused:
+        raise Refused("\n".join(refused))

@@ -1,14 +1,17 @@
 """Commands that talk to the running server over HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import SecretStr
 
 from allinone.data_folder import running_server
 from cskit.settings import Settings
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Unreachable(Exception):
@@ -63,3 +66,15 @@ def said(answer: httpx.Response) -> Any:
     if body is None:
         raise Unreachable(f"{answer.request.url} answered, but not as Kizashi does. Is the URL right?")
     return body
+
+
+def one_by_one(items: Iterable[T], do: Callable[[T], R]) -> tuple[list[R], list[str]]:
+    """What came of each item, and what the server said of those that it refused: one keeps nothing from the others."""
+    done: list[R] = []
+    refused: list[str] = []
+    for item in items:
+        try:
+            done.append(do(item))
+        except Refused as error:
+            refused.append(str(error))
+    return done, refused

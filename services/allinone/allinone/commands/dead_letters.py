@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from allinone.commands.calls import call, server_client
+from allinone.commands.calls import call, one_by_one, server_client
 from allinone.composition import SERVICES, known_service
 from cskit.settings import Settings
 
@@ -35,9 +35,10 @@ def show_letter(settings: Settings, letter: str) -> dict[str, Any]:
     return {**found, "length": len(body), "body": body.decode("utf-8", "backslashreplace")}
 
 
-def replay_letters(settings: Settings, letters: Sequence[str]) -> list[Mapping[str, Any]]:
-    """Append the original bytes of each letter once more."""
-    return [_replay(settings, service_of(each), each) for each in letters]
+def replay_letters(settings: Settings, letters: Sequence[str]) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """Append the original bytes of each letter once more: those that were, and why others were not."""
+    services = {letter: service_of(letter) for letter in letters}
+    return one_by_one(services, lambda letter: _replay(settings, services[letter], letter))
 
 
 def _replay(settings: Settings, service: str, letter: str) -> Mapping[str, Any]:

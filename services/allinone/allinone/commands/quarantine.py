@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from allinone.commands.calls import call, server_client
+from allinone.commands.calls import call, one_by_one, server_client
 from cskit.settings import Settings
 
 _INGEST: Final = "ingest"
@@ -35,10 +35,11 @@ def in_lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "released by", f"{one['call']} {json.dumps(one['body'], ensure_ascii=False)}"
 
 
-def discard_events(settings: Settings, events: Sequence[int]) -> int:
-    """Discard these, one by one; how many are gone. Refused at the first that does not wait."""
+def discard_events(settings: Settings, events: Sequence[int]) -> tuple[int, list[str]]:
+    """Discard these, one by one: how many are gone, and why others are not."""
     with server_client(settings, _INGEST) as client:
-        return sum(int(call(client, "DELETE", f"{_PATH}/{event}")["discarded"]) for event in events)
+        gone, refused = one_by_one(events, lambda event: int(call(client, "DELETE", f"{_PATH}/{event}")["discarded"]))
+    return sum(gone), refused
 
 
 def discard_all(settings: Settings, source: str | None, user: str | None) -> int:
