@@ -134,13 +134,15 @@ ROWS: dict[str, list[Panel]] = {
             {"{{service}}": "max by (service) (kizashi_relay_pending_rows)"},
         ),
         Panel(
-            "Outbox: sent, and tried",
+            "Outbox: sent, and refused",
             "ops",
             {
                 "{{service}} rows sent": _rate("kizashi_relay_rows_total", "service"),
-                "{{service}} batches tried": _rate("kizashi_relay_batch_seconds_count", "service"),
+                "{{service}} {{topic}} {{partition}} refused": _rate(
+                    "kizashi_relay_failures_total", "service, topic, partition"
+                ),
             },
-            "Batches without rows: nothing reaches the log. `kizashi doctor` counts what waits.",
+            "Refused lots: a partition of the log takes nothing. `kizashi doctor` counts what waits.",
         ),
         Panel(
             "Dead letters since the start",

@@ -31,6 +31,7 @@ DEAD_LETTERS: Final = Counter("kizashi_dead_letters_total", "Records put aside a
 ACCOUNT_DEFECTS: Final = Counter("kizashi_account_defects_total", "Accounts to which an hour or a scorecard could not be told: a defect")  # noqa: E501
 RELAY_ROWS: Final = Counter("kizashi_relay_rows_total", "Outbox rows acknowledged by the log", ("service", "topic"))
 RELAY_PENDING: Final = Gauge("kizashi_relay_pending_rows", "Outbox rows not sent yet, of all replicas", ("service",))
+RELAY_FAILURES: Final = Counter("kizashi_relay_failures_total", "Lots of outbox rows that the log did not take", ("service", "topic", "partition"))  # noqa: E501
 RELAY_SECONDS: Final = Histogram("kizashi_relay_batch_seconds", "One relay batch, from claim to delete", ("service",), buckets=_SECONDS)  # noqa: E501
 EFFECTS: Final = Counter("kizashi_effects_total", "Attempts at an effect", ("kind", "outcome"))  # outcome: done, retry, failed, ambiguous  # noqa: E501
 EFFECT_SECONDS: Final = Histogram("kizashi_effect_seconds", "One attempt at an effect", ("kind",), buckets=_SECONDS)

@@ -22,7 +22,7 @@ from cskit.dead_letters import TOO_LARGE, DeadLetter, forget_old, put_aside
 from cskit.headers import unpacked
 from cskit.log import Log, LogError, MessageTooLarge, NewRecord, Partition, Record
 from cskit.messages import UnitOfWork
-from cskit.observability import DEAD_LETTERS, RELAY_PENDING, RELAY_ROWS, RELAY_SECONDS, get_logger
+from cskit.observability import DEAD_LETTERS, RELAY_FAILURES, RELAY_PENDING, RELAY_ROWS, RELAY_SECONDS, get_logger
 
 log = get_logger()
 
@@ -119,9 +119,11 @@ class Relay:
             results = await asyncio.gather(*(self._append(shard) for shard in rows.values()), return_exceptions=True)
             failpoints.hit(failpoints.RELAY_AFTER_ACK)
             await self._sent([row for sent in results if not isinstance(sent, BaseException) for row in sent])
-        failures = [result for result in results if isinstance(result, BaseException)]
-        if failures:
-            raise failures[0]  # what the other partitions took is deleted; this one's rows stay in their places
+        failed = [(shard, one) for shard, one in zip(rows, results, strict=True) if isinstance(one, BaseException)]
+        for shard, _ in failed:
+            RELAY_FAILURES.labels(self._service, *shard).inc()
+        if failed:
+            raise failed[0][1]  # what the other partitions took is deleted; this one's rows stay in their places
         return sum(len(shard) for shard in rows.values())
 
     async def _rows(self, shards: Sequence[Partition]) -> Mapping[Partition, Sequence[Row[Any]]]:

@@ -208,8 +208,16 @@ class OneBadPartition:
         return await self._log.append(records)
 
 
+def failures() -> dict[int, float]:
+    """How often partitions of the playbook's events took nothing."""
+    told = {"service": "noting", "topic": PLAYBOOK_EVENTS}
+    name = "kizashi_relay_failures_total"
+    return {n: REGISTRY.get_sample_value(name, told | {"partition": str(n)}) or 0 for n in (1, 2, 5)}
+
+
 async def test_a_partition_that_takes_nothing_holds_up_only_its_own_rows(stack: Stack) -> None:
     relay = stack.relay()
+    before = failures()
     relay._log = OneBadPartition(stack.log)  # type: ignore[assignment]
     await send(stack, [NewRecord(PLAYBOOK_EVENTS, number, b"k", b"{}") for number in (5, 1, 5, 2)])
 
@@ -222,3 +230,6 @@ async def test_a_partition_that_takes_nothing_holds_up_only_its_own_rows(stack: 
     ends = await stack.log.end_offsets(PLAYBOOK_EVENTS)
     assert (ends[1], ends[2], ends[5]) == (1, 1, 0)
     assert await waiting(stack) == 2
+    after = failures()
+    assert (after[1], after[2]) == (before[1], before[2])
+    assert after[5] > before[5]
