@@ -193,6 +193,11 @@ ROWS: dict[str, list[Panel]] = {
             {"{{outcome}}": _rate('kizashi_effects_total{kind="webhook"}', "outcome")},
             "retry: it failed and comes again. failed: given up.",
         ),
+        Panel(
+            "The endpoint that has failed longest, for",
+            "s",
+            {"failing": "time() - min(kizashi_webhook_failing_since_seconds > 0)"},
+        ),
         Panel("One attempt at a webhook", "s", _quantiles("kizashi_effect_seconds", "kind")),
     ],
     "Surveys": [

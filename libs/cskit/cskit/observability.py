@@ -35,6 +35,7 @@ RELAY_FAILURES: Final = Counter("kizashi_relay_failures_total", "Lots of outbox 
 RELAY_SECONDS: Final = Histogram("kizashi_relay_batch_seconds", "One relay batch, from claim to delete", ("service",), buckets=_SECONDS)  # noqa: E501
 EFFECTS: Final = Counter("kizashi_effects_total", "Attempts at an effect", ("kind", "outcome"))  # outcome: done, retry, failed, ambiguous  # noqa: E501
 EFFECT_SECONDS: Final = Histogram("kizashi_effect_seconds", "One attempt at an effect", ("kind",), buckets=_SECONDS)
+WEBHOOK_FAILING_SINCE: Final = Gauge("kizashi_webhook_failing_since_seconds", "Since when the active webhook endpoint that has failed longest fails, in seconds since 1970; 0: none fails")  # noqa: E501
 TIMERS_FIRED: Final = Counter("kizashi_timers_fired_total", "Timers that came due", ("service",))
 TIMER_DEFECTS: Final = Counter("kizashi_timer_defects_total", "Timers put aside until the next start, since the code fails for them")  # noqa: E501
 INGEST_INFLIGHT: Final = Gauge("kizashi_ingest_inflight_bytes", "Bytes of events between their arrival and the log's answer")  # noqa: E501

@@ -1,10 +1,11 @@
 """Webhooks reach a real receiver, signed, and again until it takes them."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from starlette.responses import RedirectResponse, Response
 from tests.integration.playbook_effects.stack import (
     HASTY,
@@ -22,6 +23,7 @@ from tests.integration.playbook_effects.stack import (
 from cskit.observability import bind_traceparent
 from cskit.webhooks import SCHEDULE
 from csmodels.playbook import WebhookFailed
+from playbook.effects import worker
 from playbook.effects.queue import delivery_id
 
 
@@ -213,7 +215,14 @@ async def test_an_endpoint_that_takes_nothing_for_five_days_is_disabled(stack: S
     assert event.data.reason == "endpoint_failing"
 
 
-async def test_a_success_forgets_the_failures_before(stack: Stack, receiver: Receiver) -> None:
+def told_failing() -> float | None:
+    return REGISTRY.get_sample_value("kizashi_webhook_failing_since_seconds")
+
+
+async def test_a_success_forgets_the_failures_before(
+    stack: Stack, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_LOOK_AT_FAILING_EVERY", 0.0)
     await stack.endpoint(receiver.url)
     receiver.script = [500]
 
@@ -222,10 +231,11 @@ async def test_a_success_forgets_the_failures_before(stack: Stack, receiver: Rec
         await until(lambda: receiver.requests)
         await until_status(stack, {"pending": 1})
         failing = (await stack.api.get("/v1/webhook-endpoints/crm")).json()["failing_since"]
+        await until(lambda: told_failing() == datetime.fromisoformat(failing).timestamp())
         stack.wall.advance(timedelta(seconds=7))
         await until_status(stack, {"delivered": 1})
+        await until(lambda: told_failing() == 0)
 
-    assert failing is not None
     assert (await stack.api.get("/v1/webhook-endpoints/crm")).json()["failing_since"] is None
 
 

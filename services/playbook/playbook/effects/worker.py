@@ -15,7 +15,7 @@ from cskit import failpoints
 from cskit.clock import Clocks
 from cskit.db import Database, DatabaseUnavailable
 from cskit.messages import UnitOfWork, UnitOfWorks
-from cskit.observability import EFFECT_SECONDS, EFFECTS, bind_traceparent, get_logger
+from cskit.observability import EFFECT_SECONDS, EFFECTS, WEBHOOK_FAILING_SINCE, bind_traceparent, get_logger
 from cskit.webhooks import TIMEOUT, Attempt, WebhookSender
 from csmodels.ids import AccountId, EventId, derived_id
 from csmodels.playbook import WebhookEffect, WebhookFailed
@@ -31,6 +31,7 @@ log = get_logger()
 KEPT_FOR: Final = timedelta(days=30)  # effects and their attempts, once they are delivered or given up
 _TIDY_EVERY: Final = 3_600.0
 _TIDY_ROWS: Final = 1_000
+_LOOK_AT_FAILING_EVERY: Final = 15.0
 _BACKOFF: Final = 1.0
 
 
@@ -89,6 +90,7 @@ class EffectsWorker:
         self._flying: dict[asyncio.Task[_Answered], Taken] = {}
         self._answered: list[_Answered] = []
         self._tidied_at = 0.0
+        self._looked_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until `stop`; then wait for the answers to what is on its way, and write them down."""
@@ -99,6 +101,7 @@ class EffectsWorker:
                 try:
                     busy = await self._turn()
                     await self._tidy()
+                    await self._tell_failing()
                 except DatabaseUnavailable as error:
                     log.warning("effects.database_unavailable", reason=str(error), seconds=_BACKOFF)
                     await _first(_BACKOFF, stop)
@@ -237,6 +240,14 @@ class EffectsWorker:
                 await effects.forget(tx, old)
         if len(old) < _TIDY_ROWS:
             self._tidied_at = clock
+
+    async def _tell_failing(self) -> None:
+        clock = asyncio.get_running_loop().time()
+        if self._looked_at and clock - self._looked_at < _LOOK_AT_FAILING_EVERY:
+            return
+        self._looked_at = clock
+        since = await endpoints.failing_since(self._database)
+        WEBHOOK_FAILING_SINCE.set(since.timestamp() if since else 0)
 
 
 def _after(endpoint: Endpoint, verdict: Verdict) -> Endpoint:

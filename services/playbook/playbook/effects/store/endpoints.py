@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, delete, exists, or_, select
+from sqlalchemy import Row, bindparam, delete, exists, func, or_, select
 
 from cskit.db import Database, Tx
 from playbook.effects.endpoint import Disabled, Endpoint, Status, secrets_from_json, secrets_to_json
@@ -56,6 +56,15 @@ _WITH_DUE: Final = (
 async def with_due(database: Database, now: datetime) -> Sequence[Endpoint]:
     """The endpoints that may be sent to now and have something due."""
     return [_endpoint(row) for row in await database.fetch(_WITH_DUE, {"now": now})]
+
+
+async def failing_since(database: Database) -> datetime | None:
+    """Since when the active endpoint that has failed longest fails; None if none does."""
+    (row,) = await database.fetch(
+        select(func.min(_t.failing_since).label("since")).where(_t.status == Status.ACTIVE.value)
+    )
+    since: datetime | None = row.since
+    return since
 
 
 def add(tx: Tx, endpoint: Endpoint) -> None:
