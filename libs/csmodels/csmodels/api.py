@@ -177,7 +177,8 @@ class AdjustmentChange(Model):
 class Explanation(Model):
     """GET …/explanation: why the score changed. data + configuration + override equals change within 1e-9.
 
-    Caps and the clamp follow from the facts and count as data. events are the newest ids, `more` how many came before.
+    Caps and the clamp count as data, as far as the scorecard did not change them. events are the newest ids, `more` how
+    many came before.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)

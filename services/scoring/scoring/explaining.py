@@ -99,7 +99,7 @@ def explanation(
         last=last.moment,
         change=why.total,
         data=math.fsum([*why.data.values(), why.limits]),
-        configuration=math.fsum(why.configuration.values()),
+        configuration=math.fsum([*why.configuration.values(), why.turned_limits]),
         override=why.override,
         measures=sorted(measures, key=lambda each: (-abs(each.after - each.before), each.measure)),
         adjustments=[

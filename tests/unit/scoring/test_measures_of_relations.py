@@ -59,6 +59,16 @@ def test_a_rating_that_was_changed_counts_as_it_was_given_last() -> None:
     assert measured("csat", events, NOON - DAY).value == pytest.approx(3.2 / 5)
 
 
+def test_a_ticket_told_once_more_as_a_whole_is_no_new_rating_but_another_one_is() -> None:
+    rated = ticket(NOON - 200 * DAY, status="closed", csat=1)
+    again = ticket(NOON - 5 * DAY, status="closed", csat=1, topic="billing")
+
+    assert measured("csat", [rated, again]) == measured("csat", [rated])
+    assert measured("csat", [rated, again]).status == "stale"
+    cleared = ticket(NOON - 6 * DAY, csat=None)
+    assert measured("csat", [rated, cleared, again]).as_of == NOON - 5 * DAY
+
+
 def test_csat_without_a_rating_is_not_connected_and_with_old_ones_stale() -> None:
     assert measured("csat", [ticket(NOON, status="open"), answer(NOON, 9)]).status == "not_connected"
     old = measured("csat", [ticket(NOON - 90 * DAY, csat=5)])

@@ -13,6 +13,7 @@ from scoring.domain.explanation import explain
 from scoring.domain.measures import ActiveOverride, CapId, Column, Features, MeasureId, Measurement
 from scoring.domain.score import Score, adoption_level, score
 
+STRICT = card_with(version=3, caps__severity_1_overdue__at_most=30, measures__open_tickets__weights=50)
 OTHER = card_with(version=2, reference=60, measures__nps__weights=40, measures__nps__curve=[[-50, 0], [50, 100]])
 
 
@@ -99,7 +100,7 @@ def test_a_change_is_the_sum_of_data_configuration_override_and_limits(
 
     why = explain(old, new, (known, turned))
 
-    parts = sum(why.data.values()) + sum(why.configuration.values()) + why.override + why.limits
+    parts = sum(why.data.values()) + sum(why.configuration.values()) + why.override + why.limits + why.turned_limits
     assert abs(parts - why.total) < 1e-9
     assert why.total == new.value - old.value
     if (
@@ -107,6 +108,18 @@ def test_a_change_is_the_sum_of_data_configuration_override_and_limits(
         and before.columns == late.columns == after.columns
     ):
         assert all(abs(points) < 1e-9 for points in why.data.values())
+
+
+@given(found, overrides)
+def test_what_only_another_scorecard_changes_is_configuration_also_in_caps(
+    features: Features, override: ActiveOverride | None
+) -> None:
+    old, new = (score(features, card, features.stage, override) for card in (CARD, STRICT))
+
+    why = explain(old, new, (old, new))
+
+    assert (set(why.data.values()), why.limits) <= ({0.0}, 0.0)
+    assert sum(why.configuration.values()) + why.turned_limits + why.override == pytest.approx(why.total, abs=1e-9)
 
 
 def test_the_change_of_a_measure_is_mean_weight_times_change_of_points() -> None:

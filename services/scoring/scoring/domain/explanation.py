@@ -35,10 +35,12 @@ class Told(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The change of a score in parts: total == sum(data) + sum(configuration) + override + limits, within 1e-9.
+    """The change of a score in parts: total == sum(data) + limits + sum(configuration) + turned_limits + override,
+    within 1e-9.
 
-    data and configuration are points by measure (and "reference" in configuration); limits are caps and the clamp.
-    lines are the adjustments that changed, (kind, reason) to points; override and limits are their sums.
+    data and configuration are points by measure (and "reference" in configuration). lines are the adjustments that
+    changed, (kind, reason) to points; override is the sum of its own, turned_limits what the scorecard changed of caps
+    and the clamp, limits the rest.
     """
 
     total: float
@@ -47,6 +49,7 @@ class Explanation:
     lines: Mapping[tuple[AdjustmentKind, str], float]
     override: float
     limits: float
+    turned_limits: float
 
 
 def explain(before: Told, after: Told, turned: tuple[Told, Told] | None = None) -> Explanation:
@@ -60,14 +63,15 @@ def explain(before: Told, after: Told, turned: tuple[Told, Told] | None = None) 
     configuration = _by_measure(old, new)
     configuration["reference"] = new.reference - old.reference
     learned, data = _by_measure(before, old), _by_measure(new, after)
-    lines = _lines(before, after)
+    lines, turned_limits = _lines(before, after), _limits(_lines(old, new))
     return Explanation(
         total=after.value - before.value,
         data={measure: learned.get(measure, 0.0) + data.get(measure, 0.0) for measure in {**learned, **data}},
         configuration=configuration,
         lines=lines,
         override=math.fsum(points for (kind, _), points in lines.items() if kind == "override"),
-        limits=math.fsum(points for (kind, _), points in lines.items() if kind != "override"),
+        limits=_limits(lines) - turned_limits,
+        turned_limits=turned_limits,
     )
 
 
@@ -85,6 +89,10 @@ def _change(a: Part | None, b: Part | None, reference_a: float, reference_b: flo
     first, last = known[0], known[-1]
     weight_a, weight_b = a.weight if a else 0.0, b.weight if b else 0.0
     return (weight_a + weight_b) / 2 * (last - first) + (first + last) / 2 * (weight_b - weight_a)
+
+
+def _limits(lines: Mapping[tuple[AdjustmentKind, str], float]) -> float:
+    return math.fsum(points for (kind, _), points in lines.items() if kind != "override")
 
 
 def _lines(before: Told, after: Told) -> dict[tuple[AdjustmentKind, str], float]:

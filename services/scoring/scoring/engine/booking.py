@@ -21,7 +21,7 @@ from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Entry, Register, Value, newest, since
 from scoring.engine.tickets import DONE
 
-FORMAT: Final = 3  # of the bytes; another one has every row made anew at the next start
+FORMAT: Final = 4  # of the bytes; another one has every row made anew at the next start
 
 _TOLD: Final = (
     "status", "mrr", "currency", "product", "plan", "starts_on", "ends_on", "term_months", "auto_renew", "cancelled_at"
@@ -125,10 +125,18 @@ def _contract(id_: str, register: Register, zone: tzinfo) -> Contract | None:
             steps.append(step)
     if not steps:
         return None
-    term = newest(register, "term_months")
-    return Contract(
-        id_, tuple(steps), told.ends(), term if isinstance(term, int) and not isinstance(term, bool) else None
-    )
+    return Contract(id_, tuple(steps), told.ends(), _term(register))
+
+
+def _term(register: Register) -> int | None:
+    """How many months each further term has: as told, else of one that renews by itself what the last one told had."""
+    months = newest(register, "term_months")
+    if isinstance(months, int) and not isinstance(months, bool):
+        return months
+    ends = day_of(newest(register, "ends_on"))
+    if ends is None or newest(register, "auto_renew") is not True:
+        return None
+    return term_of(day_of(newest(register, "starts_on")), ends, None)
 
 
 def _state(step: Step) -> tuple[object, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 from scoring.domain.calendar import days_after, last_day_after, local_day
@@ -99,16 +98,13 @@ def began(register: Register, starts_on: Sequence[Entry], zone: tzinfo) -> date 
     """The first day of a contract, by what was told of it until then, oldest first.
 
     That told last; but where it ran already under an earlier one, and then goes on without a break, the earlier one:
-    it was renewed, and its days are told of the new term.
+    it was renewed, and its days are told of the new term. It may be renewed again before that term begins.
     """
-    found = day(starts_on[-1].value) if starts_on else None
-    for earlier, later in reversed(tuple(pairwise(starts_on))):
-        start = day(earlier.value)
-        if start is None or found is None:
-            break
-        if start < found:
-            if start > local_day(later.stamp.time, zone) or not _goes_on(register, later.stamp.time, found, zone):
-                break
+    found: date | None = None
+    for entry in starts_on:
+        start, told = day(entry.value), entry.stamp.time
+        ran = found is not None and start is not None and found < start and found <= local_day(told, zone)
+        if not (ran and start is not None and _goes_on(register, told, start, zone)):
             found = start
     return found
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from scoring.domain.scorecard import Tickets
 from scoring.engine.contracts import moment
 from scoring.engine.facts import SlowFacts
-from scoring.engine.register import Register, last, read, since
+from scoring.engine.register import Register, holds_since, last, read, since
 
 DONE: Final = ("solved", "closed")
 
@@ -68,13 +68,17 @@ def changed_at(register: Register, at: datetime) -> datetime | None:
 
 def ratings(slow: SlowFacts, at: datetime) -> list[tuple[datetime, int]]:
     """What customers gave for tickets, 1 to 5, and when they gave it."""
-    found = []
-    for ticket in slow.tickets.values():
-        if "csat" in ticket:
-            entry = last(ticket, "csat", at)
-            if entry is not None and isinstance(entry.value, int):
-                found.append((entry.stamp.time, entry.value))
-    return found
+    found = [rating(ticket, at) for ticket in slow.tickets.values() if "csat" in ticket]
+    return [each for each in found if each is not None]
+
+
+def rating(ticket: Register, at: datetime) -> tuple[datetime, int] | None:
+    """What a customer gave for a ticket, and when.
+
+    A source that tells the whole ticket at each change tells it again: that is no new rating.
+    """
+    value, given = read(ticket, "csat", at), holds_since(ticket, "csat", at)
+    return (given, value) if isinstance(value, int) and given is not None else None
 
 
 def is_done(ticket: Register, at: datetime) -> bool:

@@ -9,6 +9,7 @@ from tests.unit.scoring.portfolio.books import book_of, contract_of, noon, said
 from scoring.domain.portfolio.book import Contract, Dated, Ticket
 from scoring.domain.portfolio.money import Rates
 from scoring.engine import booking
+from scoring.engine.contracts import contract_at, living
 
 JAN, MAY, JUNE = date(2026, 1, 10), date(2026, 5, 10), date(2026, 6, 10)
 DAY = timedelta(days=1)
@@ -124,6 +125,20 @@ def test_a_contract_that_is_renewed_in_place_ahead_of_its_new_term_goes_on() -> 
 
     assert [step.day for step in renewed.steps] == [date(2025, 1, 1), last + DAY]
     assert paid(after_a_break, told - DAY, told, new_year, new_year + DAY) == ["100", None, None, "100"]
+
+
+def test_a_contract_that_is_renewed_twice_before_the_next_term_begins_goes_on() -> None:
+    first, second, third = [(date(year, 1, 1), date(year, 12, 31)) for year in (2025, 2026, 2027)]
+    events = [
+        said(date(2025, 1, 1), mrr="100", starts_on=first[0], ends_on=first[1]),
+        said(date(2025, 11, 10), starts_on=second[0], ends_on=second[1]),
+        said(date(2025, 11, 20), starts_on=third[0], ends_on=third[1]),
+    ]
+
+    assert [step.day for step in contract_of(*events).steps] == [first[0], third[1] + DAY]
+    december = noon(date(2025, 12, 5))
+    (running,) = living(facts_of(events, december).slow, december, UTC)
+    assert contract_at(running, december, UTC).began == first[0]
 
 
 def test_a_trial_that_becomes_a_contract_pays_from_its_new_first_day() -> None:

@@ -170,6 +170,17 @@ def test_a_renewal_counts_early_late_by_itself_and_by_a_successor() -> None:
     assert parts("renewal_rate", not_at_all) == {"due": 1}
 
 
+def test_a_contract_that_renews_by_itself_is_due_each_term_whose_length_its_first_one_tells() -> None:
+    began = said(date(2024, 1, 1), mrr="1", starts_on=date(2024, 1, 1), ends_on=date(2024, 12, 31), auto_renew=True)
+    given_up = book_of(began, said(date(2026, 5, 1), status="cancelled"))
+    month_to_month = book_of(said(date(2024, 1, 1), mrr="1", auto_renew=True))
+
+    for year, renewed in ((2025, {"renewed": 1}), (2026, {"renewed": 1}), (2027, {})):
+        period = Period(date(year - 1, 12, 31), date(year, 1, 31))
+        assert parts("renewal_rate", given_up, period=period) == {"due": 1, **renewed}
+        assert parts("renewal_rate", month_to_month, period=period) == {}
+
+
 def test_a_renewal_in_place_is_a_renewal_and_neither_churn_nor_reactivation() -> None:
     first = said(JAN, mrr="1", starts_on=JAN, ends_on=TENTH)
     book = book_of(first, said(TENTH - 20 * DAY, starts_on=TENTH + DAY, ends_on=date(2027, 6, 10)))
