@@ -198,6 +198,7 @@ async def test_wrong_use_ends_with_status_2_and_says_what_is_right(tmp_path: Pat
         ("serve scorin", data, ("scorin", "ingest, scoring, playbook, survey")),
         ("serve --port 99999", data, ("--port", "65535")),
         ("migrate ingest", kafka, ("KIZASHI_INGEST_DATABASE_URL", "postgresql://")),
+        ("doctor --from latest", data, ("--from", "--resolve")),
         ("doctor --resolve scoring cs.nothing --from latest", data, ("cs.nothing", "cs.customer-events")),
         (
             "doctor survey --resolve scoring cs.customer-events --from latest",

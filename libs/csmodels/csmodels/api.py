@@ -33,6 +33,12 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Body(Model):
+    """A body of a request in which a field that is not known is refused: what was meant by it must not get lost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Problem(Model):
     """An error, as RFC 9457 says, with `code` (stable, for programs) and `message` (a sentence, for people)."""
 
@@ -282,7 +288,7 @@ class EventsAnswer(Model):
         )
 
 
-class OverrideRequest(Model):
+class OverrideRequest(Body):
     """POST /v1/accounts/{id}/overrides: at most ten points either way, with a note and an end."""
 
     points: Annotated[Points, Field(strict=True)]
@@ -290,7 +296,7 @@ class OverrideRequest(Model):
     expires_at: UtcTime
 
 
-class TaskCompletion(Model):
+class TaskCompletion(Body):
     """POST /v1/tasks/{id}/complete."""
 
     outcome: Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$", strict=True)]

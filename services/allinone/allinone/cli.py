@@ -16,7 +16,7 @@ import typer
 import uvloop
 
 from allinone.commands import doctor as doctors
-from allinone.commands.calls import Refused, Unreachable, call, server_client
+from allinone.commands.calls import NotAllowed, Refused, Unreachable, call, server_client
 from allinone.commands.output import complain, say, show, show_json
 from allinone.composition import CONSOLE, SERVED, SERVICES, known_service
 from allinone.data_folder import FolderInUse, FolderUnusable
@@ -167,6 +167,8 @@ def doctor(
         moved = _run(doctors.resolve(settings, _hooks(), *resolve, start))
         show(moved, ("group", "topic", "partition", "next"), as_json=as_json, empty="Nothing to move.")
         return
+    if start:
+        raise typer.BadParameter("--from belongs to --resolve GROUP TOPIC")
     names = SERVICES if service is None else (known_service(service),)
     findings = _run(doctors.examine(settings, _hooks(), names))
     show(findings, ("what", "state", "advice"), as_json=as_json, empty="Nothing to look at.")
@@ -300,7 +302,7 @@ def main() -> None:
     except _NO as error:
         complain(str(error))
         sys.exit(NO)
-    except (DomainError, SettingsError) as error:
+    except (DomainError, SettingsError, NotAllowed) as error:
         complain(str(error))
         sys.exit(WRONG_USE)
     except asyncio.CancelledError:

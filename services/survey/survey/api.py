@@ -87,7 +87,7 @@ class SurveyBody(api.Model):
     created_at: UtcTime
 
 
-class NewInvitation(api.Model):
+class NewInvitation(api.Body):
     """POST /v1/surveys/{id}/invitations: whom to ask (the person's id in the directory), their language and role."""
 
     account: Account
@@ -96,7 +96,7 @@ class NewInvitation(api.Model):
     role: Role | None = None
 
 
-class ResponseBody(api.Model):
+class ResponseBody(api.Body):
     """A response as it stands. person is null once erased; comment is shown to keys with the scope `people` only."""
 
     id: str

@@ -167,6 +167,8 @@ async def test_a_text_that_cannot_be_kept_changes_nothing(scoring: Running) -> N
         ("touches", {"kind": "call", "direction": "both", "person": "Ms Sato"}),
         ("touches", {"kind": "call", "direction": "both", "outcome": "They will think about it"}),
         ("touches", {"kind": "call", "direction": "both", "at": "yesterday"}),
+        ("notes", {"text": "Lost?", "note": "words under a name that is not known"}),
+        ("touches", {"kind": "call", "direction": "both", "when": "2026-06-30T00:00:00Z"}),
     ],
 )
 async def test_what_is_no_note_and_no_contact_is_refused(scoring: Running, path: str, body: dict[str, Any]) -> None:

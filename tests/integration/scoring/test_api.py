@@ -135,6 +135,21 @@ async def test_history_holds_what_was_known_in_pages_and_between_moments(scoring
     assert any(row["version"] is None for row in inside)
 
 
+async def test_history_is_in_order_of_time_also_where_an_event_came_before_the_hour_was_told(scoring: Running) -> None:
+    midnight = NOON.replace(hour=0) + DAY
+    await scoring.append(*busy_weeks(["acme"]), ticket("acme", midnight + SECOND, NOON))
+    await scoring.append(tick(midnight, midnight + 2 * SECOND), partition=partition_of("acme"))
+
+    rows = (await scoring.get("/v1/accounts/acme/history"))["items"]
+    first = await scoring.get("/v1/accounts/acme/history", limit=len(rows) - 1)
+    rest = await scoring.get("/v1/accounts/acme/history", cursor=first["next"])
+
+    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+    offsets = [row["offset"] for row in rows]
+    assert offsets != sorted(offsets)
+    assert [*first["items"], *rest["items"]] == rows
+
+
 async def test_an_import_draws_its_history_at_once(scoring: Running) -> None:
     await scoring.append(*busy_weeks(["acme"]))
     span: dict[str, Any] = {"view": "corrected", "from": (NOON - 10 * DAY).isoformat().replace("+00:00", "Z")}
@@ -320,9 +335,9 @@ async def test_moments_and_places_beyond_all_bounds_are_no_server_errors(scoring
         problem = await scoring.get(path, status=422, **corrected, cursor=encode_cursor(place))
         assert problem["code"] == "invalid_cursor"
     for offset in (2**63, -(2**63) - 1, True):
-        problem = await scoring.get(path, status=422, cursor=encode_cursor(offset, NOON.isoformat(), "change"))
+        problem = await scoring.get(path, status=422, cursor=encode_cursor(NOON.isoformat(), offset, "change"))
         assert problem["code"] == "invalid_cursor"
-    assert (await scoring.get(path, cursor=encode_cursor(2**63 - 1, last, "change")))["items"] == []
+    assert (await scoring.get(path, cursor=encode_cursor(last, 2**63 - 1, "change")))["items"] == []
 
 
 @pytest.mark.parametrize(

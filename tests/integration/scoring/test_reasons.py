@@ -173,6 +173,8 @@ async def test_before_anything_was_known_of_an_account_there_was_no_score(scorin
     assert [datetime.fromisoformat(row["at"]).date() for row in rows] == [(begun + n * DAY).date() for n in range(3)]
     assert datetime.fromisoformat(why["from"]["at"]) == begun
     assert adds_up(why)
+    refused = await scoring.client.get("/v1/accounts/acme/explanation", params={"to": text(NOON - 30 * DAY)})
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "no_score_yet", "to")
 
 
 async def test_many_changes_of_one_moment_are_told_in_order_and_none_is_lost(scoring: Running) -> None:

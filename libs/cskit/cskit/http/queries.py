@@ -62,9 +62,9 @@ def _parameters(dependant: Any) -> list[str]:
     return [*(parameter.alias for parameter in dependant.query_params), *inner]
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> Invalid:
-    """The refusal of a name, with the one that was probably meant."""
+def unknown(what: str, name: str, known: Iterable[str], where: str | None = None) -> Invalid:
+    """The refusal of a name, with the one that was probably meant; where: the parameter that has it as its value."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"Did you mean “{near[0]}”?" if near else f"There are: {', '.join(names)}."
-    return Invalid(f"unknown_{what}", f"The {what} “{name[:64]}” is unknown. {hint}", field=name[:64])
+    return Invalid(f"unknown_{what}", f"The {what} “{name[:64]}” is unknown. {hint}", field=where or name[:64])

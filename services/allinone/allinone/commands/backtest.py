@@ -19,7 +19,7 @@ from scoring.backtest import archived
 from scoring.backtest.findings import JUDGES, RIVALS, judged
 from scoring.backtest.grid import Grid, closing_of, days_of
 from scoring.backtest.plain import BadFile, EventLog, read_churn, read_events
-from scoring.backtest.report import headlines, rendered, shown
+from scoring.backtest.report import cautions, headlines, rendered, shown
 from scoring.backtest.result import Backtest
 from scoring.backtest.running import YOUNG_DAYS, Asked, counting_day, draw, with_features
 from scoring.backtest.sample import Drawn
@@ -76,7 +76,7 @@ def judge(settings: Settings, wanted: Wanted, now: datetime) -> Backtest:
 def tell(done: Backtest, wanted: Wanted, language: Language) -> None:
     """The sentences and the figures for people."""
     found = done.findings
-    for line in headlines(done, language):
+    for line in [*headlines(done, language), *cautions(done, language)]:
         say(line)
     rows: list[Mapping[str, Any]] = []
     for name, figures in (("AUC", found.auc), ("PR-AUC", found.pr_auc), ("lift, top tenth", found.lift)):

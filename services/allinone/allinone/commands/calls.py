@@ -8,7 +8,7 @@ import httpx
 from pydantic import SecretStr
 
 from allinone.data_folder import running_server
-from cskit.settings import Settings
+from cskit.settings import Settings, SettingsError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,6 +20,10 @@ class Unreachable(Exception):
 
 class Refused(Exception):
     """The server answered no; the text is its own."""
+
+
+class NotAllowed(Exception):
+    """The server does not know the key, or it may not do this; the text is the server's."""
 
 
 @contextmanager
@@ -40,13 +44,21 @@ def server_client(settings: Settings, service: str) -> Iterator[httpx.Client]:
                 "with KIZASHI_DATA, or name a server with KIZASHI_URL and KIZASHI_KEY."
             )
         url, secret = found.url, SecretStr(found.key)
-    headers = {"authorization": f"Bearer {secret.get_secret_value()}"} if secret is not None else {}
+    headers = {"authorization": f"Bearer {_sendable(secret)}"} if secret is not None else {}
     with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
         yield client
 
 
+def _sendable(secret: SecretStr) -> str:
+    """The key without the white space that a file or a variable may end with."""
+    key = secret.get_secret_value().strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise SettingsError("KIZASHI_KEY has characters that no key has, such as a line break. Copy it once more.")
+    return key
+
+
 def call(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
-    """The JSON answer. Raises Unreachable, or Refused with what the server said."""
+    """The JSON answer. Raises as `said` does, and Unreachable where nobody answers."""
     try:
         answer = client.request(method, path, **options)
     except httpx.HTTPError as error:
@@ -55,14 +67,15 @@ def call(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
 
 
 def said(answer: httpx.Response) -> Any:
-    """The JSON of an answer. Raises Refused with what the server said, or Unreachable if it is none of Kizashi's."""
+    """The JSON of an answer. Raises Refused, NotAllowed with what the server said; Unreachable if it is no Kizashi."""
     try:
         body = answer.json()
     except ValueError:
         body = None
     if answer.is_error:
         message = body.get("message") if isinstance(body, dict) else None
-        raise Refused(str(message or f"{answer.request.url} answered {answer.status_code}."))
+        text = str(message or f"{answer.request.url} answered {answer.status_code}.")
+        raise (NotAllowed if answer.status_code in (401, 403) else Refused)(text)
     if body is None:
         raise Unreachable(f"{answer.request.url} answered, but not as Kizashi does. Is the URL right?")
     return body

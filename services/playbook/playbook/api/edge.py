@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from cskit.auth import Principal
 from cskit.clock import Clock
 from cskit.db import Database
@@ -52,12 +50,6 @@ class Edge:
 async def repeated(uow: UnitOfWork, ids: WriteIds) -> bool:
     """See Edge.repeated: what was done is in the audit."""
     return ids.repeatable and await records.recorded(uow.tx, ids("audit"))
-
-
-class Body(BaseModel):
-    """The body of a request; a field that is not known is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def actor_of(principal: Principal) -> str:

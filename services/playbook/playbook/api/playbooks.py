@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Response
 from cskit.auth import Principal
 from cskit.errors import JSON, Conflict, Invalid, NotFound
 from cskit.http import Cursor, Limit, WriteId, encode_cursor, requires
-from csmodels.api import Model, Page
+from csmodels.api import Body, Model, Page
 from csmodels.fields import Account, UtcTime
-from playbook.api.edge import Body, Edge, actor_of, after_of, name_after, page_of
+from playbook.api.edge import Edge, actor_of, after_of, name_after, page_of
 from playbook.definitions import definition_of
 from playbook.domain.document import InvalidDocument
 from playbook.domain.run import BY_HAND, Cause, Run, run_id

@@ -12,10 +12,10 @@ from cskit.errors import Conflict, Invalid, NotFound
 from cskit.http import Cursor, Limit, WriteId, requires
 from cskit.messages import UnitOfWork
 from csmodels import api as wire
-from csmodels.api import Page, TaskCompletion
+from csmodels.api import Body, Page, TaskCompletion
 from csmodels.fields import Code, Staff, TaskStatus, UtcTime
 from csmodels.ids import TaskId
-from playbook.api.edge import Body, Edge, actor_of, after_of, check_text, page_of
+from playbook.api.edge import Edge, actor_of, after_of, check_text, page_of
 from playbook.domain.task import Done, Event, Moved, Reassigned, Reopened, Snoozed, Status, Task
 from playbook.ledger import Ledger
 from playbook.store import lists, records

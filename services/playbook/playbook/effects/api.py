@@ -15,9 +15,9 @@ from cskit.errors import Conflict, NotFound
 from cskit.http import Cursor, Limit, WriteId, encode_cursor, requires
 from cskit.http.writes import WriteIds
 from cskit.messages import UnitOfWork, UnitOfWorks
-from csmodels.api import Model, Page
+from csmodels.api import Body, Model, Page
 from csmodels.fields import Staff, UtcTime
-from playbook.api.edge import Body, actor_of, after_of, name_after, page_of, repeated
+from playbook.api.edge import actor_of, after_of, name_after, page_of, repeated
 from playbook.effects import address
 from playbook.effects.endpoint import (
     TEST,

@@ -64,7 +64,7 @@ def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago:
             rows = await reading.recorded(tx, id, first=first, last=last, after=after, limit=limit + 1)
         page = rows[:limit]
         more = len(rows) > limit
-        following = encode_cursor(page[-1].offset, page[-1].at.isoformat(), page[-1].kind) if more else None
+        following = encode_cursor(page[-1].at.isoformat(), page[-1].offset, page[-1].kind) if more else None
         return Page(items=[views.known(row) for row in page], next=following)
 
     @routes.get("/v1/accounts/{id:path}/explanation", dependencies=[KNOWN_ONLY])
@@ -77,26 +77,30 @@ def router(*, database: Database, rules: ReadingRules, clocks: Clocks, week_ago:
         """Why the score changed between two moments: data, configuration and override add up to the change.
 
         A score that was recorded is taken as it was known; before the first record, as today's facts give it. Before
-        anything was known of the account there was no score: `from` is then the moment from which on there was. It
-        lies at most 400 days back: so long facts are kept.
+        anything was known of the account there was no score: `from` is then the moment from which on there was, and
+        `to` must not lie before it. It lies at most 400 days back: so long facts are kept.
         """
         live = await found(database, id)
-        oldest = live.at - timedelta(days=KEPT_DAYS)
-        end = live.at if last is None else max(min(last, live.at), oldest)
-        start = max(end - WEEK if first is None else first, oldest)
-        if start > end:
+        end = live.at if last is None else min(last, live.at)
+        if first is not None and first > end:
             raise Invalid("from_after_to", "from lies after to, or after the newest score.", field="from")
         async with database.read() as tx:
-            start = min(max(start, await _begin(tx, live, rules)), end)
+            begin = await _begin(tx, live, rules)
+        oldest = min(max(begin, live.at - timedelta(days=KEPT_DAYS)), live.at)
+        if end < oldest:
+            raise Invalid(
+                "no_score_yet", f"to lies before the first score to be told: {oldest.isoformat()}.", field="to"
+            )
+        start = max(end - WEEK if first is None else first, oldest)
         to = explaining.now(live) if end == live.at else await _score_at(database, live, end, rules)
-        begin = await _score_at(database, live, start, rules)
-        cards = begin.moment.scorecard, to.moment.scorecard
-        turned = await _turned(database, live, begin.moment.at, rules, cards) if cards[0] != cards[1] else None
+        before = await _score_at(database, live, start, rules)
+        cards = before.moment.scorecard, to.moment.scorecard
+        turned = await _turned(database, live, before.moment.at, rules, cards) if cards[0] != cards[1] else None
         async with database.read() as tx:
             causes = [explaining.causes_of(each) for each in await reading.causes_between(tx, id, start, end)]
         if end == live.at:
             causes.append(explaining.causes_of(live.causes))
-        return explaining.explanation(id, begin, to, causes, turned)
+        return explaining.explanation(id, before, to, causes, turned)
 
     @routes.get("/v1/accounts/{id:path}/timeline", dependencies=[KNOWN_ONLY])
     async def get_timeline(
@@ -195,11 +199,11 @@ async def _corrected(
     return Page(items=[views.corrected(facts, at, live, known) for at in page], next=following)
 
 
-def _history_place(cursor: str) -> tuple[int, datetime, str]:
+def _history_place(cursor: str) -> tuple[datetime, int, str]:
     match decode_cursor(cursor):
-        case (int() as offset, str() as at, str() as kind):
+        case (str() as at, int() as offset, str() as kind):
             if not isinstance(offset, bool) and 0 <= offset <= _LAST_OFFSET:
-                return offset, _moment(at), kind
+                return _moment(at), offset, kind
     raise _bad_cursor()
 
 

@@ -9,7 +9,7 @@ from cskit.auth import PEOPLE, WRITE, Principal
 from cskit.db import Database
 from cskit.errors import NotFound
 from cskit.http import WriteId, requires
-from csmodels.api import Health, Model, OverrideRequest
+from csmodels.api import Body, Health, Model, OverrideRequest
 from csmodels.fields import WORDS_PATTERN, Code, Direction, Person, Staff, TouchKind, UtcTime
 from scoring import views
 from scoring.acts import Acts, Contact
@@ -22,13 +22,13 @@ LONGEST_TEXT: Final = 20_000  # characters of a note
 Words = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=WORDS_PATTERN)]
 
 
-class NoteRequest(Model):
+class NoteRequest(Body):
     """POST /v1/accounts/{id}/notes: what is worth remembering. The text stays with ingest."""
 
     text: Annotated[Words, Field(strict=True)]
 
 
-class TouchRequest(Model):
+class TouchRequest(Body):
     """POST /v1/accounts/{id}/touches: a contact; direction as seen from us (both: they answered, too).
 
     person is a person id of the directory, outcome a code, at when it was (now if left out).
@@ -42,7 +42,7 @@ class TouchRequest(Model):
     at: UtcTime | None = None
 
 
-class OwnerRequest(Model):
+class OwnerRequest(Body):
     """PATCH /v1/accounts/{id}/owner: the staff id of the new owner, null for nobody, and why."""
 
     to: Staff | None

@@ -14,7 +14,7 @@ from cskit.errors import Invalid, NotFound
 from cskit.http import Cursor, Limit, WriteId, decode_cursor, encode_cursor, requires
 from cskit.http.pages import DEFAULT_LIMIT
 from cskit.http.queries import KNOWN_ONLY
-from csmodels.api import Model, Page
+from csmodels.api import Body, Model, Page
 from csmodels.fields import Currency
 from scoring.domain.portfolio.book import Dimension
 from scoring.domain.portfolio.catalogue import METRICS
@@ -144,7 +144,7 @@ class ExchangeRates(Page[ExchangeRate]):
     into: str
 
 
-class NewRates(Model):
+class NewRates(Body):
     """Rates to store; one of the same currency and day is corrected."""
 
     rates: Annotated[list[ExchangeRate], Field(min_length=1, max_length=1000)]

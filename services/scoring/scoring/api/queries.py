@@ -1,9 +1,9 @@
 """What lists, exports and segments are asked with."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy import Row
 
 from cskit.errors import Invalid
@@ -16,7 +16,13 @@ from scoring.encoding import SUMMARY
 from scoring.store.listing import SORTS, Filter, Place, Sort, place_of
 
 Text = Annotated[str, StringConstraints(max_length=128)]
-_DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
 _SEVERAL: Final = "given several times: any of them"
 
 
@@ -39,8 +45,8 @@ class Filters(Model):
     mrr_max: Finite | None = None
     seats_min: Size | None = None
     seats_max: Size | None = None
-    renewal_after: Annotated[str | None, Field(pattern=_DAY, description="From this day on")] = None
-    renewal_before: Annotated[str | None, Field(pattern=_DAY, description="Until this day, including it")] = None
+    renewal_after: Annotated[Day | None, Field(description="From this day on")] = None
+    renewal_before: Annotated[Day | None, Field(description="Until this day, including it")] = None
     changed_since: Annotated[UtcTime | None, Field(description="Scored at this moment or later")] = None
 
     def filter(self) -> Filter:
@@ -62,7 +68,7 @@ class Sparse(Model):
         """The fields in their order. Raises Invalid for one that is unknown."""
         wanted = {name.strip() for part in self.fields for name in part.split(",")} - {""}
         for name in sorted(wanted - set(SUMMARY)):
-            raise unknown("field", name, SUMMARY)
+            raise unknown("field", name, SUMMARY, where="fields")
         return tuple(name for name in SUMMARY if not wanted or name in wanted or name == "account")
 
 
@@ -85,7 +91,7 @@ class ListQuery(Filters, Sparse):
         for known in SORTS:
             if name == known:
                 return known, name != self.sort
-        raise unknown("sort", name, SORTS)
+        raise unknown("sort", name, SORTS, where="sort")
 
     def place(self) -> Place | None:
         """Where the cursor says to go on. Raises Invalid for one that is of another list or order."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from csmodels.api import Model
+from csmodels.api import Body, Model
 from csmodels.fields import Band, UtcTime
 
 
@@ -51,7 +51,7 @@ class StoredScorecard(ScorecardDocument):
     changes: list[FieldChange]
 
 
-class ApplyRequest(Model):
+class ApplyRequest(Body):
     """Why it is applied, for the history."""
 
     note: Annotated[str, Field(max_length=500)] | None = None

@@ -54,6 +54,7 @@ def lead(sample: Sample, bands: frozenset[Band], *, resamples: int, seed: int) -
             standing = int(sample.leaves_in[row])
         days.append(standing)
     lengths = np.array(days, dtype=np.float64)
+    told = len(days) if _any_told(sample) else 0
 
     def medians(lines: Ints) -> Floats:
         drawn = (lengths[line] for line in lines)
@@ -64,8 +65,8 @@ def lead(sample: Sample, bands: frozenset[Band], *, resamples: int, seed: int) -
 
     return Lead(
         left=len(days),
-        warned=_estimate(shares, len(days), resamples, seed),
-        days=_estimate(medians, len(days), resamples, seed),
+        warned=_estimate(shares, told, resamples, seed),
+        days=_estimate(medians, told, resamples, seed),
         all=tuple(sorted(day for day in days if day)),
     )
 
@@ -85,7 +86,13 @@ def unseen(sample: Sample, *, resamples: int, seed: int) -> Unseen:
         found: Floats = np.divide(green[lines].sum(axis=1), total, out=np.full(len(total), np.nan), where=total != 0)
         return found
 
-    return Unseen(_estimate(shares, len(last), resamples, seed), by, len(revenue), len(revenue) - len(last))
+    told = len(last) if _any_told(sample) else 0
+    return Unseen(_estimate(shares, told, resamples, seed), by, len(revenue), len(revenue) - len(last))
+
+
+def _any_told(sample: Sample) -> bool:
+    """Whether any row has a band: where all are grey, none warned and none was green, but nothing follows from it."""
+    return bool((sample.band != BANDS.index("grey")).any())
 
 
 def departures(sample: Sample) -> list[list[int]]:

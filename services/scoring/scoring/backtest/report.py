@@ -57,7 +57,7 @@ def rendered(done: Backtest, language: Language) -> str:
         lead=_lead(found, say),
         lead_plot=_lead_plot(found, say),
         unseen=_unseen(found, say),
-        sample=_sample(done, say),
+        sample=[*_sample(done, say), *cautions(done, language)],
         found=found,
         brier={name: shown(one) for name, one in found.brier.items()},
     )  # fmt: skip
@@ -78,6 +78,18 @@ def headlines(done: Backtest, language: Language) -> list[str]:
         lines.append(say(sentence, rival=say(rival), gain=shown(shift)))
     if found.departures < FEW:
         lines.append(say("few", count=found.departures))
+    return lines
+
+
+def cautions(done: Backtest, language: Language) -> list[str]:
+    """What the source did not tell, as far as it bears on every figure."""
+    say, lines = _Words(language), []
+    if done.unseen_churn:
+        lines.append(say("unseen_churn", count=done.unseen_churn))
+    if done.refused:
+        lines.append(say("refused", count=done.refused))
+    if done.findings.rows and done.findings.bands["grey"].rows == done.findings.rows:
+        lines.append(say("all_grey"))
     return lines
 
 
@@ -204,7 +216,7 @@ def _unseen(found: Findings, say: _Words) -> list[str]:
 
 def _sample(done: Backtest, say: _Words) -> list[str]:
     drawn, found = done.drawn, done.findings
-    lines = [
+    return [
         say(
             "data", events=f"{done.events:,}", accounts=f"{drawn.accounts:,}", rows=f"{found.rows:,}",
             known=found.accounts,
@@ -216,8 +228,3 @@ def _sample(done: Backtest, say: _Words) -> list[str]:
         ),
         say("scoring", zone=done.zone),
     ]  # fmt: skip
-    if done.unseen_churn:
-        lines.append(say("unseen_churn", count=done.unseen_churn))
-    if done.refused:
-        lines.append(say("refused", count=done.refused))
-    return lines

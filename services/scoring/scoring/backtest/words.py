@@ -98,6 +98,10 @@ WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         ),
         "unseen_churn": "{count} customers of the churn table have no event and are not looked at.",
         "refused": "{count} rows of the event log could not be read and were left out.",
+        "all_grey": (
+            "Every row is grey: too little is known for a band, such as who uses the product, so none warned of "
+            "anything."
+        ),
     },
     "ja": {
         "title": "このスコアは、解約する顧客を言い当てられたか",
@@ -184,5 +188,8 @@ WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         ),
         "unseen_churn": "解約表の {count} 社はイベントがないため、見ていない。",
         "refused": "イベントログの {count} 行は読めず、除いた。",
+        "all_grey": (
+            "すべての行が灰。誰が使っているかなど、バンドを決めるだけのことが分かっておらず、何の警告にもならない。"
+        ),
     },
 }

@@ -25,6 +25,7 @@ class Section:
         self._values: Mapping[Any, Any] = value
         self._path = path
         self._read: set[str] = set()
+        self._known: set[str] = set()
 
     def where(self, name: object) -> str:
         """The path of a field of this section."""
@@ -48,6 +49,7 @@ class Section:
 
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
+        self._known.add(name)
         return self._values.get(name) is not None
 
     def any(self, name: str) -> Any:
@@ -125,7 +127,7 @@ class Section:
         """Refuses the fields of this section that were not read."""
         for name in self.names():
             if name not in self._read:
-                known = ", ".join(sorted(self._read))
+                known = ", ".join(sorted(self._read | self._known))
                 raise InvalidDocument(self.where(name), "there is no such field", f"Remove it; known are {known}.")
 
     @staticmethod

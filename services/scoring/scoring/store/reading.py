@@ -38,20 +38,24 @@ async def recorded(
     *,
     first: datetime | None,
     last: datetime | None,
-    after: tuple[int, datetime, str] | None,
+    after: tuple[datetime, int, str] | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """History rows of an account as of first <= at <= last, in the log's order, after a place (offset, at, kind)."""
+    """History rows of an account as of first <= at <= last, the oldest first, after a place (at, offset, kind).
+
+    That is not the log's order: the closing of a day is recorded with the first hour of the next one, which events may
+    come before.
+    """
     statement = select(history).where(history.c.account == id_)
     if first is not None:
         statement = statement.where(history.c.at >= first)
     if last is not None:
         statement = statement.where(history.c.at <= last)
     if after is not None:
-        offset, at, kind = after
-        later = or_(history.c.at > at, and_(history.c.at == at, history.c.kind > kind))
-        statement = statement.where(or_(history.c.offset > offset, and_(history.c.offset == offset, later)))
-    return await tx.fetch(statement.order_by(history.c.offset, history.c.at, history.c.kind).limit(limit))
+        at, offset, kind = after
+        later = or_(history.c.offset > offset, and_(history.c.offset == offset, history.c.kind > kind))
+        statement = statement.where(or_(history.c.at > at, and_(history.c.at == at, later)))
+    return await tx.fetch(statement.order_by(history.c.at, history.c.offset, history.c.kind).limit(limit))
 
 
 async def recorded_at(tx: Tx, id_: str, moment: datetime) -> Row[Any] | None:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 
 from cskit.db import Database, Tx
 from scoring.domain.segments import Rank, Segment
@@ -105,6 +105,20 @@ async def claimed(database: Database, day: date, now: datetime, lease: timedelta
             return False
         await tx.execute(update(table).where(table.c.day == name).values(started_at=now))
     return True
+
+
+async def outgrown(database: Database, day: date) -> bool:
+    """Whether the day's ranks are done, and at least twice as many accounts are there by now: a new portfolio."""
+    days = activity_days.c
+    done = select(days.day).where(days.day == day.isoformat(), days.done_at.is_not(None))
+    async with database.read() as tx:
+        if not await tx.fetch(done):
+            return False
+        there, ranked = [
+            (await tx.fetch(select(func.count().label("rows")).select_from(table)))[0].rows
+            for table in (live, account_activity)
+        ]
+    return bool(there and there >= 2 * ranked)
 
 
 async def asked_anew(database: Database, day: date) -> None:

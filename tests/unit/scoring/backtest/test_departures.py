@@ -59,6 +59,15 @@ def test_yellow_warns_earlier_than_red_and_grey_does_not_warn() -> None:
     assert (yellow.left, red.left) == (2, 2)
 
 
+def test_where_all_is_grey_nothing_is_said_of_bands() -> None:
+    lives = sample(life(1, "xxxx", 50, revenue=10), life(2, "xx", None, revenue=10))
+
+    found, revenue = lead(lives, WARNED, **HOW), unseen(lives, **HOW)
+
+    assert (found.left, found.warned.value, found.days.value) == (1, None, None)
+    assert (revenue.left, revenue.share.value) == (1, None)
+
+
 def test_who_stays_or_left_long_after_has_no_lead() -> None:
     found = lead(sample(life(1, "rrrr", None), life(2, "rrrr", 200)), RED, **HOW)
 

@@ -14,7 +14,7 @@ from tests.unit.scoring.builders import CARD
 
 from scoring.backtest.findings import judged
 from scoring.backtest.grid import Grid
-from scoring.backtest.report import headlines, rendered, shown
+from scoring.backtest.report import cautions, headlines, rendered, shown
 from scoring.backtest.resampling import Estimate
 from scoring.backtest.result import Backtest, as_json
 from scoring.backtest.running import Asked
@@ -24,7 +24,7 @@ from scoring.backtest.words import LANGUAGES, WORDS, Language
 VOID = frozenset({"meta", "br", "link", "img", "hr", "input"})
 
 
-def backtest(*, leaving: int = 30, telling: float = 20.0, recency: float = 0.0) -> Backtest:
+def backtest(*, leaving: int = 30, telling: float = 20.0, recency: float = 0.0, grey: bool = False) -> Backtest:
     """A hundred accounts at four moments; those that leave have scores so much lower, and silences so much longer."""
     random = np.random.default_rng(1)
     rows = []
@@ -32,7 +32,7 @@ def backtest(*, leaving: int = 30, telling: float = 20.0, recency: float = 0.0) 
         leaves = account < leaving
         for moment in range(4):
             score = float(np.clip(random.normal(70 - telling * leaves, 12), 0, 100))
-            band = BANDS[2 if score >= 75 else 1 if score >= 50 else 0]
+            band = BANDS[3 if grey else 2 if score >= 75 else 1 if score >= 50 else 0]
             silence = float(random.integers(1, 20)) + recency * leaves
             rows.append(
                 Row(account, 14 * moment, score, band, silence, 10.0, 58 - 14 * moment if leaves else STAYS, 100.0)
@@ -141,6 +141,18 @@ def test_it_says_so_where_recency_alone_is_better_or_nothing_can_be_told() -> No
 
     assert worse[1].startswith("That is worse than recency alone by 0.")
     assert same[1].startswith("Whether that is better than recency alone cannot be told")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_source_did_not_tell_is_said_on_the_terminal_and_on_the_page(language: Language) -> None:
+    done = backtest()
+    all_grey = replace(backtest(grey=True), refused=0, unseen_churn=0)
+
+    words = WORDS[language]
+    assert cautions(done, language) == [words["unseen_churn"].format(count=2), words["refused"].format(count=3)]
+    assert cautions(all_grey, language) == [words["all_grey"]]
+    assert words["all_grey"] in rendered(all_grey, language)
+    assert cautions(replace(done, refused=0, unseen_churn=0), language) == []
 
 
 def test_few_departures_are_warned_of_and_none_is_said_plainly() -> None:
