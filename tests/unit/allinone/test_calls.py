@@ -30,7 +30,7 @@ def test_a_key_that_none_can_be_is_refused_and_not_shown(key: str) -> None:
 def test_who_may_not_is_told_apart_from_what_cannot_be(status: int, error: type[Exception]) -> None:
     answer = httpx.Response(status, json={"message": "No."}, request=httpx.Request("GET", "http://kizashi"))
 
-    with pytest.raises(error, match="^No"):
+    with pytest.raises(error, match=r"^No\.$"):
         said(answer)
 
 
