@@ -136,7 +136,8 @@ def _term(register: Register) -> int | None:
     ends = day_of(newest(register, "ends_on"))
     if ends is None or newest(register, "auto_renew") is not True:
         return None
-    return term_of(day_of(newest(register, "starts_on")), ends, None)
+    term = term_of(day_of(newest(register, "starts_on")), ends, None)
+    return term if term is not None and term > 0 else None  # some tell an end before the start
 
 
 def _state(step: Step) -> tuple[object, ...]:

@@ -174,6 +174,8 @@ def test_a_contract_that_renews_by_itself_is_due_each_term_whose_length_its_firs
     began = said(date(2024, 1, 1), mrr="1", starts_on=date(2024, 1, 1), ends_on=date(2024, 12, 31), auto_renew=True)
     given_up = book_of(began, said(date(2026, 5, 1), status="cancelled"))
     month_to_month = book_of(said(date(2024, 1, 1), mrr="1", auto_renew=True))
+    wrong = said(date(2024, 1, 1), mrr="1", starts_on=date(2025, 1, 1), ends_on=date(2024, 1, 1), auto_renew=True)
+    assert parts("renewal_rate", book_of(wrong), period=Period(date(2025, 12, 31), date(2026, 12, 31))) == {}
 
     for year, renewed in ((2025, {"renewed": 1}), (2026, {"renewed": 1}), (2027, {})):
         period = Period(date(year - 1, 12, 31), date(year, 1, 31))
