@@ -123,7 +123,8 @@ def history(
     if as_json:
         show_json(done)
     else:
-        show(scorecards.in_rows(done), _HISTORY, as_json=False, empty="Nothing was put in force yet.")
+        nothing = f"No scorecard “{scorecard}” was put in force yet." if scorecard else "Nothing was put in force yet."
+        show(scorecards.in_rows(done), _HISTORY, as_json=False, empty=nothing)
 
 
 def _ask(question: str, yes: bool) -> None:

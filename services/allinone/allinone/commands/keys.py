@@ -119,6 +119,9 @@ def _after(now: datetime, text: str) -> datetime:
         raise Invalid("invalid_duration", f"“{text}” is no duration. Write days like P90D.", field="expires")
     try:
         weeks, days, hours = (int(group or 0) for group in match.groups())
-        return now + timedelta(weeks=weeks, days=days, hours=hours)
+        until = now + timedelta(weeks=weeks, days=days, hours=hours)
     except (OverflowError, ValueError):
         raise Invalid("invalid_duration", f"“{text}” is beyond the calendar.", field="expires") from None
+    if until == now:
+        raise Invalid("invalid_duration", f"“{text}” is no time: the key would never be valid.", field="expires")
+    return until

@@ -79,7 +79,7 @@ def tell_mistakes(found: Mapping[str, Any]) -> None:
 def store(settings: Settings, file: Path, note: str | None) -> dict[str, Any]:
     """Store the document; the version it is."""
     params = {"note": note} if note else {}
-    with server_client(settings, SERVICE) as client:
+    with _about(file), server_client(settings, SERVICE) as client:
         stored: dict[str, Any] = call(client, "POST", _PATH, content=text_of(file).encode(), params=params)
     return stored
 
@@ -131,7 +131,7 @@ def difference(settings: Settings, file: Path) -> dict[str, Any]:
     """What the file would change: totals, and `items`, the accounts that change band."""
     items: list[dict[str, Any]] = []
     totals: dict[str, Any] | None = None
-    with server_client(settings, SERVICE) as client, _progress("accounts") as advance:
+    with _about(file), server_client(settings, SERVICE) as client, _progress("accounts") as advance:
         for line in _lines(client, text_of(file)):
             if "progress" in line:
                 advance(line["progress"]["done"], line["progress"]["of"])
@@ -142,6 +142,15 @@ def difference(settings: Settings, file: Path) -> dict[str, Any]:
     if totals is None:
         raise Unreachable("The server broke off the comparison. Look at its log, and try again.")
     return {**totals, "items": items}
+
+
+@contextmanager
+def _about(file: Path) -> Iterator[None]:
+    """What the server refuses is told with the file that it is about."""
+    try:
+        yield
+    except Refused as error:
+        raise Refused(f"{file}: {error}") from error
 
 
 def _lines(client: httpx.Client, document: str) -> Iterator[dict[str, Any]]:

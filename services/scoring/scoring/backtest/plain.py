@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +29,7 @@ LISTED: Final = 20  # bad rows that an error or a report names
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_SECONDS: Final = re.compile(r"[0-9]{9,10}\.[0-9]{1,9}")  # since 1970
 _SINCE_1970: Final = {9: 1, 10: 1, 12: 10**3, 13: 10**3, 15: 10**6, 16: 10**6, 18: 10**9, 19: 10**9}  # digits: a second
 _GROUPED: Final = re.compile(r"(?!0)\d{1,3}(,\d{3})+(\.\d+)?")  # 1,200.50
 _DECIMAL_COMMA: Final = re.compile(r"\d+,\d{1,2}|(?!0)\d{1,3}(\.\d{3})+,\d+")  # 1200,50 or 1.200,50
@@ -346,8 +348,8 @@ def _text(value: object, column: str) -> str:
 
 
 def _moment(value: object, zone: tzinfo) -> datetime:
-    """A moment: ISO 8601 (also with / for -, and a day alone is its start), or seconds since 1970 or
-    their thousandths, millionths or billionths.
+    """A moment: ISO 8601 (also with / for -, and a day alone is its start), or seconds since 1970 (with decimals or
+    without) or their thousandths, millionths or billionths.
     """
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=zone)
@@ -358,6 +360,8 @@ def _moment(value: object, zone: tzinfo) -> datetime:
         raise ValueError("time is empty")
     if len(text) in _SINCE_1970 and text.isascii() and text.isdigit():
         return _EPOCH + int(text) * 1_000_000 // _SINCE_1970[len(text)] * _MICROSECOND
+    if _SECONDS.fullmatch(text):
+        return _EPOCH + int(Decimal(text) * 1_000_000) * _MICROSECOND
     try:
         found = datetime.fromisoformat(text.replace("/", "-"))
     except ValueError:

@@ -64,6 +64,7 @@ def test_people_may_be_unknown(tmp_path: Path) -> None:
         ("2026-06-01", datetime(2026, 5, 31, 15, tzinfo=UTC)),
         ("20260601", datetime(2026, 5, 31, 15, tzinfo=UTC)),
         ("1780272000", datetime(2026, 6, 1, 0, tzinfo=UTC)),
+        ("1780272000.25", datetime(2026, 6, 1, 0, 0, 0, 250_000, tzinfo=UTC)),
         ("1780272000250", datetime(2026, 6, 1, 0, 0, 0, 250_000, tzinfo=UTC)),
         ("1780272000250000", datetime(2026, 6, 1, 0, 0, 0, 250_000, tzinfo=UTC)),
     ],
