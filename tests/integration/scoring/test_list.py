@@ -130,6 +130,8 @@ async def test_unknown_names_are_refused_with_the_nearest_right_one(scoring: Run
         "unknown_sort": ({"sort": "-urgncy"}, "“urgency”"),
         "invalid_request": ({"band": "purple"}, "red"),
     }
+    assert (await scoring.get("/v1/accounts", 422, fields="account,scroe"))["field"] == "fields"
+    assert (await scoring.get("/v1/accounts", 422, renewal_after="2027-02-30"))["field"] == "renewal_after"
     for code, (query, hint) in asked.items():
         problem = await scoring.get("/v1/accounts", 422, **query)
         assert problem["code"] == code

@@ -123,6 +123,16 @@ def test_a_wrong_scorecard_is_refused_with_where_what_and_what_to_do(
     assert str(refused.value).startswith(f"{where}: ")
 
 
+def test_where_a_field_does_not_exist_all_that_do_are_named() -> None:
+    for path, value, known in (
+        ("measures.nps.weights", {"onbording": 30}, "known are adoption, onboarding, renewal."),
+        ("measures.nps.label", {"en": "NPS", "fr": "NPS"}, "known are en, ja."),
+    ):
+        with pytest.raises(InvalidDocument) as refused:
+            parse_scorecard(changed(path, value))
+        assert refused.value.remedy.endswith(known)
+
+
 def test_a_column_without_any_weight_is_refused() -> None:
     document = copy.deepcopy(DOCUMENT)
     for measure in document["measures"].values():
