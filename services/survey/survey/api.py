@@ -96,7 +96,7 @@ class NewInvitation(api.Body):
     role: Role | None = None
 
 
-class ResponseBody(api.Body):
+class ResponseBody(api.Model):
     """A response as it stands. person is null once erased; comment is shown to keys with the scope `people` only."""
 
     id: str

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from cskit.auth import OPERATE, Principal
 from cskit.db import Database
@@ -11,7 +11,7 @@ from cskit.errors import Invalid, NotFound
 from cskit.http import DEFAULT_LIMIT, Cursor, Limit, WriteId, encode_cursor, requires
 from cskit.messages import UnitOfWorks
 from cskit.observability import get_logger
-from csmodels.api import Page
+from csmodels.api import Body, Page
 from csmodels.fields import UtcTime
 from ingest.api import cursors
 from ingest.store import erasing, reading
@@ -54,10 +54,8 @@ class Explained(WaitingEvent):
     released_by: list[dict[str, Any]]
 
 
-class Discard(BaseModel):
+class Discard(Body):
     """Which events to discard: those to which all that is given applies."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Annotated[_Text | None, Field(description="Of this source")] = None
     user: Annotated[_Text | None, Field(description="Of this client's user")] = None
