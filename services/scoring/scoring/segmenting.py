@@ -19,7 +19,7 @@ from scoring.engine.activity import Activity, activity, months_of_activity
 from scoring.settings import ScoringSettings
 from scoring.store import folding, listing
 from scoring.store.listing import Filter
-from scoring.store.segments import Known, activity_of, asked_anew, claimed, outgrown, write_ranks
+from scoring.store.segments import Known, activity_of, claimed, write_ranks
 
 FIELDS: Final[Fields] = {
     "account": {
@@ -149,8 +149,6 @@ class Ranks:
         """Look every minute, or when asked, whether the day is still to be computed, or anew for many newcomers."""
         while not stop.is_set():
             self.asked.clear()
-            if await outgrown(self._database, self.today):
-                await asked_anew(self._database, self.today)
             if await claimed(self._database, self.today, self._clocks.wall.now(), _LEASE):
                 await self.compute(stop)
             waits = [asyncio.ensure_future(event.wait()) for event in (stop, self.asked)]

@@ -14,7 +14,7 @@ from tests.integration.scoring.world import DAY, HOUR, NOON, busy_weeks, event, 
 from scoring.api import segments
 from scoring.domain.segments import READY
 from scoring.segmenting import Asked
-from scoring.store.segments import asked_anew, claimed, outgrown
+from scoring.store.segments import claimed
 from scoring.tables import account_activity
 
 
@@ -175,19 +175,19 @@ async def test_a_day_is_ranked_once_and_anew_when_asked(scoring: Running) -> Non
 async def test_a_portfolio_that_has_doubled_since_its_ranks_is_ranked_anew(scoring: Running) -> None:
     database, day = scoring.platform.database("scoring"), scoring.ranks.today
 
-    async def ranked() -> bool:
-        assert await claimed(database, day, NOON, timedelta(minutes=10))
-        await scoring.ranks.compute()
-        return await outgrown(database, day)
+    async def claims() -> bool:
+        return await claimed(database, day, NOON, timedelta(minutes=10))
 
-    assert not await ranked()
+    assert await claims()
+    await scoring.ranks.compute()
+    assert not await claims()
     await scoring.append(seats("acme", NOON, 4), seats("other", NOON, 4))
-    assert await outgrown(database, day)
-    await asked_anew(database, day)
-    assert not await outgrown(database, day)  # being computed, or about to be
-    assert not await ranked()
+    assert await claims()
+    assert not await claims()  # it is being computed
+    await scoring.ranks.compute()
+    assert not await claims()
     await scoring.append(seats("third", NOON, 4))
-    assert not await outgrown(database, day)
+    assert not await claims()
 
 
 async def test_a_segment_counts_its_accounts_and_their_revenue_as_of_now(scoring: Running) -> None:

@@ -96,29 +96,25 @@ async def computed(tx: Tx) -> tuple[str, datetime] | None:
 
 
 async def claimed(database: Database, day: date, now: datetime, lease: timedelta) -> bool:
-    """Whether the caller is to compute the day's ranks: nobody has, and nobody is at it since the lease's time."""
+    """Whether the caller is to compute the day's ranks: nobody has, and nobody is at it since the lease's time.
+
+    Or they were computed, and at least twice as many accounts are there by now, as in a new portfolio.
+    """
     table, name = activity_days, day.isoformat()
     async with database.write() as tx:
         tx.insert(table, [{"day": name, "started_at": now - 2 * lease, "done_at": None}], ignore=True)
         (row,) = await tx.fetch(select(table).where(table.c.day == name).with_for_update())
-        if row.done_at is not None or row.started_at > now - lease:
+        wanted = row.started_at <= now - lease if row.done_at is None else await _doubled(tx)
+        if not wanted:
             return False
-        await tx.execute(update(table).where(table.c.day == name).values(started_at=now))
+        await tx.execute(update(table).where(table.c.day == name).values(started_at=now, done_at=None))
     return True
 
 
-async def outgrown(database: Database, day: date) -> bool:
-    """Whether the day's ranks are done, and at least twice as many accounts are there by now: a new portfolio."""
-    days = activity_days.c
-    done = select(days.day).where(days.day == day.isoformat(), days.done_at.is_not(None))
-    async with database.read() as tx:
-        if not await tx.fetch(done):
-            return False
-        there, ranked = [
-            (await tx.fetch(select(func.count().label("rows")).select_from(table)))[0].rows
-            for table in (live, account_activity)
-        ]
-    return bool(there and there >= 2 * ranked)
+async def _doubled(tx: Tx) -> bool:
+    there, ranked = (select(func.count()).select_from(table).scalar_subquery() for table in (live, account_activity))
+    (row,) = await tx.fetch(select(there.label("there"), ranked.label("ranked")))
+    return bool(row.there and row.there >= 2 * row.ranked)
 
 
 async def asked_anew(database: Database, day: date) -> None:
