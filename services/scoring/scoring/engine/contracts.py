@@ -103,8 +103,14 @@ def began(register: Register, starts_on: Sequence[Entry], zone: tzinfo) -> date 
     found: date | None = None
     for entry in starts_on:
         start, told = day(entry.value), entry.stamp.time
-        ran = found is not None and start is not None and found < start and found <= local_day(told, zone)
-        if not (ran and start is not None and _goes_on(register, told, start, zone)):
+        renewed = (
+            found is not None
+            and start is not None
+            and found < start
+            and found <= local_day(told, zone)
+            and _goes_on(register, told, start, zone)
+        )
+        if not renewed:
             found = start
     return found
 

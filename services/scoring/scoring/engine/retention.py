@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from msgspec import structs
 
@@ -12,9 +12,7 @@ from scoring.engine.contracts import OF_STAGES
 from scoring.engine.facts import KEPT_DAYS, USAGE_KEPT_DAYS, Answer, EventKey, Handover, Note, SlowFacts, Touch, Voice
 from scoring.engine.register import Register, forget
 from scoring.engine.sponsors import OF_SPONSORS
-from scoring.engine.tickets import changed_at, is_done, rating
-
-_OF_RATINGS: Final = ("csat",)
+from scoring.engine.tickets import OF_RATINGS, changed_at, is_done, rating
 
 R = TypeVar("R", Note, Voice, Handover)
 V = TypeVar("V")
@@ -44,7 +42,7 @@ def forgotten(slow: SlowFacts, at: datetime) -> SlowFacts:
         "account": forget(slow.account, before),
         "contacts": _forget(slow.contacts, looked_back, OF_SPONSORS),
         "contracts": _forget(slow.contracts, looked_back, OF_STAGES),
-        "tickets": _forget(_tickets(slow.tickets, before, looked_back), before, _OF_RATINGS),
+        "tickets": _forget(_tickets(slow.tickets, before, looked_back), before, OF_RATINGS),
         "invoices": _forget(slow.invoices, before),
         "answers": _answers(slow.answers, heard_before),
         "touches": _touches(slow.touches, looked_back),
@@ -92,7 +90,7 @@ def _tickets(tickets: Mapping[str, Register], before: datetime, rated_before: da
     if not done:
         return tickets
     told = {max(done, key=lambda id_: (changed_at(done[id_], before), id_))}
-    rated = [(given, id_) for id_, each in done.items() if "csat" in each and (given := rating(each, before))]
+    rated = [(given, id_) for id_, each in done.items() if (given := rating(each, before)) is not None]
     if rated:
         told.add(max(rated)[1])
     return _only(tickets, lambda id_, each: id_ not in done or id_ in told)

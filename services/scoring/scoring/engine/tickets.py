@@ -12,6 +12,7 @@ from scoring.engine.facts import SlowFacts
 from scoring.engine.register import Register, holds_since, last, read, since
 
 DONE: Final = ("solved", "closed")
+OF_RATINGS: Final = ("csat",)  # fields that tell since when they have had their value
 
 
 class OpenTicket(Struct, frozen=True, gc=False):
