@@ -192,7 +192,6 @@ async def test_wrong_use_ends_with_status_2_and_says_what_is_right(tmp_path: Pat
     wrong: list[tuple[str, Mapping[str, str], tuple[str, ...]]] = [
         ("keys new shop --scope reed", data, ("reed", "read, write, configure")),
         ("keys new shop --scope read --expires P9999999999D", data, ("calendar",)),
-        ("keys new shop --scope read --expires P0D", data, ("P0D", "never be valid")),
         ("keys list", {"KIZASHI_DATA": str(tmp_path / "none")}, (str(tmp_path / "none"), "--data")),
         ("keys list", {"KIZASHI_DATTA": "x"}, ("KIZASHI_DATTA", "Did you mean KIZASHI_DATA?")),
         ("serve scoring", data, ("KIZASHI_KAFKA",)),

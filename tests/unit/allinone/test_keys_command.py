@@ -119,3 +119,8 @@ def test_a_key_in_a_running_servers_folder_is_told_in_one_line(folder: Path, mon
 def test_what_does_not_fit_is_refused_and_makes_no_key(folder: Path, code: str, line: str) -> None:
     assert refused(*line.split()) == code
     assert list(folder.iterdir()) == []
+
+
+def test_a_key_that_would_never_be_valid_is_refused(folder: Path) -> None:
+    assert refused("new", "shop", "--scope", "read", "--expires", "P0D") == "invalid_duration"
+    assert not (folder / "keys.json").exists()
