@@ -35,6 +35,7 @@ CustomerEvent = Annotated[
     | internal.OverrideEnded
     | internal.ClockTicked
     | internal.ScorecardApplied
+    | internal.RatesChanged
     | internal.FeedStopped
     | internal.FeedResumed,
     Field(discriminator="type"),
@@ -104,7 +105,7 @@ CLIENT_TYPES: Final = frozenset(
     }
 )
 # the records with the key "!control", once per partition
-CONTROL_TYPES: Final = frozenset({"clock.ticked", "scorecard.applied", "feed.stopped", "feed.resumed"})
+CONTROL_TYPES: Final = frozenset({"clock.ticked", "scorecard.applied", "rates.changed", "feed.stopped", "feed.resumed"})
 
 
 def parse(topic: str, raw: bytes, key: bytes | None = None) -> Event:

@@ -46,6 +46,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "override.ended": {"override": "o1"},
     "clock.ticked": {"hour": NOW},
     "scorecard.applied": {"scorecard": "default", "version": 3, "sha256": "a" * 64},
+    "rates.changed": {"version": 3},
     "feed.stopped": {"family": "usage", "since": NOW},
     "feed.resumed": {"family": "usage", "at": NOW},
     "health.changed": _HEALTH,

@@ -210,6 +210,19 @@ class ScorecardApplied(ControlEvent):
     data: ScorecardVersion
 
 
+class RatesVersion(Data):
+    """A version of the exchange rates."""
+
+    version: Annotated[Whole, Field(ge=1)]
+
+
+class RatesChanged(ControlEvent):
+    """Exchange rates were set, corrected or deleted."""
+
+    type: Literal["rates.changed"] = "rates.changed"
+    data: RatesVersion
+
+
 class Stop(Data):
     """A family of events that went quiet for everyone, and since when."""
 

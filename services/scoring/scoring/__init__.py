@@ -2,12 +2,12 @@
 
 Topics in: cs.customer-events (group `scoring`), cs.playbook-events (group `scoring-timeline`). Topics out:
 cs.health-events by the outbox; cs.customer-events for what people do over the API (notes, touches, overrides, owners,
-erasures), straight to the log, and for scorecard.applied, by the outbox.
+erasures), straight to the log, and for scorecard.applied and rates.changed, by the outbox.
 
 Tables: account_months and account_slow (facts), live (the health of every account now), history (published changes and
-daily closings), partitions (the hour, the feeds and the scorecards that control records named), scorecards and
+daily closings), partitions (the hour, the feeds, the scorecards and the rates that control records named), scorecards and
 scorecard_applications (versions, and what was put in force), erased_accounts, portfolio_books and
-portfolio_tickets (what metrics read), exchange_rates, and the plumbing that every service has.
+portfolio_tickets (what metrics read), exchange_rate_changes, and the plumbing that every service has.
 
     service      build(platform): the composition root
     settings     what is taken from the common settings
@@ -35,6 +35,7 @@ portfolio_tickets (what metrics read), exchange_rates, and the plumbing that eve
     documents    a text that somebody wrote -> a scorecard; expressions: the CEL in it
     catalogue    the versions that a process knows, and the rules under those in force
     applying     versions stored, put in force, rolled back; comparing: what one would change
+    rates        exchange rates: set by people, known to the fold by version
     domain       scorecards, scores, verdicts: pure functions of values
     engine       facts and how events become facts: nobody outside knows how they lie in memory
 """

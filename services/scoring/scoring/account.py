@@ -14,6 +14,7 @@ from csmodels.envelope import Event
 from csmodels.internal import AccountErased, PersonErased
 from scoring.causes import Causes, Told
 from scoring.domain.calendar import Month, closing_moment
+from scoring.domain.money import Rates
 from scoring.domain.precedence import Segmental
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
@@ -25,7 +26,7 @@ from scoring.engine.facts import Facts
 from scoring.engine.features import assessing
 from scoring.engine.feeds import Stopped
 from scoring.engine.fold import fold_all, folding
-from scoring.engine.profile import Profile, profile
+from scoring.engine.profile import Profile, needs_rates, profile
 from scoring.engine.retention import forgotten
 from scoring.engine.usage import AccountUsage
 from scoring.engine.weeks import usage_decline
@@ -44,7 +45,7 @@ class Rules:
 
     card: Scorecard
     zone: tzinfo
-    currency: str
+    rates: Rates
     stopped: Stopped
     others: tuple[Segmental, ...] = ()
     folded_by: Scorecard | None = None  # the default with the key features of all, where there are others
@@ -52,7 +53,7 @@ class Rules:
     def card_of(self, facts: Facts, at: datetime) -> Scorecard:
         """The scorecard that counts for an account at a moment (see domain.precedence); needs the slow part only."""
         if self.others:
-            account = described(facts, at, self.zone, self.currency)
+            account = described(facts, at, self.zone, self.rates)
             for each in self.others:
                 if each.holds(account):
                     return each.card
@@ -248,19 +249,25 @@ def passing(
 
 
 def rescoring(
-    account: Account, cut: Cut, received_at: datetime, rules: Rules
+    account: Account, cut: Cut, received_at: datetime, rules: Rules, *, rates: bool = False
 ) -> Steps[tuple[Account, Evaluation | None]]:
-    """The account after the record at `cut` has put other scorecards in force, and its score by the one that counts for
-    it now; None if that is the one that counted before. An account that was scored as of a later moment keeps it.
+    """The account after the record at `cut` has put other scorecards or exchange rates in force, and its score by those
+    that count for it now; None where these change nothing of it. An account that was scored as of a later moment keeps
+    it.
     """
     standing = account.standing
     if standing is None:
         return account, None
     at = max(cut.at, standing.at)
-    if rules.card_of(account.facts, at).name == standing.scorecard:
+    same = rules.card_of(account.facts, at).name == standing.scorecard
+    if same and not (rates and needs_rates(account.facts, at, rules.zone, rules.rates)):
         return account, None
     cut = replace(cut, at=at)
-    return (yield from _evaluated(account, cut, rules, "change", occurred_at=received_at, received_at=received_at))
+    return (
+        yield from _evaluated(
+            account, cut, rules, "change", occurred_at=received_at, received_at=received_at, by_time=same
+        )
+    )
 
 
 class _Look(NamedTuple):
@@ -277,7 +284,7 @@ def _looked(facts: Facts, at: datetime, rules: Rules) -> Steps[_Look]:
     score = yield from assessing(facts, at, card, rules.zone, rules.stopped)
     decline = usage_decline(facts, at, rules.zone, rules.stopped, card.watch)
     yield
-    told = profile(facts, at, rules.zone, rules.currency)
+    told = profile(facts, at, rules.zone, rules.rates)
     yield
     return _Look(card, score, decline, told)
 

@@ -84,11 +84,13 @@ class BatchFold:
                 self._changes.slow[id_] = account.facts.slow
 
     async def rescores(self, ids: Sequence[str], application: Application, rules: Rules) -> None:
-        """Score these accounts by other scorecards than before."""
+        """Score these accounts by other scorecards or exchange rates than before."""
         await self._alone(ids, lambda id_: self._rescoring(id_, application, rules))
 
     def _rescoring(self, id_: str, application: Application, rules: Rules) -> Steps[None]:
-        account, evaluation = yield from rescoring(self.work[id_], application.cut, application.received_at, rules)
+        account, evaluation = yield from rescoring(
+            self.work[id_], application.cut, application.received_at, rules, rates=application.rates
+        )
         yield
         if evaluation is not None:
             self._judged(account, [evaluation], self._told([evaluation]))

@@ -11,10 +11,12 @@ from cskit.db import Tx
 from cskit.observability import get_logger
 from scoring.account import Rules
 from scoring.domain.document import InvalidDocument
+from scoring.domain.money import Rates
 from scoring.domain.precedence import Applied, Segmental, ordered
 from scoring.domain.scorecard import Scorecard, canonical_text
 from scoring.engine.feeds import Stopped
 from scoring.expressions import parsed, segmental
+from scoring.rates import KnownRates
 from scoring.store import scorecards as store
 
 log = get_logger()
@@ -84,14 +86,14 @@ class Catalogue:
         """The names of those in force that are not known."""
         return [name for name in names_of(applied) if name not in self._cards]
 
-    def rules(self, applied: Applied, zone: tzinfo, currency: str, stopped: Stopped) -> Rules:
+    def rules(self, applied: Applied, zone: tzinfo, rates: Rates, stopped: Stopped) -> Rules:
         """The rules under these scorecards. Raises UnknownScorecard for one that was not loaded or is not stored."""
         key = tuple(sorted(applied.items()))
         if key not in self._rules:
-            self._rules[key] = self._made(applied, zone, currency)
-        return replace(self._rules[key], stopped=stopped)
+            self._rules[key] = self._made(applied, zone, rates)
+        return replace(self._rules[key], stopped=stopped, rates=rates)
 
-    def _made(self, applied: Applied, zone: tzinfo, currency: str) -> Rules:
+    def _made(self, applied: Applied, zone: tzinfo, rates: Rates) -> Rules:
         if missing := self.unknown(applied):
             raise UnknownScorecard(
                 f"The scorecard {missing[0]} is in force, and not in scoring's table scorecards (or this version of "
@@ -100,13 +102,13 @@ class Catalogue:
         names = names_of(applied)
         others = ordered({name: self._segmental[name] for name in names if name in self._segmental})
         (default,) = (self._cards[name] for name in names if name not in self._segmental)
-        return Rules(default, zone, currency, {}, others, _folding(default, others) if others else None)
+        return Rules(default, zone, rates, {}, others, _folding(default, others) if others else None)
 
-    async def current(self, tx: Tx, zone: tzinfo, currency: str) -> Rules:
+    async def current(self, tx: Tx, zone: tzinfo, rates: Rates) -> Rules:
         """The rules that were applied last, though partitions may not have come so far; no feed counts as stopped."""
         applied = await self.applied(tx)
         await self.load(tx, names_of(applied))
-        return self.rules(applied, zone, currency, {})
+        return self.rules(applied, zone, rates, {})
 
     async def applied(self, tx: Tx) -> Applied:
         """What was applied last."""
@@ -137,17 +139,17 @@ class ReadingRules:
     def __init__(self, catalogue: Catalogue, zone: tzinfo, currency: str) -> None:
         self._catalogue = catalogue
         self.zone = zone
-        self._currency = currency
+        self._rates = KnownRates(currency)
 
     async def now(self, tx: Tx) -> Rules:
-        """Those that were applied last."""
-        return await self._catalogue.current(tx, self.zone, self._currency)
+        """Those that were applied last, and the newest exchange rates."""
+        return await self._catalogue.current(tx, self.zone, await self._rates.newest(tx))
 
     async def of(self, tx: Tx, scorecard: str) -> Rules:
         """Those of one version alone, whatever it applies to; those of now if it is not known any more."""
         await self._catalogue.load(tx, [scorecard])
         card = self._catalogue.cards.get(scorecard)
-        return await self.now(tx) if card is None else Rules(card, self.zone, self._currency, {})
+        return await self.now(tx) if card is None else Rules(card, self.zone, await self._rates.newest(tx), {})
 
 
 def names_of(applied: Applied) -> list[str]:

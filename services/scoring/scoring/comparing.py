@@ -16,13 +16,13 @@ from csmodels.topics import PARTITIONS
 from scoring.account import Account, Rules
 from scoring.applying import after_applying
 from scoring.catalogue import Catalogue, names_of
-from scoring.domain.precedence import Applied
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.verdict import Verdict, judge
 from scoring.engine.facts import Facts
 from scoring.engine.features import assess, months_needed
 from scoring.engine.profile import profile
 from scoring.planning import PartitionState
+from scoring.rates import KnownRates
 from scoring.settings import ScoringSettings
 from scoring.store import folding
 from scoring.tables import live
@@ -114,6 +114,7 @@ class Comparing:
         self._database = database
         self._catalogue = catalogue
         self._settings = settings
+        self._rates = KnownRates(settings.currency)
         self._clocks = clocks
 
     async def compare(self, card: Scorecard, totals: Totals) -> AsyncIterator[Lot]:
@@ -126,13 +127,15 @@ class Comparing:
         async with self._database.read() as tx:
             first = await self._catalogue.applied(tx)
             states = await folding.load_states(tx, range(PARTITIONS), first)
+            rates = await self._rates.newest(tx)
             await self._catalogue.load(tx, {name for state in states.values() for name in names_of(state.applied)})
             count = (await tx.fetch(select(func.count()).select_from(live)))[0][0]
         after = {number: after_applying(state.applied, card, self._catalogue) for number, state in states.items()}
         known = self._catalogue.with_card(card)
         for number, state in sorted(states.items()):
-            before = self._rules(self._catalogue, state.applied, state)
-            then = self._rules(known, after[number], state)
+            zone, stopped = self._settings.tzinfo, state.stopped
+            before = self._catalogue.rules(state.applied, zone, rates, stopped)
+            then = known.rules(after[number], zone, rates, stopped)
             place: str | None = ""
             while place is not None:
                 async with self._database.read() as tx:
@@ -148,9 +151,6 @@ class Comparing:
                 if accounts:
                     yield Lot(totals.accounts, max(count, totals.accounts), tuple(moved))
 
-    def _rules(self, catalogue: Catalogue, applied: Applied, state: PartitionState) -> Rules:
-        return catalogue.rules(applied, self._settings.tzinfo, self._settings.currency, state.stopped)
-
     async def _lot(self, tx: Tx, state: PartitionState, after: str, now: datetime) -> tuple[list[Account], str | None]:
         """The next accounts with the months that their scores need, and where to go on."""
         ids = await folding.accounts_of(tx, state.partition, after, _LOT)
@@ -165,7 +165,7 @@ class Comparing:
 
 def _compared(account: Account, now: datetime, before: Rules, after: Rules) -> Compared:
     at = max(now, account.standing.at) if account.standing else now
-    known = profile(account.facts, at, before.zone, before.currency)
+    known = profile(account.facts, at, before.zone, before.rates)
     return Compared(
         account=account.id,
         name=known.name,

@@ -18,7 +18,7 @@ from cskit.observability import get_logger
 from cskit.settings import SettingsError
 from csmodels.catalogue import CustomerEvent
 from csmodels.envelope import Event
-from csmodels.internal import ScorecardApplied
+from csmodels.internal import RatesChanged, ScorecardApplied
 from scoring.account import Account, Rules
 from scoring.batch import BatchFold
 from scoring.catalogue import Catalogue, UnknownScorecard, names_of
@@ -31,6 +31,7 @@ from scoring.engine.fold import months_touched
 from scoring.engine.retention import oldest_month
 from scoring.memory import Memory
 from scoring.planning import Application, PartitionState, Plan, Tick, plan
+from scoring.rates import KnownRates
 from scoring.settings import ScoringSettings
 from scoring.store import folding as store
 from scoring.store.scorecards import first_in_force
@@ -58,6 +59,7 @@ class ScoringHandler:
         self._catalogue = Catalogue(cards)
         self._database = database
         self._clocks = clocks
+        self._rates = KnownRates(settings.currency)
         self._memory = Memory(settings.in_memory)
         self._states: dict[int, PartitionState] = {}
 
@@ -91,6 +93,7 @@ class ScoringHandler:
             first = await first_in_force(uow.tx) or self._catalogue.first
             self._states.update(await store.load_states(uow.tx, new, first))
         states = self._states
+        await self._know_rates(uow, messages)
         await self._know_scorecards(uow, [states[number] for number in batches], messages)
         cards = self._catalogue.cards
         plans = {number: plan(states[number], part, cards, usage.get(number)) for number, part in batches.items()}
@@ -120,6 +123,11 @@ class ScoringHandler:
         store.write_states(uow.tx, list(changed.values()))
         states.update(changed)
         self._memory.put(self._trimmed(account) for account in fold.work.values())
+
+    async def _know_rates(self, uow: UnitOfWork, messages: Sequence[Message[Event]]) -> None:
+        """Load the exchange rates that are in force or change in the batch."""
+        changed = {m.event.data.version for m in messages if isinstance(m.event, RatesChanged)}
+        await self._rates.load(uow.tx, {state.rates for state in self._states.values()} | changed)
 
     async def _know_scorecards(
         self, uow: UnitOfWork, states: Sequence[PartitionState], messages: Sequence[Message[Event]]
@@ -154,7 +162,7 @@ class ScoringHandler:
             await store.drop_months(fold.uow.tx, state.partition, oldest_month(tick.hours[-1], self._zone))
 
     async def _apply(self, fold: BatchFold, state: PartitionState, application: Application, rules: Rules) -> None:
-        """Score all accounts of a partition by the scorecards that were applied."""
+        """Score all accounts of a partition by the scorecards or exchange rates that are in force now."""
 
         async def rescores(some: BatchFold, ids: Sequence[str]) -> None:
             await some.rescores(ids, application, rules)
@@ -192,7 +200,7 @@ class ScoringHandler:
             await asyncio.gather(reading, return_exceptions=True)
 
     def _rules(self, state: PartitionState) -> Rules:
-        return self._catalogue.rules(state.applied, self._zone, self._settings.currency, state.stopped)
+        return self._catalogue.rules(state.applied, self._zone, self._rates.of(state.rates), state.stopped)
 
     def _months_at(self, state: PartitionState, *moments: datetime) -> frozenset[Month]:
         """The months that the scores of these moments need; an account may have been scored as of a later one."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from cskit.columns import moment
 from cskit.messages import Message, Usage, append_time
 from csmodels.envelope import Event
-from csmodels.internal import ClockTicked, FeedResumed, FeedStopped, ScorecardApplied
+from csmodels.internal import ClockTicked, FeedResumed, FeedStopped, RatesChanged, ScorecardApplied
 from scoring.account import Cut
 from scoring.domain.precedence import Applied, NoDefault, applying
 from scoring.domain.scorecard import Scorecard
@@ -20,8 +20,8 @@ ONE_HOUR = timedelta(hours=1)
 class PartitionState:
     """What the control records of a partition have said so far.
 
-    applied are the scorecards in force; hour is the last one evaluated (None before the first tick), at the latest
-    moment as of which accounts were scored but for the hours.
+    applied are the scorecards in force, rates the version of the exchange rates; hour is the last one evaluated (None
+    before the first tick), at the latest moment as of which accounts were scored but for the hours.
     """
 
     partition: int
@@ -29,6 +29,7 @@ class PartitionState:
     hour: datetime | None = None
     at: datetime | None = None
     stopped: Stopped = field(default_factory=dict)
+    rates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,20 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The record that changed which scorecards are in force, and the moment as of which everybody is scored anew."""
+    """The record that changed which scorecards or exchange rates are in force, and the moment as of which everybody
+    whom that concerns is scored anew.
+    """
 
     cut: Cut
     received_at: datetime
+    rates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Events of accounts up to a cut, in offset order, then what concerns all accounts: hours that pass, or scorecards
-    that were applied. Cut is None without events. usage are those that were read by columns.
+    or exchange rates that are in force from then on. Cut is None without events. usage are those that were read by
+    columns.
     """
 
     events: tuple[Message[Event], ...]
@@ -79,8 +84,8 @@ def plan(
     cards: Mapping[str, Scorecard],
     usage: Usage | None = None,
 ) -> Plan:
-    """Cut a partition's messages (offsets ascend) at each clock.ticked, where scorecards change, and at the end. usage
-    is what of the batch was read by columns.
+    """Cut a partition's messages (offsets ascend) at each clock.ticked, where scorecards or rates change, and at the
+    end. usage is what of the batch was read by columns.
 
     An hour that was evaluated already is ignored; the hours between it and a new one are all evaluated; before the
     first tick of a partition there is nothing to catch up. cards are the known scorecards by name ("id@version"), those
@@ -111,6 +116,17 @@ def plan(
         segments.append(Segment(tuple(waiting), place, tick, state, usage=some))
         waiting.clear()
 
+    def change(message: Message[Event], then: PartitionState, *, rates: bool = False) -> None:
+        """Go on under what is in force from a record on; what came before it is folded under what was."""
+        nonlocal state
+        if waiting or more_before(message.offset):
+            cut(message.offset, None)
+        at = _moment(message)
+        state = replace(then, at=at if state.at is None else max(at, state.at))
+        assert state.at is not None
+        place = Cut(state.partition, message.offset, state.at)
+        segments.append(Segment((), None, None, state, Application(place, message.event.receivedtime, rates)))
+
     def more_before(offset: int | None) -> bool:
         return usage is not None and bool(usage.until(offset, counted))
 
@@ -128,13 +144,10 @@ def plan(
                 if applied is None:
                     unknown.append(event)
                 elif applied != state.applied:
-                    if waiting or more_before(message.offset):
-                        cut(message.offset, None)  # what came before is folded under the scorecards before
-                    at = _moment(message)
-                    state = replace(state, applied=applied, at=at if state.at is None else max(at, state.at))
-                    assert state.at is not None
-                    place = Cut(state.partition, message.offset, state.at)
-                    segments.append(Segment((), None, None, state, Application(place, event.receivedtime)))
+                    change(message, replace(state, applied=applied))
+            case RatesChanged() as event:
+                if event.data.version > state.rates:
+                    change(message, replace(state, rates=event.data.version), rates=True)
             case _:
                 waiting.append(message)
     if waiting or more_before(None):

@@ -12,14 +12,15 @@ from cskit.clock import Clocks
 from cskit.db import Database, Tx
 from cskit.errors import Invalid
 from scoring.domain.calendar import local_day, month_of, window_masks
+from scoring.domain.money import Rates
 from scoring.domain.portfolio.book import Book, Dimension
 from scoring.domain.portfolio.journey import Journey
 from scoring.domain.portfolio.metric import Figure, Item, Metric, Terms, figure
-from scoring.domain.portfolio.money import Rates
 from scoring.domain.portfolio.period import Period, month_end
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import KEPT_DAYS, Facts
 from scoring.engine.people import count_people, roots
+from scoring.rates import KnownRates
 from scoring.settings import ScoringSettings
 from scoring.store import portfolio as store
 
@@ -68,18 +69,14 @@ class Portfolio:
     ) -> None:
         self._database = database
         self._zone: tzinfo = settings.tzinfo
-        self._currency = settings.currency
+        self._rates = KnownRates(settings.currency)
+        self.currency = settings.currency  # in which amounts are
         self._clocks = clocks
         self._card_in_force = card_in_force
         self._books: dict[str, Book] = {}
         self._marks: dict[int, int] = {}
         self._making: str | None = None
         self._reading = asyncio.Lock()
-
-    @property
-    def currency(self) -> str:
-        """In which amounts are."""
-        return self._currency
 
     def today(self) -> date:
         """The portfolio's day."""
@@ -109,33 +106,12 @@ class Portfolio:
         terms = self._terms(period, rates, journey, asked)
         return await asyncio.to_thread(_listed, of_period, asked, period, terms)
 
-    async def rates(self) -> Sequence[tuple[str, date, Decimal]]:
-        """All exchange rates, by currency and day."""
-        async with self._database.read() as tx:
-            return await store.rates(tx)
-
-    async def set_rates(self, rows: Sequence[tuple[str, date, Decimal]]) -> None:
-        """Store or correct rates. Invalid for one of the portfolio's own currency."""
-        if any(currency == self._currency for currency, _, _ in rows):
-            raise Invalid(
-                "own_currency",
-                f"{self._currency} is the portfolio's currency: its rate is 1. Leave it out.",
-                field="rates",
-            )
-        async with self._database.write() as tx:
-            store.write_rates(tx, rows)
-
-    async def drop_rate(self, currency: str, day: date) -> bool:
-        """Delete a rate; whether there was one."""
-        async with self._database.write() as tx:
-            return await store.drop_rate(tx, currency, day)
-
     async def _known(self, tx: Tx) -> tuple[list[Book], Journey, Rates]:
         books = await self._read_books(tx)
         onboarding = (await self._card_in_force(tx)).stages.onboarding
         names = tuple(milestone.name for milestone in onboarding.milestones)
         journey = Journey(names, onboarding.first_value, onboarding.days)
-        return books, journey, Rates.of(self._currency, await store.rates(tx))
+        return books, journey, await self._rates.newest(tx)
 
     async def _read_books(self, tx: Tx) -> list[Book]:
         """All books as of now: of those in memory, what changed since is read."""

@@ -16,6 +16,7 @@ from cskit.observability import get_logger
 from scoring.domain.calendar import local_day
 from scoring.domain.segments import Standing, ranked, rfm_class, size
 from scoring.engine.activity import Activity, activity, months_of_activity
+from scoring.rates import KnownRates
 from scoring.settings import ScoringSettings
 from scoring.store import folding, listing
 from scoring.store.listing import Filter
@@ -133,6 +134,7 @@ class Ranks:
         self._database = database
         self._settings = settings
         self._clocks = clocks
+        self._rates = KnownRates(settings.currency)
         self.asked = asyncio.Event()
 
     @property
@@ -158,15 +160,17 @@ class Ranks:
 
     async def compute(self, stop: asyncio.Event | None = None) -> None:
         """Compute and write the day's ranks, a few accounts at a time so that others get on between them."""
-        now, zone, currency = self._clocks.world.now(), self._settings.tzinfo, self._settings.currency
+        now, zone = self._clocks.world.now(), self._settings.tzinfo
         day, months = local_day(now, zone), months_of_activity(now, zone)
+        async with self._database.read() as tx:
+            rates = await self._rates.newest(tx)
         did: dict[str, Activity] = {}
         standings: dict[str, Standing] = {}
         async for rows in listing.in_lots(self._database, Filter(), columns=("mrr",), lot=_LOT):
             async with self._database.read() as tx:
                 accounts = await folding.load(tx, {row.account: months for row in rows})
             for row in rows:
-                done = activity(accounts[row.account].facts, now, zone, currency)
+                done = activity(accounts[row.account].facts, now, zone, rates)
                 did[row.account] = done
                 money = done.revenue if done.revenue is not None else row.mrr
                 standings[row.account] = Standing(

@@ -22,6 +22,7 @@ from scoring.comparing import Comparing
 from scoring.domain.scorecard import Scorecard
 from scoring.handlers import ScoringHandler, check_zone, other_zone
 from scoring.portfolio import Portfolio
+from scoring.rates import ExchangeRates
 from scoring.rebuilding.job import Rebuilder
 from scoring.scorecards import built_in
 from scoring.segmenting import Ranks
@@ -95,8 +96,11 @@ def build(platform: Platform) -> Service:
     ranks = Ranks(database=database, settings=settings, clocks=clocks)
 
     async def card_in_force(tx: Tx) -> Scorecard:
-        return (await catalogue.current(tx, settings.tzinfo, settings.currency)).card
+        return (await rules.now(tx)).card
 
+    rates = ExchangeRates(
+        units=platform.units_of_work(NAME, PLUMBING), database=database, currency=settings.currency, clocks=clocks
+    )
     portfolio = Portfolio(database=database, settings=settings, clocks=clocks, card_in_force=card_in_force)
 
     async def start() -> None:
@@ -124,7 +128,7 @@ def build(platform: Platform) -> Service:
             accounts.router(database=database, rules=rules, clocks=clocks, week_ago=week_ago, acts=acts),
             exports.router(database=database, rules=rules, clocks=clocks, week_ago=week_ago),
             segments.router(database=database, clocks=clocks, ranks=ranks, week_ago=week_ago),
-            metrics.router(portfolio=portfolio),
+            metrics.router(portfolio=portfolio, rates=rates),
             rebuilds.router(database=database, clocks=clocks),
             scorecard_routes.router(database=database, scorecards=scorecards, catalogue=catalogue, comparing=comparing),
             platform.dead_letters(NAME, PLUMBING),

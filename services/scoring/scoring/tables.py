@@ -95,7 +95,8 @@ history = Table(
     Index("ix_history_account_at", "account", "at"),
 )
 
-# What a partition's control records have said: the last hour evaluated, dead feeds, the scorecards in force.
+# What a partition's control records have said: the last hour evaluated, dead feeds, the scorecards and exchange rates
+# in force.
 partitions = Table(
     "partitions",
     metadata,
@@ -104,6 +105,7 @@ partitions = Table(
     Column("at", Instant),  # the latest moment as of which events were scored
     Column("feeds", Json(), nullable=False),  # family -> since, of the families that are stopped
     Column("applied", Json(), nullable=False),  # scorecard -> version, of those in force
+    Column("rates", Integer, nullable=False, server_default="0"),  # the version of the exchange rates
 )
 
 # Versions of scorecards. The document never changes once it was applied: then key features are written into it.
@@ -198,13 +200,15 @@ portfolio_tickets = Table(
     Column("solved_at", Instant),
 )
 
-# What a unit of a currency is worth in the portfolio's from a day on.
-exchange_rates = Table(
-    "exchange_rates",
+# What a unit of a currency is worth in the portfolio's from a day on: the changes of each version, which takes in those
+# before it. Null: there is no such rate any more. Version 0 is what an installation began with.
+exchange_rate_changes = Table(
+    "exchange_rate_changes",
     metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
     Column("currency", String(3), primary_key=True),
     Column("valid_from", String(10), primary_key=True),  # 2026-11-29
-    Column("rate", String(32), nullable=False),  # decimal text
+    Column("rate", String(32)),  # decimal text
 )
 
 # Which account has which override, and whose it is; the rest is in the slow facts.

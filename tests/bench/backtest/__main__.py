@@ -21,6 +21,7 @@ from scoring.backtest.grid import Grid
 from scoring.backtest.outcomes import Away, Outcome
 from scoring.backtest.resampling import Estimate
 from scoring.backtest.running import Asked, Past, counting_day, draw, with_features
+from scoring.domain.money import Rates
 from scoring.scorecards import built_in
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -89,7 +90,7 @@ def main() -> None:
     grid = Grid(start, end, EVERY, HORIZON, UTC)
     known = counts(options.seed, options.accounts, options.days, counting_day(start, start))
     card = with_features(built_in()[0], known)
-    asked = Asked(card, grid, "as_known", "USD", usage_until=end, observed_until=end)
+    asked = Asked(card, grid, "as_known", Rates("USD"), usage_until=end, observed_until=end)
     began = time.perf_counter()
     events = 0
 

@@ -1,7 +1,8 @@
 """A fold that is fed batch by batch, and clients of the metrics of what it has written."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,15 +18,17 @@ from cskit.auth import KeyFile, Keys, new_key
 from cskit.clock import Clocks, RealClock
 from cskit.db import Database
 from cskit.http import make_app
-from cskit.messages import Message
+from cskit.messages import Message, UnitOfWork
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring.api import metrics
 from scoring.domain.scorecard import Scorecard
 from scoring.portfolio import Portfolio
+from scoring.rates import ExchangeRates
 from scoring.scorecards import built_in
 from scoring.settings import ScoringSettings
+from scoring.tables import PLUMBING
 
 CARD = built_in()[0]
 JUNE = {"from": "2026-06-01", "to": "2026-06-30"}
@@ -57,6 +60,12 @@ class World:
         await self.scoring.take([Message(one, CUSTOMER_EVENTS, number, self.offsets[number], one.receivedtime, ())])
         self.offsets[number] += 1
 
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[UnitOfWork]:
+        """A transaction whose outbox no relay sends."""
+        async with self.database.write() as tx:
+            yield UnitOfWork(tx, PLUMBING)
+
     def portfolio(self) -> Portfolio:
         """The metrics of a new replica."""
 
@@ -76,8 +85,9 @@ class World:
         async def ready() -> Mapping[str, str]:
             return {}
 
-        routes = [metrics.router(portfolio=self.portfolio())]
         clocks = Clocks(world=self.scoring.world, wall=RealClock())
+        rates = ExchangeRates(units=self.unit, database=self.database, currency="USD", clocks=clocks)
+        routes = [metrics.router(portfolio=self.portfolio(), rates=rates)]
         app = make_app("scoring", routes, keys=self.keys, clocks=clocks, ready=ready)
         transport = httpx.ASGITransport(app)
         return httpx.AsyncClient(transport=transport, base_url="http://scoring", auth=(self.key, ""))

@@ -24,7 +24,7 @@ from scoring.catalogue import Catalogue
 from scoring.comparing import Comparing
 from scoring.scorecards import built_in, default_text
 from scoring.settings import ScoringSettings
-from scoring.tables import PLUMBING
+from scoring.tables import PLUMBING, exchange_rate_changes, scorecard_applications, scorecards
 
 SETTINGS = ScoringSettings(zone="UTC", currency="USD", fold_within=0.0)
 SAM = Principal("k", "sam", frozenset({"configure"}), "sam")
@@ -99,11 +99,9 @@ class Desk:
 
 
 async def copied(desk: Desk, database: Database) -> Database:
-    """Another database with the same scorecards, as a rebuild has them."""
-    from scoring.tables import scorecard_applications, scorecards
-
+    """Another database with the same scorecards and exchange rates, as a rebuild has them."""
     async with desk.database.read() as there, database.write() as here:
-        for table in (scorecards, scorecard_applications):
+        for table in (scorecards, scorecard_applications, exchange_rate_changes):
             here.insert(table, [dict(row._mapping) for row in await there.fetch(select(table))])
     return database
 

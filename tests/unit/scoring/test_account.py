@@ -30,13 +30,14 @@ from csmodels.topics import CUSTOMER_EVENTS
 from scoring.account import Account, Cut, Rules, Taken
 from scoring.causes import Causes, Told
 from scoring.domain.calendar import Month, closing_moment
+from scoring.domain.money import Rates
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts
 from scoring.engine.features import assess, months_needed
 from scoring.publishing import health_changed
 
 UTC = ZoneInfo("UTC")
 NOTE = {"author": "sam", "text_ref": "ingest/00000000-0000-4000-8000-000000000000"}
-RULES = Rules(CARD, UTC, "USD", {})
+RULES = Rules(CARD, UTC, Rates("USD"), {})
 
 
 def unknown(*needed: datetime) -> Account:
@@ -139,7 +140,7 @@ def test_an_account_never_scored_is_left_alone_by_the_hour() -> None:
 
 
 def test_the_hour_after_midnight_closes_the_day_in_the_portfolios_zone() -> None:
-    rules = Rules(CARD, TOKYO, "USD", {})
+    rules = Rules(CARD, TOKYO, Rates("USD"), {})
     account = seen(usage(NOON)).account
 
     _, evaluations = passed(account, NOON.replace(hour=15), 4, 9, NOON, rules)
@@ -241,7 +242,7 @@ def test_late_events_skip_dwell_only_if_they_moved_the_score() -> None:
 @pytest.mark.parametrize(("zone", "apart"), [("UTC", False), ("Asia/Tokyo", False), ("Asia/Kolkata", True)])
 def test_the_end_of_a_day_stands_for_the_hour_that_begins_with_the_next(zone: str, apart: bool) -> None:
     """In a zone off the full hour half an hour lies between them, and the hour is looked at on its own."""
-    rules = Rules(CARD, ZoneInfo(zone), "USD", {})
+    rules = Rules(CARD, ZoneInfo(zone), Rates("USD"), {})
     began = NOON.replace(hour=0)
     account = take(unknown(began, began + 2 * DAY), [described(began, seats=4), usage(began)], at(began), rules).account
     hour = next(began + n * HOUR for n in range(1, 30) if closing_moment(began + n * HOUR, rules.zone))

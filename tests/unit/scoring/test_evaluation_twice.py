@@ -29,6 +29,7 @@ from tests.unit.scoring.test_fold_laws import worlds
 
 from csmodels.catalogue import CustomerEvent
 from scoring.domain.calendar import day_end, local_day
+from scoring.domain.money import Rates
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.codec import decode_month, decode_slow, encode_month, encode_slow
 from scoring.engine.facts import Facts, MonthFacts, SlowFacts
@@ -42,6 +43,7 @@ from scoring.engine.still import next_turn
 from scoring.engine.weeks import usage_decline
 from scoring.expressions import parsed
 
+DOLLARS = Rates("USD")
 TICK = timedelta(microseconds=1)
 EXPRESSION = {"label": {"en": "E", "ja": "E"}, "weights": 5, "curve": [[0, 0], [9, 100]], "kind": "cel"}
 FULL = parsed(
@@ -78,7 +80,7 @@ def _told(facts: Facts, at: datetime, card: Scorecard, zone: tzinfo, stopped: Ma
         list(found.mix.items()),
         assess(loaded, at, card, zone, stopped),
         usage_decline(loaded, at, zone, stopped, card.watch),
-        profile(loaded, at, zone, "USD"),
+        profile(loaded, at, zone, DOLLARS),
         progress(loaded, at, card, zone, stopped),
     ]
 
@@ -228,7 +230,7 @@ def test_what_is_kept_goes_with_the_facts_without_the_garbage_collector() -> Non
     facts = facts_of([usage(NOON), contract(NOON, status="active")], NOON)
     assess(facts, NOON, CARD, UTC)
     usage_decline(facts, NOON, UTC)
-    profile(facts, NOON, UTC, "USD")
+    profile(facts, NOON, UTC, DOLLARS)
     alive = ref(facts.slow)
     gc.disable()
     try:

@@ -28,6 +28,7 @@ from tests.unit.scoring.builders import (
 from tests.unit.scoring.test_fold_laws import DATA, codes, people
 
 from csmodels.catalogue import CustomerEvent
+from scoring.domain.money import Rates
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.features import features, override_at
 from scoring.engine.measuring import measured as measured_at
@@ -38,6 +39,7 @@ from scoring.engine.values import feature_values
 
 NOW = datetime(2027, 9, 1, 12, tzinfo=UTC)  # moments that data name lie some 430 to 550 days before it
 UNTOLD = card_with(measures__open_tickets__without_tickets="not_connected")
+YEN = Rates("JPY")
 REF = "ingest/00000000-0000-4000-8000-000000000001"
 
 
@@ -74,7 +76,7 @@ def test_no_moment_of_the_last_400_days_sees_what_is_forgotten(
         for measure in card.measures.values():
             assert measured_at(then, measure) == measured_at(now, measure)
         assert {**feature_values(then), "rated_tickets": 0} == {**feature_values(now), "rated_tickets": 0}
-        assert profile(kept, at, BERLIN, "JPY") == profile(facts, at, BERLIN, "JPY")
+        assert profile(kept, at, BERLIN, YEN) == profile(facts, at, BERLIN, YEN)
         assert override_at(kept.slow, at) == override_at(facts.slow, at)
     assert forgotten(kept.slow, NOW) is kept.slow
 

@@ -152,6 +152,17 @@ def test_every_hour_after_the_first_is_evaluated_once_and_in_order(ticks: list[i
     assert evaluated == [first + n * ONE_HOUR for n in range(int((last - first) / ONE_HOUR) + 1)]
 
 
+def test_exchange_rates_change_once_at_the_record_that_names_a_newer_version() -> None:
+    first, second, old = (control("rates.changed", NOON, {"version": version}) for version in (1, 2, 1))
+    stream = Stream().append(usage("acme", NOON), first, usage("acme", NOON + SECOND), second, old, tick(NOON + HOUR))
+
+    planned = plan(NEW, stream.messages, CARDS)
+
+    told = [(len(one.events), one.state.rates, one.application and one.application.rates) for one in planned.segments]
+    assert told == [(1, 0, None), (0, 1, True), (1, 1, None), (0, 2, True), (0, 2, None)]
+    assert planned.state.rates == 2
+
+
 def test_events_before_a_scorecard_is_applied_are_folded_under_the_one_before() -> None:
     stream = Stream().append(usage("acme", NOON), applied(ANOTHER), applied(ANOTHER), usage("acme", NOON + SECOND))
 

@@ -12,6 +12,7 @@ from tests.unit.scoring.builders import CARD, DAY, DOCUMENT, NOON, contract, des
 
 from scoring.catalogue import Catalogue
 from scoring.domain.document import InvalidDocument
+from scoring.domain.money import Rates
 from scoring.domain.precedence import NoDefault, applying
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.described import ACCOUNT_FIELDS
@@ -39,7 +40,7 @@ def in_force(*cards: Scorecard) -> Catalogue:
 
 def counts_for(facts: Facts, *cards: Scorecard) -> str:
     """The name of the one that counts for an account."""
-    rules = in_force(*cards).rules({each.id: each.version for each in cards}, UTC, "USD", {})
+    rules = in_force(*cards).rules({each.id: each.version for each in cards}, UTC, Rates("USD"), {})
     return rules.card_of(facts, NOON).name
 
 
@@ -113,7 +114,7 @@ def test_conditions_see_the_account_as_it_was_at_the_moment() -> None:
         ]
     )
 
-    found = fields_of(facts, NOON, UTC, "USD")
+    found = fields_of(facts, NOON, UTC, Rates("USD"))
 
     assert found == {
         "segment": "smb", "plan": "pro", "country": "JP", "industry": "retail", "seats": 9, "mrr": Decimal("1200.50"),
@@ -155,7 +156,7 @@ def test_facts_keep_the_key_features_of_all_scorecards_in_force() -> None:
     usage = {**DOCUMENT["usage"], "key_features": ["export", "share"]}
     named = card("named", LARGE, usage={**usage, "entitled": {}})
 
-    rules = in_force(CARD, named).rules({CARD.id: 1, "named": 1}, UTC, "USD", {})
+    rules = in_force(CARD, named).rules({CARD.id: 1, "named": 1}, UTC, Rates("USD"), {})
 
     assert rules.folding.actions.key_features == ("export", "share")
     assert rules.folding.actions.not_core == CARD.actions.not_core

@@ -25,13 +25,15 @@ from tests.unit.scoring.builders import (
 from csmodels.catalogue import CustomerEvent
 from csmodels.fields import Family
 from csmodels.internal import FeedResumed, FeedStopped
+from scoring.domain.money import Rates
 from scoring.engine.codec import canonical
 from scoring.engine.facts import KEPT_DAYS, USAGE_KEPT_DAYS, MonthFacts
 from scoring.engine.features import assess, override_at
 from scoring.engine.feeds import fold_feed
-from scoring.engine.profile import profile
+from scoring.engine.profile import needs_rates, profile
 from scoring.engine.retention import forgotten, oldest_month
 
+YEN = Rates("JPY")
 REF = "ingest/00000000-0000-4000-8000-000000000001"
 
 
@@ -59,20 +61,35 @@ def test_the_profile_is_as_of_its_moment() -> None:
     ]
     facts = facts_of(events)
 
-    now, before = profile(facts, NOON, UTC, "JPY"), profile(facts, NOON - 5 * DAY, UTC, "JPY")
+    now, before = profile(facts, NOON, UTC, YEN), profile(facts, NOON - 5 * DAY, UTC, YEN)
 
     assert (now.name, now.plan, now.segment, now.owner, now.country) == ("Acme", "pro", None, "mika", "JP")
     assert (now.mrr, now.seats, now.renewal_on) == (Decimal("150.50"), 3, (NOON + 30 * DAY).date())
     assert now.last_contact_at == NOON - 2 * DAY
     assert (before.plan, before.segment, before.owner, before.last_contact_at) == ("basic", "smb", None, None)
-    assert profile(facts, NOON, UTC, "EUR").mrr is None
+    assert profile(facts, NOON, UTC, Rates("EUR")).mrr is None
+
+
+def test_prices_in_other_currencies_count_at_the_rate_of_the_day() -> None:
+    euros = contract(NOON - 9 * DAY, "c1", status="active", mrr=Decimal("10.10"), currency="EUR")
+    yen = contract(NOON - 9 * DAY, "c2", status="active", mrr=Decimal(1000), currency="JPY")
+    trial = contract(NOON - 9 * DAY, "c3", status="trial", mrr=Decimal(1), currency="CHF")
+    facts = facts_of([euros, yen, trial])
+    day = NOON.date()
+    rates = Rates.of("JPY", [("EUR", day - DAY, Decimal(160)), ("EUR", day, Decimal(170))])
+
+    assert [profile(facts, at, UTC, rates).mrr for at in (NOON - DAY, NOON)] == [Decimal(2616), Decimal(2717)]
+    assert profile(facts, NOON, UTC, YEN).mrr is None
+    assert profile(facts, NOON, UTC, Rates.of("JPY", [("EUR", day, Decimal(100))])).mrr == Decimal(2010)
+    assert needs_rates(facts, NOON, UTC, YEN)
+    assert not needs_rates(facts_of([yen, trial]), NOON, UTC, YEN)
 
 
 def test_under_notice_the_next_end_is_that_of_the_term_in_which_it_was_given() -> None:
     term = {"ends_on": (NOON - 100 * DAY).date(), "auto_renew": True, "term_months": 12}
     facts = facts_of([contract(NOON - 200 * DAY, status="active", **term), contract(NOON, status="cancelled")])
 
-    assert profile(facts, NOON, UTC, "JPY").renewal_on == (NOON + 265 * DAY).date()
+    assert profile(facts, NOON, UTC, YEN).renewal_on == (NOON + 265 * DAY).date()
 
 
 def test_of_overrides_in_force_the_one_set_last_counts() -> None:
@@ -233,6 +250,6 @@ def test_sums_of_contracts_stay_within_what_the_wire_can_say() -> None:
     most = {"status": "active", "seats": 2**31 - 1, "mrr": Decimal("999999999999999.999999")}
     facts = facts_of([contract(NOON, id_, **most) for id_ in ("c1", "c2")])
 
-    found = profile(facts, NOON, UTC, "JPY")
+    found = profile(facts, NOON, UTC, YEN)
 
     assert (found.seats, found.mrr) == (most["seats"], most["mrr"])

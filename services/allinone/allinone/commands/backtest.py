@@ -28,6 +28,7 @@ from scoring.backtest.words import LANGUAGES, Language
 from scoring.documents import read_scorecard
 from scoring.domain.calendar import ONE_DAY, local_day
 from scoring.domain.document import InvalidDocument
+from scoring.domain.money import Rates
 from scoring.domain.scorecard import Scorecard
 from scoring.scorecards import built_in
 
@@ -148,7 +149,7 @@ def _of_files(
     left = [day for day in table.churned_on.values() if day <= local_day(now, zone)]
     observed = max([until, *left])
     counted = log.counts(closing_of(counting_day(grid.first, since), zone))
-    asked = Asked(with_features(card, counted), grid, wanted.view, settings.currency, until, observed)
+    asked = Asked(with_features(card, counted), grid, wanted.view, Rates(settings.currency), until, observed)
     with progress(len(log), "events") as advance:
         drawn = draw(log.pasts(table, zone), asked, advance)
     known = set(log.accounts)
@@ -179,7 +180,7 @@ def _of_archive(settings: Settings, wanted: Wanted, asking: _Asking, card: Score
         grid = asking.over(asking.first, until)
         if not card.actions.key_features:
             card = with_features(card, archived.counts(root, closing_of(grid.first, asking.zone)))
-        asked = Asked(card, grid, wanted.view, settings.currency, until, until)
+        asked = Asked(card, grid, wanted.view, Rates(settings.currency), until, until)
         with progress(there.records, "records") as advance:
             drawn = draw(archived.pasts(root), asked, advance)
     except ArchiveUnreachable as error:

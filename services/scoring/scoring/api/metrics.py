@@ -21,6 +21,7 @@ from scoring.domain.portfolio.catalogue import METRICS
 from scoring.domain.portfolio.metric import Figure, Item, ItemKind, Metric, Unit
 from scoring.domain.portfolio.period import Period, month_ends, months_before
 from scoring.portfolio import Asked, Point, Portfolio
+from scoring.rates import ExchangeRates as KeptRates
 
 Span = Literal["month", "quarter", "year"]
 MOST_POINTS: Final = 60
@@ -158,7 +159,7 @@ Back = Annotated[Span | None, Query(description="How far to look back from at; t
 Margin = Annotated[Decimal, Query(gt=0, le=1, max_digits=6, description="Gross margin, for ltv")]
 
 
-def router(*, portfolio: Portfolio) -> APIRouter:
+def router(*, portfolio: Portfolio, rates: KeptRates) -> APIRouter:
     """The routes."""
     routes = APIRouter(tags=["scoring"])
 
@@ -234,25 +235,22 @@ def router(*, portfolio: Portfolio) -> APIRouter:
 
     @routes.get("/v1/exchange-rates")
     async def get_rates(_: Annotated[Principal, requires(READ)]) -> ExchangeRates:
-        """The exchange rates that metrics use. Before the first rate of a currency that one holds."""
-        return await _rates(portfolio)
+        """The exchange rates. Before the first rate of a currency that one holds."""
+        return await _rates(rates)
 
     @routes.post("/v1/exchange-rates")
     async def set_rates(body: NewRates, _: Annotated[Principal, requires(CONFIGURE)], _ids: WriteId) -> ExchangeRates:
         """Store rates, or correct them. A repeat changes nothing."""
         rows = [(rate.currency, rate.valid_from, Decimal(rate.rate)) for rate in body.rates]
-        if any(not rate for _, _, rate in rows):
-            raise Invalid("rate_of_zero", "A rate is above zero.", field="rates")
-        await portfolio.set_rates(rows)
-        return await _rates(portfolio)
+        await rates.set(rows)
+        return await _rates(rates)
 
     @routes.delete("/v1/exchange-rates/{currency}/{valid_from}", status_code=204)
     async def drop_rate(
         currency: Currency, valid_from: date, _: Annotated[Principal, requires(CONFIGURE)], _ids: WriteId
     ) -> None:
         """Delete a rate: then the one before it holds on."""
-        if not await portfolio.drop_rate(currency, valid_from):
-            raise NotFound("rate_not_found", f"There is no rate of {currency} valid from {valid_from}.")
+        await rates.drop(currency, valid_from)
 
     return routes
 
@@ -356,7 +354,7 @@ def _after(items: Sequence[Item], cursor: str | None) -> int:
     raise Invalid("invalid_cursor", "This cursor is not of this list. Leave it out to begin anew.", field="cursor")
 
 
-async def _rates(portfolio: Portfolio) -> ExchangeRates:
-    rows = await portfolio.rates()
+async def _rates(rates: KeptRates) -> ExchangeRates:
+    rows = await rates.all()
     items = [ExchangeRate(currency=name, valid_from=day, rate=plain(rate)) for name, day, rate in rows]
-    return ExchangeRates(items=items, into=portfolio.currency)
+    return ExchangeRates(items=items, into=rates.currency)

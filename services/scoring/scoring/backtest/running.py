@@ -15,6 +15,7 @@ from scoring.backtest.outcomes import Outcome, by_contracts
 from scoring.backtest.sample import STAYS, Drawn, LeftOut, Row, Sample
 from scoring.backtest.walking import Look, Moment, View, looks, recency, volume
 from scoring.domain.grading import plain_band as by_boundaries
+from scoring.domain.money import Rates
 from scoring.domain.score import Score
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import Facts
@@ -55,7 +56,7 @@ class Asked:
     card: Scorecard
     grid: Grid
     view: View
-    currency: str
+    rates: Rates
     usage_until: date
     observed_until: date
 
@@ -167,7 +168,7 @@ def _row(number: int, past: Past, look: Look, outcome: Outcome, asked: Asked) ->
 def _revenue(past: Past, look: Look, asked: Asked) -> float | None:
     if past.revenue is not None:
         return past.revenue
-    mrr = profile(look.facts, look.moment.at, asked.grid.zone, asked.currency).mrr
+    mrr = profile(look.facts, look.moment.at, asked.grid.zone, asked.rates).mrr
     return None if mrr is None else float(mrr)
 
 

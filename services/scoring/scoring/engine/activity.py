@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from scoring.domain.calendar import Month, local_day, months_back, window_masks
+from scoring.domain.money import Rates
 from scoring.engine.facts import Facts
 from scoring.engine.register import Register, read
 
@@ -18,7 +19,8 @@ class Activity:
     """As of a moment, over the 90 days that end with its day.
 
     idle_days: since the day of the last core action; None if there was none in the window. core_actions and contacts
-    (touches of any kind) are counts. revenue: what was ever paid on invoices in the portfolio's currency; None if none.
+    (touches of any kind) are counts. revenue: what was ever paid on invoices, in the portfolio's currency at the
+    rates of the days of payment, without those that no rate is known of; None if none.
     """
 
     idle_days: int | None
@@ -32,7 +34,7 @@ def months_of_activity(at: datetime, zone: tzinfo) -> frozenset[Month]:
     return frozenset(months_back(local_day(at, zone), _MONTHS))
 
 
-def activity(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Activity:
+def activity(facts: Facts, at: datetime, zone: tzinfo, rates: Rates) -> Activity:
     """The account's activity at a moment. Raises MonthNotLoaded; months_of_activity are enough."""
     today = local_day(at, zone)
     actions = 0
@@ -46,18 +48,19 @@ def activity(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Activit
     idle = None if newest is None else (today - newest).days
     since = at - timedelta(days=WINDOW_DAYS)
     contacts = sum(since < touch.stamp.time <= at for touch in facts.slow.touches.values())
-    paid = [amount for each in facts.slow.invoices.values() if (amount := _paid(each, at, currency)) is not None]
+    paid = [amount for each in facts.slow.invoices.values() if (amount := _paid(each, at, zone, rates)) is not None]
     return Activity(idle, actions, contacts, sum(paid, Decimal(0)) if paid else None)
 
 
-def _paid(invoice: Register, at: datetime, currency: str) -> Decimal | None:
+def _paid(invoice: Register, at: datetime, zone: tzinfo, rates: Rates) -> Decimal | None:
     """What was paid of an invoice until a moment."""
     amount, paid_at = read(invoice, "amount", at), read(invoice, "paid_at", at)
     if not isinstance(amount, str) or not isinstance(paid_at, str):
         return None
-    if read(invoice, "currency", at) not in (None, currency):
-        return None
+    currency = read(invoice, "currency", at)
     try:
-        return Decimal(amount) if datetime.fromisoformat(paid_at) <= at else None
+        paid, day = datetime.fromisoformat(paid_at), local_day(datetime.fromisoformat(paid_at), zone)
+        own = currency if isinstance(currency, str) else None
+        return rates.convert(Decimal(amount), own, day) if paid <= at and rates.rate(own, day) is not None else None
     except (InvalidOperation, ValueError, TypeError):
         return None

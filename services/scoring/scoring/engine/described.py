@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
+from scoring.domain.money import Rates
 from scoring.engine.facts import Facts
 from scoring.engine.profile import profile
 from scoring.engine.register import parts, read
@@ -15,12 +16,12 @@ ACCOUNT_FIELDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def described(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Mapping[str, Any]:
+def described(facts: Facts, at: datetime, zone: tzinfo, rates: Rates) -> Mapping[str, Any]:
     """The fields of ACCOUNT_FIELDS at a moment; what is not known is left out. Needs the slow part only.
 
-    mrr is that of the profile: unknown without a price, or with one in another currency than the portfolio's.
+    mrr is that of the profile: unknown without a price, or with one in a currency that no rate is known of.
     """
-    known, account = profile(facts, at, zone, currency), facts.slow.account
+    known, account = profile(facts, at, zone, rates), facts.slow.account
     fields = {
         "plan": known.plan,
         "segment": known.segment,

@@ -1,12 +1,13 @@
 """The account as health.changed carries it and as lists show it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
 
+from scoring.domain.money import Rates
 from scoring.engine.facts import Facts
 from scoring.engine.register import Register, Value, newest, read
 from scoring.engine.still import Lull, lull_at
@@ -17,8 +18,8 @@ MAX_MRR: Final = Decimal("999999999999999.999999")  # what the wire can say (csm
 class Profile(Struct, frozen=True, gc=False):
     """What is known of an account at a moment.
 
-    mrr is the sum over living contracts that are no trial, in the portfolio's currency; None if none is priced, or
-    one is priced in another currency (no rate is known here). seats as in the measures, without the
+    mrr is the sum over living contracts that are no trial, in the portfolio's currency at the rates of the day; None if
+    none is priced, or no rate is known of the currency of one. seats as in the measures, without the
     estimate. renewal_on: the next last day of a living contract, as it is told or known by its notice.
     """
 
@@ -35,13 +36,18 @@ class Profile(Struct, frozen=True, gc=False):
     last_contact_at: datetime | None
 
 
-def profile(facts: Facts, at: datetime, zone: tzinfo, currency: str) -> Profile:
+def profile(facts: Facts, at: datetime, zone: tzinfo, rates: Rates) -> Profile:
     """The account's profile at a moment (name, country, time zone, locale: as now); needs the slow part only."""
     lull = lull_at(facts.slow, at, zone)
-    return lull.once(("profile", currency), lambda: _profile(lull, currency))
+    return lull.once(("profile", rates), lambda: _profile(lull, rates))
 
 
-def _profile(lull: Lull, currency: str) -> Profile:
+def needs_rates(facts: Facts, at: datetime, zone: tzinfo, rates: Rates) -> bool:
+    """Whether a living contract that is no trial is priced in another currency than the portfolio's."""
+    return any(not rates.is_own(currency) for _, currency in _priced(lull_at(facts.slow, at, zone).living, at))
+
+
+def _profile(lull: Lull, rates: Rates) -> Profile:
     slow, at, living = lull.slow, lull.since, lull.living
     ends = [end for contract in lull.running if (end := contract.last_day(at)) is not None]
     account = slow.account
@@ -50,7 +56,7 @@ def _profile(lull: Lull, currency: str) -> Profile:
         plan=_text(read(account, "plan", at)),
         segment=_text(read(account, "segment", at)),
         owner=_text(read(account, "owner", at)),
-        mrr=_mrr(living, at, currency),
+        mrr=_mrr(living, at, lull.today, rates),
         seats=lull.seats,
         country=_text(newest(account, "country")),
         time_zone=_text(newest(account, "time_zone")),
@@ -64,13 +70,18 @@ def _text(value: Value) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _mrr(living: Iterable[Register], at: datetime, currency: str) -> Decimal | None:
+def _mrr(living: Iterable[Register], at: datetime, today: date, rates: Rates) -> Decimal | None:
     total: Decimal | None = None
-    for contract in living:
-        price = read(contract, "mrr", at)
-        if read(contract, "status", at) == "trial" or not isinstance(price, str):
-            continue
-        if read(contract, "currency", at) not in (None, currency):
+    for price, currency in _priced(living, at):
+        if rates.rate(currency, today) is None:
             return None
-        total = min((total or Decimal(0)) + Decimal(price), MAX_MRR)
+        total = min((total or Decimal(0)) + rates.convert(price, currency, today), MAX_MRR)
     return total
+
+
+def _priced(living: Iterable[Register], at: datetime) -> Iterator[tuple[Decimal, str | None]]:
+    """The price and the currency of each contract that has a price and is no trial."""
+    for contract in living:
+        price, currency = read(contract, "mrr", at), read(contract, "currency", at)
+        if isinstance(price, str) and read(contract, "status", at) != "trial":
+            yield Decimal(price), _text(currency)

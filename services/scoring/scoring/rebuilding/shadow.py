@@ -17,12 +17,12 @@ from cskit.runner import Runner
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.place import ArchiveRoot
 from scoring.rebuilding.source import PastLog, Progress
-from scoring.tables import PLUMBING, scorecard_applications, scorecards
+from scoring.tables import PLUMBING, exchange_rate_changes, scorecard_applications, scorecards
 
 SHADOW_GROUP: Final = "scoring-shadow"  # in the shadow's own tables and in metrics
 _AT_ONCE: Final = 500  # records a batch: others get their turn in between
 _EMPTIED_EVERY: Final = 50  # batches: what the shadow would publish goes nowhere
-_DEFINED: Final = (scorecards, scorecard_applications)  # what people define, and the fold looks up
+_DEFINED: Final = (scorecards, scorecard_applications, exchange_rate_changes)  # by people; the fold looks it up
 
 MakeHandler = Callable[[Database], Handler]
 

@@ -117,7 +117,7 @@ async def load_states(tx: Tx, numbers: Collection[int], first: Applied) -> dict[
     rows = await tx.fetch(select(partitions).where(partitions.c.partition.in_(sorted(numbers))))
     known = {
         row.partition: PartitionState(
-            row.partition, applied_of(row.applied), row.hour, row.at, _STOPPED.validate_python(row.feeds)
+            row.partition, applied_of(row.applied), row.hour, row.at, _STOPPED.validate_python(row.feeds), row.rates
         )
         for row in rows
     }
@@ -135,6 +135,7 @@ def write_states(tx: Tx, states: Sequence[PartitionState]) -> None:
                 "at": state.at,
                 "feeds": _STOPPED.dump_python(dict(state.stopped), mode="json"),
                 "applied": dict(sorted(state.applied.items())),
+                "rates": state.rates,
             }
             for state in states
         ],

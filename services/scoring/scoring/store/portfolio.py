@@ -5,8 +5,7 @@ Whoever replaces rows outside of the fold calls `renew`, so that those who hold 
 
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import date, datetime, tzinfo
-from decimal import Decimal
+from datetime import datetime, tzinfo
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, and_, delete, func, or_, select
@@ -21,7 +20,6 @@ from scoring.tables import (
     PLUMBING,
     account_months,
     account_slow,
-    exchange_rates,
     live,
     portfolio_books,
     portfolio_tickets,
@@ -231,31 +229,6 @@ async def erased_since(tx: Tx, moment: datetime) -> int:
     """How many accounts were erased at or after a moment, and have not come back."""
     statement = select(func.count()).select_from(portfolio_books).where(portfolio_books.c.erased_at >= moment)
     return int((await tx.fetch(statement))[0][0])
-
-
-# Exchange rates
-
-
-async def rates(tx: Tx) -> Sequence[tuple[str, date, Decimal]]:
-    """All exchange rates, by currency and day."""
-    table = exchange_rates
-    rows = await tx.fetch(select(table).order_by(table.c.currency, table.c.valid_from))
-    return [(row.currency, date.fromisoformat(row.valid_from), Decimal(row.rate)) for row in rows]
-
-
-def write_rates(tx: Tx, rows: Iterable[tuple[str, date, Decimal]]) -> None:
-    """Store rates, or correct those that are there."""
-    tx.upsert(
-        exchange_rates,
-        [{"currency": name, "valid_from": day.isoformat(), "rate": format(rate, "f")} for name, day, rate in rows],
-    )
-
-
-async def drop_rate(tx: Tx, currency: str, day: date) -> bool:
-    """Delete a rate; whether there was one."""
-    table = exchange_rates
-    this = and_(table.c.currency == currency, table.c.valid_from == day.isoformat())
-    return bool(await tx.execute(delete(table).where(this)))
 
 
 def _entry(row: Row[Any]) -> Entry:

@@ -20,6 +20,7 @@ from scoring.backtest.result import Backtest, as_json
 from scoring.backtest.running import Asked
 from scoring.backtest.sample import BANDS, STAYS, Drawn, LeftOut, Row, Sample
 from scoring.backtest.words import LANGUAGES, WORDS, Language
+from scoring.domain.money import Rates
 
 VOID = frozenset({"meta", "br", "link", "img", "hr", "input"})
 
@@ -38,7 +39,7 @@ def backtest(*, leaving: int = 30, telling: float = 20.0, recency: float = 0.0, 
                 Row(account, 14 * moment, score, band, silence, 10.0, 58 - 14 * moment if leaves else STAYS, 100.0)
             )
     grid = Grid(date(2026, 1, 1), date(2026, 6, 1), 14, 60, ZoneInfo("Asia/Tokyo"))
-    asked = Asked(CARD, grid, "as_known", "USD", date(2026, 5, 31), date(2026, 5, 31))
+    asked = Asked(CARD, grid, "as_known", Rates("USD"), date(2026, 5, 31), date(2026, 5, 31))
     sample = Sample.of(rows, 60)
     drawn = Drawn(sample, (date(2026, 1, 1), date(2026, 1, 15)), (date(2026, 5, 21),), LeftOut(5, 6, 7), 100)
     return Backtest(asked, drawn, judged(sample, resamples=200), 12_345, refused=3, unseen_churn=2)
@@ -119,7 +120,7 @@ def test_what_comes_from_outside_is_text_and_no_markup() -> None:
     done = backtest()
     grid = Grid(done.asked.grid.first, done.asked.grid.last, 14, 60, ZoneInfo("UTC"))
     card = replace(CARD, id="<b>x</b>")
-    asked = Asked(card, grid, "as_known", "USD", done.asked.usage_until, done.asked.observed_until)
+    asked = Asked(card, grid, "as_known", Rates("USD"), done.asked.usage_until, done.asked.observed_until)
 
     page = rendered(Backtest(asked, done.drawn, done.findings, 1), "en")
 

@@ -16,6 +16,7 @@ from scoring.backtest.outcomes import Away, Outcome
 from scoring.backtest.running import Asked, Past, counting_day, draw, with_features
 from scoring.backtest.sample import BANDS, STAYS, Row, Sample
 from scoring.backtest.walking import View
+from scoring.domain.money import Rates
 
 TODAY = NOON.date()
 ONE = timedelta(days=1)
@@ -24,7 +25,7 @@ ONE = timedelta(days=1)
 def asked(first: int, last: int, *, view: View = "as_known", known: int = 0, observed: int = 0) -> Asked:
     """Every 14 days, from and to so many days before today; all days count back from today."""
     grid = Grid(TODAY - first * ONE, TODAY - last * ONE, 14, 60, UTC)
-    return Asked(CARD, grid, view, "USD", TODAY - known * ONE, TODAY - observed * ONE)
+    return Asked(CARD, grid, view, Rates("USD"), TODAY - known * ONE, TODAY - observed * ONE)
 
 
 def daily(first: int, last: int) -> tuple[CustomerEvent, ...]:

@@ -31,6 +31,7 @@ from csmodels.topics import CUSTOMER_EVENTS
 from scoring.account import Account, Cut, Rules
 from scoring.backtest.grid import closing_of
 from scoring.backtest.walking import Look, Moment, View, living, looks, recency, volume
+from scoring.domain.money import Rates
 from scoring.engine.facts import Facts, MonthFacts
 from scoring.engine.features import assess, months_needed
 
@@ -119,7 +120,7 @@ def test_a_moment_has_the_score_of_the_live_daily_closing(zone: object) -> None:
         touch(NOON - 15 * DAY),
     ]
     happened.sort(key=lambda one: one.receivedtime)
-    rules = Rules(CARD, zone, "USD", {})  # type: ignore[arg-type]
+    rules = Rules(CARD, zone, Rates("USD"), {})  # type: ignore[arg-type]
     months = {m for n in range(140) for m in months_needed(NOON - n * DAY, rules.zone)}
     account = Account(Facts(ACCOUNT).loaded({month: MonthFacts() for month in months}))
     closings: dict[date, float] = {}

@@ -9,11 +9,11 @@ from tests.unit.scoring.builders import contract, event, facts_of
 from tests.unit.scoring.portfolio.example import Told
 
 from csmodels.catalogue import CustomerEvent
+from scoring.domain.money import Rates
 from scoring.domain.portfolio.book import Book, Contract
 from scoring.domain.portfolio.catalogue import METRICS
 from scoring.domain.portfolio.journey import Journey
 from scoring.domain.portfolio.metric import Figure, Item, Terms, figure
-from scoring.domain.portfolio.money import Rates
 from scoring.domain.portfolio.period import Period
 from scoring.engine import booking
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from scoring.domain.portfolio.money import Rates
+from scoring.domain.money import Rates
 
 
 class Told(NamedTuple):

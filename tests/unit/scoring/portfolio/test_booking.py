@@ -6,8 +6,8 @@ from decimal import Decimal
 from tests.unit.scoring.builders import NOON, TOKYO, answer, described, event, facts_of, ticket, touch, usage
 from tests.unit.scoring.portfolio.books import book_of, contract_of, noon, said
 
+from scoring.domain.money import Rates
 from scoring.domain.portfolio.book import Contract, Dated, Ticket
-from scoring.domain.portfolio.money import Rates
 from scoring.engine import booking
 from scoring.engine.contracts import contract_at, living
 

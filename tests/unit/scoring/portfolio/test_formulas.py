@@ -7,9 +7,9 @@ import pytest
 from tests.unit.scoring.builders import answer, event, usage
 from tests.unit.scoring.portfolio.books import JUNE, YEN, book_of, items_of, noon, parts, said, terms, told
 
+from scoring.domain.money import Rates
 from scoring.domain.portfolio.book import Book, Ticket, tenure
 from scoring.domain.portfolio.journey import Journey
-from scoring.domain.portfolio.money import Rates
 from scoring.domain.portfolio.period import Period
 
 JAN, LAST = date(2026, 1, 1), JUNE.end

@@ -13,9 +13,9 @@ from tests.unit.scoring.builders import contract, described, facts_of
 from tests.unit.scoring.portfolio.books import items_of, terms, told
 
 from csmodels.catalogue import CustomerEvent
+from scoring.domain.money import Rates, added
 from scoring.domain.portfolio.book import Book
 from scoring.domain.portfolio.catalogue import METRICS
-from scoring.domain.portfolio.money import Rates, added
 from scoring.domain.portfolio.movement import MOVEMENTS
 from scoring.domain.portfolio.period import Period, month_ends
 from scoring.domain.portfolio.voice import nps

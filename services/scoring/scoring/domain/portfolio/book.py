@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Literal
 
-from scoring.domain.portfolio.money import Rates
+from scoring.domain.money import Rates
 
 Dimension = Literal["plan", "tenure", "segment", "owner"]
 

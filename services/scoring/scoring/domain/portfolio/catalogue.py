@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
+from scoring.domain.money import quotient
 from scoring.domain.portfolio import cohort, movement, onboarding, voice
 from scoring.domain.portfolio.book import Book
 from scoring.domain.portfolio.metric import Amounts, Item, Metric, Terms, ValueOf, total
-from scoring.domain.portfolio.money import quotient
 from scoring.domain.portfolio.movement import LEDGER, MOVEMENTS, Movement
 from scoring.domain.portfolio.period import Period
 from scoring.domain.portfolio.survival import Observation, median

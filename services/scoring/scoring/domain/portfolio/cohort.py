@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Final
 
 from scoring.domain.calendar import last_day_after
+from scoring.domain.money import added
 from scoring.domain.portfolio.book import ZERO, Book, Contract
 from scoring.domain.portfolio.metric import Item, Terms
-from scoring.domain.portfolio.money import added
 from scoring.domain.portfolio.movement import kept, movements, opening
 from scoring.domain.portfolio.period import Period
 

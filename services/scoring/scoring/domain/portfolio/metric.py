@@ -7,9 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from scoring.domain.money import Rates, added
 from scoring.domain.portfolio.book import Book
 from scoring.domain.portfolio.journey import Journey
-from scoring.domain.portfolio.money import Rates, added
 from scoring.domain.portfolio.period import Period
 
 Unit = Literal["money", "count", "percent", "points", "days", "hours"]

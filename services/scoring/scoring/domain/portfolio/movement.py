@@ -10,9 +10,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
+from scoring.domain.money import added
 from scoring.domain.portfolio.book import ZERO, Book, Contract, Step
 from scoring.domain.portfolio.metric import Item, Terms
-from scoring.domain.portfolio.money import added
 from scoring.domain.portfolio.period import Period
 
 Movement = Literal["new", "expansion", "contraction", "churn", "reactivation"]

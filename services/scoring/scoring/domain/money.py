@@ -21,9 +21,9 @@ class Rate:
     rate: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """The portfolio's currency, and the rates of others, oldest first."""
+    """The portfolio's currency, and the rates of others, oldest first. Two are the same if they are one object."""
 
     currency: str
     table: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)
@@ -49,13 +49,14 @@ class Rates:
         return known.rate if known else None
 
     def convert(self, amount: Decimal, currency: str | None, day: date) -> Decimal:
-        """An amount at the rate of a day, to six places, half to even; zero without a rate (see `unknown`)."""
+        """An amount at the rate of a day, to six places at most, half to even; zero without a rate (see `unknown`)."""
         if self.is_own(currency):
             return amount
         rate = self.rate(currency, day)
         if rate is None:
             return Decimal(0)
-        return _WIDE.multiply(amount, rate).quantize(_PLACES, context=_WIDE)
+        value = _WIDE.multiply(amount, rate).quantize(_PLACES, context=_WIDE)
+        return value.quantize(_ONE, context=_WIDE) if value == value.to_integral_value() else value.normalize(_WIDE)
 
     def unknown(self, currencies: Iterable[str | None]) -> frozenset[str]:
         """Those of these currencies that no rate is known of."""
