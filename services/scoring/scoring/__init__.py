@@ -4,9 +4,9 @@ Topics in: cs.customer-events (group `scoring`), cs.playbook-events (group `scor
 cs.health-events by the outbox; cs.customer-events for what people do over the API (notes, touches, overrides, owners,
 erasures), straight to the log, and for scorecard.applied and rates.changed, by the outbox.
 
-Tables: account_months and account_slow (facts), live (the health of every account now), history (published changes and
-daily closings), partitions (the hour, the feeds, the scorecards and the rates that control records named), scorecards and
-scorecard_applications (versions, and what was put in force), erased_accounts, portfolio_books and
+Tables: account_months and account_slow (facts), live (the health of every account now), history (published changes
+and daily closings), partitions (the hour, the feeds, the scorecards and the rates that control records named),
+scorecards and scorecard_applications (versions, and what was put in force), erased_accounts, portfolio_books and
 portfolio_tickets (what metrics read), exchange_rate_changes, and the plumbing that every service has.
 
     service      build(platform): the composition root
