@@ -1,6 +1,7 @@
 """An event for which a handler fails: found by halving its batch, and put aside, so that nothing else suffers.
 
-Only a few an hour: where it befalls more, the code is wrong and not the event, and the consumer ends as by any error.
+Only of a few accounts an hour: where it befalls more, the code is wrong and not the event, and the consumer ends as by
+any error.
 """
 
 import traceback
@@ -18,7 +19,9 @@ from cskit.peek import type_of
 from csmodels.topics import CONTROL_KEY
 
 DEFECT: Final = "defect"  # code of the dead letters
-AN_HOUR: Final = 20  # dead letters of one consumer group
+# within an hour, of one consumer group
+ACCOUNTS: Final = 20  # keys of its dead letters
+LETTERS: Final = 1_000
 
 # what computing raises; what the log, the database's server and the machine raise is nobody's fault here
 _RAISED: Final = (
@@ -68,9 +71,13 @@ def told(error: Exception) -> str:
     )
 
 
-async def room(database: Database, plumbing: Plumbing, group: str, now: datetime) -> bool:
-    """Whether one more may be put aside within the hour."""
+async def room(database: Database, plumbing: Plumbing, group: str, key: bytes | None, now: datetime) -> bool:
+    """Whether one more, of this key, may be put aside within the hour."""
     table = plumbing.dead_letters
     recent = (table.c.consumer_group == group) & (table.c.code == DEFECT) & (table.c.at > now - timedelta(hours=1))
-    (row,) = await database.fetch(select(func.count().label("letters")).where(recent))
-    return int(row.letters) < AN_HOUR
+    counts = (
+        func.count().label("letters"),
+        func.count(table.c.key.distinct()).filter(table.c.key != key).label("others"),
+    )
+    (row,) = await database.fetch(select(*counts).where(recent))
+    return int(row.letters) < LETTERS and int(row.others) < ACCOUNTS

@@ -308,7 +308,7 @@ class Runner:
 
     async def _blamed(self, record: Record, error: Exception) -> tuple[str, str]:
         """Why a record is put aside for which the handler fails; raises the error where it is not to be."""
-        room = await defects.room(self._database, self._plumbing, self._group, self._clocks.world.now())
+        room = await defects.room(self._database, self._plumbing, self._group, record.key, self._clocks.world.now())
         if not room or not defects.may_wait(record):
             raise error
         origin = f"{record.topic}:{record.partition}:{record.offset}"

@@ -125,7 +125,7 @@ async def test_a_database_that_breaks_off_between_the_halves_loses_and_doubles_n
 async def test_where_the_handler_fails_for_too_many_the_consumer_ends_and_the_rest_keeps_its_place(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cskit.defects.AN_HOUR", 2)
+    monkeypatch.setattr("cskit.defects.LETTERS", 2)
     await stack.append([usage("akagi", f"e{n}") for n in range(5)])
 
     for owner in ("one", "two"):  # a process that is started again has no more to give
@@ -137,6 +137,23 @@ async def test_where_the_handler_fails_for_too_many_the_consumer_ends_and_the_re
     assert [row.offset for row in await letters(stack)] == [0, 1]
     async with running(stack.runner(Noting(), owner="three")):
         assert await stack.until(3) == ["e2", "e3", "e4"]
+
+
+async def test_an_account_that_it_fails_for_at_every_event_stops_nobody_and_too_many_accounts_do(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cskit.defects.ACCOUNTS", 2)
+    await stack.append([usage("akagi", f"e{n}") for n in range(6)])
+    await stack.append([usage("nantai", "n"), usage("myogi", "m")])
+
+    async with running(stack.runner(Noting(before=failing("n", *(f"e{n}" for n in range(5)))))):
+        assert sorted(await stack.until(2)) == ["e5", "m"]
+    assert [row.key for row in await letters(stack)].count(b"akagi") == 5
+
+    await stack.append([usage("myogi", "bad"), usage("akagi", "e6")])
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(stack.runner(Noting(before=failing("bad", "e6")), owner="two").run(asyncio.Event()), 40)
+    assert {row.key for row in await letters(stack)} == {b"akagi", b"nantai"}
 
 
 def a_tick() -> NewRecord:
