@@ -20,6 +20,7 @@ TOKEN: Final = re.compile(
     |(?P<sign>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_EQUAL: Final = (["=", "="], ["!", "="])
 _LITERAL: Final = re.compile(r"""[rR]?("{3}|'{3}|"|')(?P<text>.*)\1""", re.DOTALL)
 
 
@@ -28,6 +29,16 @@ class Name:
     """A variable as it stands in a condition, with the fields that follow it."""
 
     path: tuple[str, ...]
+    start: int
+    tokens: range = range(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A text that a variable is compared with, or looked for in it, or in a list with it."""
+
+    name: Name
+    value: str
     start: int
 
 
@@ -69,7 +80,28 @@ def names_in(text: str) -> Iterator[Name]:
             else:
                 break
         if path[0] not in bound:
-            yield Name(tuple(path), tokens[start].start())
+            yield Name(tuple(path), tokens[start].start(), range(start, at))
+
+
+def literals_in(text: str) -> Iterator[Literal]:
+    """The texts that variables of a condition are compared with: a == "b", "b" != a, a in ["b", "c"], "b" in a."""
+    tokens = tokens_of(text)
+    signs = [match.group() for match in tokens]
+    for name in names_in(text):
+        first, end = name.tokens.start, name.tokens.stop
+        found = []
+        if signs[end : end + 2] in _EQUAL:
+            found = tokens[end + 2 : end + 3]
+        elif signs[end : end + 2] == ["in", "["]:
+            close = signs.index("]", end) if "]" in signs[end:] else end
+            found = tokens[end + 2 : close : 2]
+        elif first > 1 and signs[first - 1] == "in":
+            found = tokens[first - 2 : first - 1]
+        elif first > 2 and signs[first - 2 : first] in _EQUAL:
+            found = tokens[first - 3 : first - 2]
+        for one in found:
+            if one.lastgroup == "text":
+                yield Literal(name, _key(one.group()), one.start())
 
 
 def _key(literal: str) -> str:

@@ -8,7 +8,7 @@ and broken numbers alike, and is reckoned with broken ones (`account.mrr / 12.0`
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ from uuid import UUID
 from cel_expr_python import cel
 
 from cskit.condition_growth import MOST_BYTES, MOST_COPIES, Growth, Unreadable, growth
-from cskit.condition_text import TOKEN, asked, asked_for, names_in, place_of, tokens_of
+from cskit.condition_text import TOKEN, asked, asked_for, literals_in, names_in, place_of, tokens_of
 from cskit.observability import CONDITION_ERRORS, get_logger
 
 Kind: TypeAlias = Literal["text", "number", "bool", "time", "list", "any"]
@@ -59,10 +59,14 @@ class ConditionError(Exception):
 
 
 class Conditions:
-    """The variables that conditions of one place may use: each a kind, or a mapping of field names to kinds."""
+    """The variables that conditions of one place may use: each a kind, or a mapping of field names to kinds.
 
-    def __init__(self, variables: Fields) -> None:
+    values are all those that a text (or a list of texts) may have, by its path (`health.band`), where that is known.
+    """
+
+    def __init__(self, variables: Fields, values: Mapping[str, Sequence[str]] | None = None) -> None:
         self._variables = variables
+        self._values = values or {}
         self._paths = sorted(path for path, _ in _leaves(variables))
         self._times = tuple(tuple(path.split(".")) for path, kind in _leaves(variables) if kind == "time")
         maps = [name for name, fields in variables.items() if not isinstance(fields, str)]
@@ -81,10 +85,14 @@ class Conditions:
         self._run = cel.NewEnv(variables={**running, **whole})
 
     def compile(self, text: str, *, stored: bool = False) -> "Condition":
-        """The condition that `text` states. ConditionError if it is not CEL, not boolean, or names an unknown field, or
-        may cost too much; where it is `stored`, applied by an earlier version, such a one never holds instead.
+        """The condition that `text` states. ConditionError if it is not CEL, not boolean, names an unknown field or
+        value, or may cost too much; where it is `stored`, applied by an earlier version, one that was taken before is
+        taken again, and does not hold if it may cost too much.
         """
         expression, gives, grows = self._compiled(text, stored=stored)
+        if not stored:
+            gives = self._reckoned(text) or gives
+            self._refuse_unknown_value(text)
         if gives not in _BOOLEAN:
             raise ConditionError(f"A condition is true or false; this one gives {gives.lower()}.", 1)
         return Condition(text, expression, grows, *self._named(text))
@@ -131,6 +139,23 @@ class Conditions:
                 wrong = ".".join(name.path)
             if wrong is not None:
                 raise ConditionError(f"“{wrong}” is unknown. {self._hint(wrong)}", *place_of(text, name.start))
+
+    def _refuse_unknown_value(self, text: str) -> None:
+        for literal in literals_in(text) if self._values else ():
+            path = ".".join(literal.name.path)
+            values = self._values.get(path)
+            if values is not None and literal.value not in values:
+                raise ConditionError(
+                    f"“{literal.value}” is no value of {path}. There are: {', '.join(values)}.",
+                    *place_of(text, literal.start),
+                )
+
+    def _reckoned(self, text: str) -> str | None:
+        """The type that it gives with numbers as doubles, if the checker knows."""
+        try:
+            return str(self._reckon.compile(self._presence(text)).return_type().name())
+        except RuntimeError:
+            return None  # it compares them with whole ones
 
     def _refuse_mixed_arithmetic(self, text: str) -> None:
         """Of what the checker says once numbers are doubles, only this matters: it would fail whenever it is asked."""

@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import yaml
 
 from cskit.condition_text import without_texts
 from cskit.conditions import ConditionError, Conditions, Fields
 from cskit.documents import DocumentLoader
-from playbook.domain.definition import Condition, Definition
+from csmodels.catalogue import TYPES
+from csmodels.fields import AdoptionLevel, Band, Stage, TaskStatus, Watch
+from playbook.domain.definition import Condition, Definition, Priority
 from playbook.domain.document import UNFIT, Field, InvalidDocument, Mistake, Node, Place, Scalar
 from playbook.domain.parsing import parse
 from playbook.domain.run import Playbook, Rule
@@ -50,6 +52,16 @@ _VARIABLES: Final[Fields] = {
         "step": "text", "owner": "text", "status": "text", "outcome": "text", "priority": "text", "due_at": "time",
     },
 }  # fmt: skip
+_VALUES: Final = {
+    **{
+        f"{state}.{name}": get_args(values)
+        for state in ("health", "previous")
+        for name, values in (("band", Band), ("stage", Stage), ("adoption_level", AdoptionLevel), ("watch", Watch))
+    },
+    "event.type": tuple(TYPES),
+    "task.status": get_args(TaskStatus),
+    "task.priority": get_args(Priority),
+}
 _NEEDS_HEALTH: Final = re.compile(r"(?<![.\w])(health|previous|account|staff)\b")
 _UNFIT: Final = "Here is a control character (or half a character), which cannot be stored or sent; take it out."
 _NEEDS_EVENT: Final = re.compile(r"(?<![.\w])event\b")
@@ -71,7 +83,7 @@ class Compiler:
     """Makes playbooks of documents. Made once: it holds the checked environment of conditions."""
 
     def __init__(self) -> None:
-        self._conditions = Conditions(_VARIABLES)
+        self._conditions = Conditions(_VARIABLES, _VALUES)
 
     def compile(self, text: str, version: int, *, stored: bool = False) -> Playbook:
         """The playbook that the text states. InvalidDocument with every mistake, of the language and of conditions;

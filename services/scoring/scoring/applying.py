@@ -199,7 +199,7 @@ class Scorecards:
         async with self._database.read() as tx:
             version = (await store.named(tx, [name])).get(name)
             used = any(each.name == name for each in await store.applications(tx))
-        if version is None or used or parsed(json.loads(version.document)).actions.key_features:
+        if version is None or used or parsed(json.loads(version.document), stored=True).actions.key_features:
             return Counter()
         return await self.counts()
 
@@ -222,7 +222,7 @@ class Scorecards:
             if version is None:
                 raise unknown(name)
             version, features = await self._settled(uow, version, done, counts)
-            card = parsed(json.loads(version.document))
+            card = parsed(json.loads(version.document), stored=True)
             current = done[-1].in_force
             await self._catalogue.load(uow.tx, names_of(current))
             after = after_applying(current, card, self._catalogue)

@@ -64,7 +64,7 @@ class Catalogue:
         missing = set(names) - self._cards.keys()
         for name, version in (await store.named(tx, missing) if missing else {}).items():
             try:
-                self.add(parsed(json.loads(version.document)))
+                self.add(parsed(json.loads(version.document), stored=True))
             except InvalidDocument as error:
                 log.error("scorecard.unreadable", scorecard=name, reason=str(error))
 

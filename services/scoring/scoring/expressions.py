@@ -16,10 +16,12 @@ _CONDITIONS: Final = Conditions({"account": cast("Fields", ACCOUNT_FIELDS)})
 _NUMBERS: Final = Conditions({"features": cast("Fields", FEATURE_FIELDS)})
 
 
-def parsed(document: Mapping[str, Any]) -> Scorecard:
-    """The scorecard that a document describes, its expressions compiled. Raises InvalidDocument."""
+def parsed(document: Mapping[str, Any], *, stored: bool = False) -> Scorecard:
+    """The scorecard that a document describes, its expressions compiled. Raises InvalidDocument; stored: it was taken
+    once, see Conditions.compile.
+    """
     card = parse_scorecard(document, number)
-    segmental(card)
+    segmental(card, stored=stored)
     return card
 
 
@@ -36,14 +38,14 @@ def number(expression: str, /) -> Evaluate:
     return evaluate
 
 
-def segmental(card: Scorecard) -> Segmental | None:
+def segmental(card: Scorecard, *, stored: bool = True) -> Segmental | None:
     """The scorecard with its condition compiled; None if it has none. InvalidDocument for a condition that is wrong."""
-    return None if card.applies_to is None else Segmental(card, _holds(card.applies_to))
+    return None if card.applies_to is None else Segmental(card, _holds(card.applies_to, stored=stored))
 
 
-def _holds(text: str) -> Holds:
+def _holds(text: str, *, stored: bool) -> Holds:
     try:
-        condition = _CONDITIONS.compile(text)
+        condition = _CONDITIONS.compile(text, stored=stored)
     except ConditionError as error:
         raise InvalidDocument("applies_to", _sentence(error), "Correct the condition.") from None
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta, tzinfo
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from sqlalchemy import Row
@@ -13,8 +13,9 @@ from cskit.conditions import Condition, ConditionError, Conditions, Fields
 from cskit.db import Database
 from cskit.errors import Invalid
 from cskit.observability import get_logger
+from csmodels.fields import AdoptionLevel, Band, Stage, Watch
 from scoring.domain.calendar import local_day
-from scoring.domain.segments import Standing, ranked, rfm_class, size
+from scoring.domain.segments import RfmClass, Size, Standing, ranked, rfm_class, size
 from scoring.engine.activity import Activity, activity, months_of_activity
 from scoring.rates import KnownRates
 from scoring.settings import ScoringSettings
@@ -35,7 +36,15 @@ FIELDS: Final[Fields] = {
     },
     "rfm": {"recency": "number", "frequency": "number", "money": "number", "class": "text"},
 }  # fmt: skip
-_CONDITIONS: Final = Conditions(FIELDS)
+_VALUES: Final = {
+    "health.band": get_args(Band),
+    "health.stage": get_args(Stage),
+    "health.adoption_level": get_args(AdoptionLevel),
+    "health.watch": get_args(Watch),
+    "account.size": get_args(Size),
+    "rfm.class": get_args(RfmClass),
+}
+_CONDITIONS: Final = Conditions(FIELDS, _VALUES)
 _COLUMNS: Final = (
     "name", "plan", "segment", "owner", "country", "seats", "mrr", "renewal_on", "last_contact_at", "score", "band",
     "stage", "adoption_level", "coverage", "watch", "scorecard",
@@ -52,10 +61,10 @@ log = get_logger()
 class Asked:
     """A segment's condition, ready to be asked of live rows."""
 
-    def __init__(self, text: str) -> None:
-        """Raises Invalid with line and column of what is wrong."""
+    def __init__(self, text: str, *, stored: bool = True) -> None:
+        """Raises Invalid with line and column of what is wrong; stored: it was taken once, see Conditions.compile."""
         try:
-            self._condition: Condition = _CONDITIONS.compile(text)
+            self._condition: Condition = _CONDITIONS.compile(text, stored=stored)
         except ConditionError as error:
             raise Invalid(
                 "invalid_condition",

@@ -55,6 +55,37 @@ def test_a_name_in_quotes_that_is_no_field_is_refused(literal: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "column", "wrong"),
+    [
+        ('health.band == "Red"', 16, "“Red” is no value of health.band. There are: red, green."),
+        ('health.band == "red" || "purple" != previous["band"]', 25, "“purple” is no value of previous.band."),
+        ('account.mrr > 5 && health.band in ["red", "blue"]', 43, "“blue” is no value"),
+        ('"failing" in health.watch', 1, "“failing” is no value of health.watch. There are: declining."),
+        ("account.mrr", 1, "this one gives double"),
+        ("account.mrr > 5.0 ? health.score : account.mrr", 1, "this one gives double"),
+    ],
+)
+def test_a_condition_that_never_holds_is_refused_unless_it_was_taken_before(text: str, column: int, wrong: str) -> None:
+    bands = {f"{name}.band": ("red", "green") for name in ("health", "previous")}
+    conditions = Conditions(VARIABLES, {**bands, "health.watch": ("declining",)})
+
+    with pytest.raises(ConditionError) as caught:
+        conditions.compile(text)
+
+    assert (caught.value.column, wrong in caught.value.message) == (column, True)
+    assert not conditions.compile(text, stored=True).holds({"health": {"band": "green"}, "account": {"mrr": 3}})
+
+
+def test_texts_that_are_compared_with_something_else_are_no_values() -> None:
+    conditions = Conditions(VARIABLES, {"health.band": ("red",)})
+    text = 'account.plan == "pro" && health.band == "red" && ["x"].exists(x, x == "x") && task.outcome in ["a", "b"]'
+
+    assert conditions.compile(text).holds(
+        {"account": {"plan": "pro"}, "health": {"band": "red"}, "task": {"outcome": "b"}}
+    )
+
+
+@pytest.mark.parametrize(
     ("text", "values", "expected"),
     [
         (TURNED_RED, {"health": {"band": "red"}, "previous": {"band": "green"}}, True),

@@ -28,7 +28,8 @@ def test_the_first_built_in_scorecard_is_the_default() -> None:
     [
         ("half_life_days: 120", "half_life_days: x", "measures.nps.half_life_days", "half_life_days", 5),
         # of what is missing the place of what should hold it
-        ("half_life_days: 120", "half_lif_days: 120", "measures.nps.half_life_days", "  nps:", 3),
+        ("    half_life_days: 120\n", "", "measures.nps.half_life_days", "  nps:", 3),
+        ("half_life_days: 120", "half_lif_days: 120", "measures.nps.half_lif_days", "    half_life_days: 120", 5),
         ("weight: 2,", "weight: 0,", "stages.onboarding.milestones.1.weight", "data_imported", 31),
         ("[0.25, 50], [0.375, 75]", "[0.25, 50], [0.375]", "measures.breadth.curve.3", "[0.125, 25]", 46),
         ("bands: {green: 75", "colour: red\nbands: {green: 75", "colour", "bands: {", 1),

@@ -184,7 +184,7 @@ def router(*, database: Database, clocks: Clocks, ranks: Ranks, week_ago: WeekAg
         return stored
 
     def _stored(id_: str, body: SegmentBody, by: Principal) -> Stored:
-        Asked(body.condition)  # raises Invalid for what cannot be asked
+        Asked(body.condition, stored=False)  # raises Invalid for what cannot be asked
         return Stored(Segment(id_, body.names, body.condition), by.actor or by.name, clocks.wall.now())
 
     return routes

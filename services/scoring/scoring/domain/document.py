@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 _LARGEST: Final = sys.float_info.max  # neither infinity, nor NaN, nor a whole number that no float holds is within
@@ -56,7 +57,7 @@ class Section:
         """The field's value. Raises InvalidDocument if it is missing."""
         self._read.add(name)
         if name not in self._values:
-            raise InvalidDocument(self.where(name), "it is missing", "Add it; default.yaml shows every field.")
+            raise self._missing(name)
         return self._values[name]
 
     def section(self, name: str) -> "Section":
@@ -129,6 +130,12 @@ class Section:
             if name not in self._read:
                 known = ", ".join(sorted(self._read | self._known))
                 raise InvalidDocument(self.where(name), "there is no such field", f"Remove it; known are {known}.")
+
+    def _missing(self, name: str) -> InvalidDocument:
+        others = [key for key in self._values if isinstance(key, str) and key not in self._read]
+        for other in get_close_matches(name, others, n=1, cutoff=0.75):
+            return InvalidDocument(self.where(other), "there is no such field", f"Did you mean “{name}”?")
+        return InvalidDocument(self.where(name), "it is missing", "Add it; default.yaml shows every field.")
 
     @staticmethod
     def _list(value: object, where: str) -> list[Any]:
