@@ -18,7 +18,15 @@ from uuid import UUID
 
 from cel_expr_python import cel
 
-from cskit.condition_growth import MOST_BYTES, MOST_COPIES, Growth, Unreadable, growth
+from cskit.condition_growth import (
+    MOST_COPIES,
+    MOST_PATTERNS,
+    MOST_WORK,
+    Growth,
+    Unreadable,
+    growth,
+    pattern_size,
+)
 from cskit.condition_text import TOKEN, asked, asked_for, literals_in, names_in, place_of, tokens_of
 from cskit.observability import CONDITION_ERRORS, get_logger
 
@@ -97,9 +105,11 @@ class Conditions:
             raise ConditionError(f"A condition is true or false; this one gives {gives.lower()}.", 1)
         return Condition(text, expression, grows, *self._named(text))
 
-    def compile_number(self, text: str) -> "Reckoning":
-        """The number that `text` reckons. ConditionError if it is not CEL, no number, or names an unknown field."""
-        expression, gives, grows = self._compiled(text)
+    def compile_number(self, text: str, *, stored: bool = False) -> "Reckoning":
+        """The number that `text` reckons. ConditionError if it is not CEL, no number, or names an unknown field, or may
+        cost too much; where it is `stored`, such a one gives none instead.
+        """
+        expression, gives, grows = self._compiled(text, stored=stored)
         if gives not in _NUMERIC:
             raise ConditionError(f"A number is wanted here; this gives {gives.lower()}.", 1)
         return Reckoning(text, expression, grows, *self._named(text))
@@ -217,7 +227,7 @@ class _Expression:
         """The type and the value; None if something is absent or null, or it failed, which is logged once."""
         try:
             data = self._data(values)
-            if self._grows is None or self._grows.takes(data) > MOST_BYTES:
+            if self._grows is None or self._grows.is_too_much(data):
                 self._failed("it could take too much memory or time")
                 return None
             result = self._expression.eval(data=data)
@@ -292,6 +302,7 @@ def _bounded(text: str) -> Growth:
         grows = growth(signs, sum(match.lastgroup == "name" for match in tokens))
     except Unreadable as error:
         raise ConditionError(str(error), 1) from None
+    patterns = 0
     for at, sign in enumerate(signs):
         if sign == "matches" and signs[at + 1 : at + 2] == ["("]:
             end = signs.index(")", at) - 1
@@ -299,12 +310,21 @@ def _bounded(text: str) -> Growth:
                 raise ConditionError(
                     "The pattern of “matches” is a text, written out.", *place_of(text, tokens[at].start())
                 )
+            patterns += pattern_size(signs[end])
+            if patterns > MOST_PATTERNS:
+                raise ConditionError(
+                    f"The patterns of “matches” could take too long: with what they repeat ({{n}}) written out, they "
+                    f"have at most {MOST_PATTERNS} characters.",
+                    *place_of(text, tokens[at].start()),
+                )
     if grows.copies > MOST_COPIES:
         raise ConditionError(
             f"This could make {grows.copies:,} copies of one value, by map and other macros within or after one "
             f"another; at most {MOST_COPIES} are allowed. Use fewer of them, or name what they bind less often.",
             1,
         )
+    if grows.work() > MOST_WORK:
+        raise ConditionError("This could take too long: too much is written within macros, or in lists for them.", 1)
     return grows
 
 

@@ -1,10 +1,52 @@
 """YAML as people write it: whatever cannot be read is told with its place."""
 
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from yaml.constructor import ConstructorError
 from yaml.scanner import ScannerError
+
+DEEPEST: Final = 20  # levels of a document
+MOST: Final = 10_000  # values in it: some 0.3 s for the reader, while nothing else gets its turn
+LONGEST: Final = 1_000  # characters of a value without quotes and spaces
+
+_QUICK: Final[Any] = getattr(yaml, "CSafeLoader", None)  # that of libyaml, where PyYAML was built with it
+
+
+class Misshapen(ValueError):
+    """A document that is not to be read, since that would take too long; line and column from 1."""
+
+    def __init__(self, what: str, remedy: str, mark: Any) -> None:
+        super().__init__(f"{what}; {remedy[:1].lower()}{remedy[1:]}")
+        self.what, self.remedy = what, remedy
+        self.line, self.column = mark.line + 1, mark.column + 1
+
+
+def check_shape(text: str) -> None:
+    """Refuse aliases (a few lines of them unfold to gigabytes), a second document, deep nesting and too many values.
+
+    Raises Misshapen. What is no YAML is left to who reads it.
+    """
+    depth = values = documents = 0
+    try:
+        for event in yaml.parse(text, Loader=_QUICK or DocumentLoader):
+            mark = event.start_mark
+            if isinstance(event, yaml.AliasEvent):
+                raise Misshapen("Aliases (“*name”) are not taken", "Write the value out.", mark)
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise Misshapen(f"This is nested more than {DEEPEST} levels deep", "Flatten it.", mark)
+            values += isinstance(event, yaml.NodeEvent)
+            if values > MOST:
+                raise Misshapen(f"There are more than {MOST:,} values", "Shorten it.", mark)
+            plain = isinstance(event, yaml.ScalarEvent) and not event.style
+            if plain and len(event.value) > LONGEST and " " not in event.value:
+                raise Misshapen(f"This value is longer than {LONGEST:,} characters", "Put it in quotes.", mark)
+            documents += isinstance(event, yaml.DocumentStartEvent)
+            if documents > 1:
+                raise Misshapen("A second document begins here", "Send it by itself.", mark)
+    except (yaml.YAMLError, RecursionError, UnicodeError):
+        return
 
 
 class DocumentLoader(yaml.SafeLoader):

@@ -12,7 +12,7 @@ import yaml
 
 from cskit.condition_text import without_texts
 from cskit.conditions import ConditionError, Conditions, Fields
-from cskit.documents import DocumentLoader
+from cskit.documents import DocumentLoader, Misshapen, check_shape
 from csmodels.catalogue import TYPES
 from csmodels.fields import AdoptionLevel, Band, Stage, TaskStatus, Watch
 from playbook.domain.definition import Condition, Definition, Priority
@@ -22,7 +22,6 @@ from playbook.domain.run import Playbook, Rule
 from playbook.domain.views import TRIGGERS
 
 LARGEST: Final = 256 * 1024  # characters of a document
-DEEPEST: Final = 20  # levels of a document
 LARGEST_NUMBER: Final = 2**53 - 1  # whole numbers up to it are exact in every JSON reader
 LONGEST_QUOTE: Final = 80  # characters of a wrong value that a mistake repeats
 
@@ -128,8 +127,10 @@ def read(text: str) -> Node:
     if len(text) > LARGEST:
         raise InvalidDocument([Mistake(Place(1, 1), "", f"A playbook has at most {LARGEST} characters.")])
     try:
-        _check_shape(text)
+        check_shape(text)
         root = yaml.compose(text, Loader=DocumentLoader)
+    except Misshapen as error:
+        raise InvalidDocument([Mistake(Place(error.line, error.column), "", str(error))]) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _place(mark) if mark is not None else Place(1, 1)
@@ -154,21 +155,6 @@ def read(text: str) -> Node:
 def _place(mark: Any) -> Place:
     """A mark of the YAML parser, which counts from 0."""
     return Place(mark.line + 1, mark.column + 1)
-
-
-def _check_shape(text: str) -> None:
-    """Refuse aliases (a few lines of them unfold to gigabytes), several documents and deep nesting."""
-    depth = documents = 0
-    for event in yaml.parse(text, Loader=DocumentLoader):
-        place = _place(event.start_mark)
-        if isinstance(event, yaml.AliasEvent):
-            raise InvalidDocument([Mistake(place, "", "Aliases (“*name”) are not taken; write the value out.")])
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise InvalidDocument([Mistake(place, "", f"A playbook is nested at most {DEEPEST} levels deep.")])
-        documents += isinstance(event, yaml.DocumentStartEvent)
-        if documents > 1:
-            raise InvalidDocument([Mistake(place, "", "One playbook a document; apply the second one by itself.")])
 
 
 def _node(node: yaml.Node, path: str, mistakes: list[Mistake]) -> Node:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import yaml
-
-from cskit.documents import DocumentLoader
+from cskit.documents import Misshapen, check_shape
 from scoring.domain.document import InvalidDocument
 from scoring.domain.scorecard import Scorecard
 from scoring.expressions import parsed
@@ -29,11 +27,7 @@ def _read(text: str) -> Mapping[str, Any]:
     if len(text) > LARGEST:
         raise MisplacedDocument("", f"it has more than {LARGEST} characters", "Shorten it.", (1, 1))
     try:
-        for event in yaml.parse(text, Loader=DocumentLoader):
-            if isinstance(event, yaml.AliasEvent):  # a few lines of them unfold to gigabytes
-                mark: Any = event.start_mark
-                place = mark.line + 1, mark.column + 1
-                raise MisplacedDocument("", "aliases (*name) are not taken", "Write the value out.", place)
-    except (yaml.YAMLError, RecursionError):
-        pass  # told by read_document, with its place
+        check_shape(text)
+    except Misshapen as error:
+        raise MisplacedDocument("", error.what, error.remedy, (error.line, error.column)) from None
     return read_document(text)

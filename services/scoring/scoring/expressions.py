@@ -1,6 +1,7 @@
 """The CEL of scorecards: conditions over an account (`applies_to`) and numbers over its features (`kind: cel`)."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, cast
 
 from cskit.conditions import ConditionError, Conditions, Fields
@@ -20,15 +21,15 @@ def parsed(document: Mapping[str, Any], *, stored: bool = False) -> Scorecard:
     """The scorecard that a document describes, its expressions compiled. Raises InvalidDocument; stored: it was taken
     once, see Conditions.compile.
     """
-    card = parse_scorecard(document, number)
+    card = parse_scorecard(document, partial(number, stored=stored))
     segmental(card, stored=stored)
     return card
 
 
-def number(expression: str, /) -> Evaluate:
+def number(expression: str, /, *, stored: bool = False) -> Evaluate:
     """An expression over `features` that gives a number. ValueError with line and column if it cannot be used."""
     try:
-        reckoning = _NUMBERS.compile_number(expression)
+        reckoning = _NUMBERS.compile_number(expression, stored=stored)
     except ConditionError as error:
         raise ValueError(_sentence(error)) from None
 

@@ -24,6 +24,7 @@ VARIABLES: Fields = {
 }
 CONDITIONS = Conditions(VARIABLES)
 TURNED_RED = 'health.band == "red" && previous.band != "red"'
+LIST = f"[{', '.join('1' * 99)}]"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -258,6 +259,11 @@ def test_what_would_double_over_and_over_is_refused_before_it_is_asked(text: str
         "event.`int//b` == 1 || [event.x]" + ".map(y, y + y)" * 20 + ".size() > 0",
         "event.x.all(a, !event.s.matches('(x?){1,200}' + string(a)))",
         "event.s.matches(event.x)",
+        "event.x.exists(t, t.matches('a'))",
+        "event.s.matches('(a?){250}c')",
+        " || ".join("event.s.matches('[ab]{60}c')" for _ in range(3)),
+        f"{LIST}.all(a, {LIST}.all(b, {LIST} == {LIST}))",
+        f"{LIST}.all(a, {LIST}.all(b, {' && '.join(['a != 9'] * 150)}))",
     ],
 )
 def test_what_would_hide_from_the_reader_or_cost_too_much_is_refused(text: str) -> None:
@@ -277,6 +283,7 @@ def test_what_an_earlier_version_took_and_is_refused_now_never_holds() -> None:
         "event.n.map(a, event.n.map(b, event.s" + " + event.s" * 9 + ")).size() > 0",
         "event.n.map(a, event.n.map(b, event.x + event.x)).size() > 0",
         "event.n.exists(a, event.n.exists(b, (event.s + event.s).size() == a + b))",
+        "event.n.exists(a, event.n.exists(b, event.x == event.x && event.s == event.s))",
     ],
 )
 def test_what_could_take_gigabytes_of_large_data_does_not_hold_and_says_why(text: str) -> None:

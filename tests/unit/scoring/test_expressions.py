@@ -92,12 +92,14 @@ def test_the_version_may_be_missing_since_the_server_gives_it() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: &x [1]\nb: *x\n", "aliases"),
+        ("a: &x [1]\nb: *x\n", "Aliases"),
         ("a: [", "no YAML"),
         ("- a", "no mapping"),
         ("", "no mapping"),
         ("a" * (LARGEST + 1), "characters"),
-        ("[" * 3000, "YAML|nested"),
+        ("[" * 100_000, "nested"),
+        (f"a: [{'1,' * 50_000}1]", "more than 10,000 values"),
+        (f"a: {'1:' * 50_000}1", "longer than 1,000"),
     ],
 )
 def test_what_is_no_scorecard_at_all_is_refused(text: str, said: str) -> None:

@@ -18,6 +18,8 @@ from ingest.domain.ordering import Change, state_hash
 from ingest.domain.times import client_time
 
 MAX_DOCUMENT: Final = 64 * 1024  # characters
+_DEEPEST: Final = 20  # levels of it
+_MOST: Final = 5_000  # values in it
 MAX_EXPRESSION: Final = 2000
 MAX_RULES: Final = 50
 MAX_ITEMS: Final = 1000  # of one body
@@ -43,6 +45,9 @@ class _Loader(yaml.SafeLoader):
             super().fetch_more_tokens()
         except (ValueError, OverflowError):
             raise ScannerError(None, None, "found no character or number that there is", self.get_mark()) from None
+
+
+_Quick: Final[Any] = getattr(yaml, "CSafeLoader", _Loader)  # that of libyaml, where PyYAML was built with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +115,7 @@ def parse(text: str) -> SourceMapping:
     if len(text) > MAX_DOCUMENT:
         raise InvalidMapping(1, f"the mapping has {len(text)} characters, more than {MAX_DOCUMENT}.")
     try:
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise InvalidMapping(line, "a reference (*name) is refused: write it out.")
+        _check_shape(text)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -125,6 +127,24 @@ def parse(text: str) -> SourceMapping:
     if node is None:
         raise InvalidMapping(1, "the mapping is empty: it needs kind, items and rules.")
     return _mapping(node)
+
+
+def _check_shape(text: str) -> None:
+    """Refuse what unfolds to gigabytes, or takes the reader too long. Mistakes of YAML are left to it."""
+    depth = values = 0
+    try:
+        for event in yaml.parse(text, Loader=_Quick):
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            if isinstance(event, yaml.AliasEvent):
+                raise InvalidMapping(line, "a reference (*name) is refused: write it out.")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            values += isinstance(event, yaml.NodeEvent)
+            if depth > _DEEPEST:
+                raise InvalidMapping(line, f"it is nested too deeply; at most {_DEEPEST} levels are allowed.")
+            if values > _MOST:
+                raise InvalidMapping(line, f"the mapping has more than {_MOST:,} values.")
+    except (yaml.YAMLError, RecursionError, UnicodeError):
+        return
 
 
 def made_of(mapping: SourceMapping, body: Any, source: str) -> Iterator[Made]:
