@@ -39,8 +39,8 @@ def check_shape(text: str) -> None:
             values += isinstance(event, yaml.NodeEvent)
             if values > MOST:
                 raise Misshapen(f"There are more than {MOST:,} values", "Shorten it.", mark)
-            plain = isinstance(event, yaml.ScalarEvent) and not event.style
-            if plain and len(event.value) > LONGEST and " " not in event.value:
+            plain = event.value if isinstance(event, yaml.ScalarEvent) and not event.style else ""
+            if len(plain) > LONGEST and " " not in plain:
                 raise Misshapen(f"This value is longer than {LONGEST:,} characters", "Put it in quotes.", mark)
             documents += isinstance(event, yaml.DocumentStartEvent)
             if documents > 1:
