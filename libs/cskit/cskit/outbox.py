@@ -8,6 +8,7 @@ Rows are deleted by id, never by `id <= last`: a sequence is not commit order.
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -116,7 +117,11 @@ class Relay:
             return 0
         with RELAY_SECONDS.labels(self._service).time():
             failpoints.hit(failpoints.RELAY_BEFORE_SEND)
-            results = await asyncio.gather(*(self._append(shard) for shard in rows.values()), return_exceptions=True)
+            appending = asyncio.gather(*(self._append(shard) for shard in rows.values()), return_exceptions=True)
+            while not (await asyncio.wait((appending,), timeout=_LEASE.total_seconds() / 3))[0]:
+                with suppress(DatabaseUnavailable):
+                    await self._claim(list(rows))  # a slow log is no reason for another relay to send the same
+            results = appending.result()
             failpoints.hit(failpoints.RELAY_AFTER_ACK)
             await self._sent([row for sent in results if not isinstance(sent, BaseException) for row in sent])
         failed = [(shard, one) for shard, one in zip(rows, results, strict=True) if isinstance(one, BaseException)]
@@ -207,9 +212,9 @@ class Relay:
         locked = await tx.fetch(select(table).where(among).order_by(table.c.topic, table.c.partition).with_for_update())
         for row in locked:
             shard = Partition(row.topic, row.partition)
-            if row.epoch != self._shards[shard].epoch:
+            if shard not in self._shards or row.epoch != self._shards[shard].epoch:
                 log.warning("relay.lost_shard", service=self._service, topic=row.topic, partition=row.partition)
-                del self._shards[shard]
+                self._shards.pop(shard, None)
         return {shard for shard in shards if shard in self._shards}
 
     async def _put_aside(self, row: Row[Any], reason: str) -> None:

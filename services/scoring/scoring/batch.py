@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, Self
 
 import numpy as np
+from msgspec import structs
 
 from cskit.defects import is_defect
 from cskit.log import NewRecord
@@ -17,7 +18,9 @@ from csmodels.internal import AccountErased
 from csmodels.topics import HEALTH_EVENTS
 from scoring.account import Account, Cut, Evaluation, Rules, Taken, passing, rescoring, taking
 from scoring.counting import counted
+from scoring.domain.calendar import Month
 from scoring.domain.steps import SideBySide, Steps
+from scoring.engine.facts import Facts, MonthFacts
 from scoring.engine.usage import AccountUsage
 from scoring.planning import Application, Segment, Tick
 from scoring.publishing import health_changed
@@ -123,6 +126,15 @@ class BatchFold:
         await store.write(self.uow.tx, self._changes, self.scored_at)
         self.uow.send(self._records)
         self._changes, self._records = store.Changes(), []
+
+    async def drop_months(self, partition: int, before: Month) -> None:
+        """Forget the months before one of all accounts of a partition, what was folded until now among them."""
+        await self.write()
+        await store.drop_months(self.uow.tx, partition, before)
+        for id_, account in self.work.items():
+            if self.partition_of[id_] == partition and any(month < before for month in account.facts.months):
+                months = {m: MonthFacts() if m < before else facts for m, facts in account.facts.months.items()}
+                self.work[id_] = structs.replace(account, facts=Facts(id_, account.facts.slow, months))
 
     def _fold(self, id_: str, done: Taken) -> None:
         facts = done.account.facts

@@ -159,7 +159,7 @@ class ScoringHandler:
         lot = min(_ACCOUNTS_AT_ONCE, max(1, _EVALUATIONS_AT_ONCE // len(tick.hours)))
         await self._for_all(fold, state.partition, self._months(state, tick), lot, passes)
         if any(closing_moment(hour, self._zone) for hour in tick.hours):
-            await store.drop_months(fold.uow.tx, state.partition, oldest_month(tick.hours[-1], self._zone))
+            await fold.drop_months(state.partition, oldest_month(tick.hours[-1], self._zone))
 
     async def _apply(self, fold: BatchFold, state: PartitionState, application: Application, rules: Rules) -> None:
         """Score all accounts of a partition by the scorecards or exchange rates that are in force now."""

@@ -151,6 +151,33 @@ class Unreachable:
         return await self._log.append(records)
 
 
+class Slow:
+    """A log that takes longer than a lease."""
+
+    def __init__(self, log: Log, seconds: float) -> None:
+        self._log = log
+        self._seconds = seconds
+
+    async def append(self, records: Sequence[NewRecord]) -> Sequence[int]:
+        await asyncio.sleep(self._seconds)
+        return await self._log.append(records)
+
+
+async def test_relays_do_not_overtake_one_another_while_the_log_is_slow(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_LEASE", timedelta(seconds=0.6))
+    relays = stack.relay(), stack.relay(owner="two")
+    for relay in relays:
+        relay._log = Slow(stack.log, 1.5)  # type: ignore[assignment]
+    await send(stack, [NewRecord(PLAYBOOK_EVENTS, 1, b"k", b"{}")])
+
+    async with running(relays[0]), running(relays[1]):
+        await until_sent(stack)
+
+    assert (await stack.log.end_offsets(PLAYBOOK_EVENTS))[1] == 1
+
+
 async def test_a_log_that_does_not_answer_only_delays(stack: Stack) -> None:
     relay = stack.relay()
     relay._log = Unreachable(stack.log, 2)  # type: ignore[assignment]
