@@ -33,7 +33,7 @@ from scoring.handlers import ScoringHandler
 from scoring.scorecards import built_in
 from scoring.settings import ScoringSettings
 from scoring.store import folding
-from scoring.tables import PLUMBING, metadata, scorecards
+from scoring.tables import PLUMBING, metadata, portfolio_tickets, scorecards
 
 
 async def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
@@ -302,6 +302,20 @@ async def test_months_older_than_facts_are_kept_for_are_dropped_at_a_closing(dat
     await scoring.take(stream.messages[-1:])
 
     assert set((await scoring.accounts())["acme"].facts.months) == {"2026-07"}
+
+
+async def test_what_a_closing_drops_does_not_depend_on_where_batches_are_cut(fresh: Fresh) -> None:
+    old = [usage("acme", NOON - days * DAY, received=NOON, backfill=True) for days in (1, 519)]
+    solved = ticket("acme", NOON - 519 * DAY, NOON - 519 * DAY, status="solved")
+    stream = Stream().append(*old, solved, at=NOON)
+    stream.append(tick(NOON), tick(MIDNIGHT + 9 * DAY), usage("acme", MIDNIGHT + 9 * DAY), solved)
+
+    found = []
+    for every in (1, 3, 100):
+        scoring = await Scoring(await fresh()).take(*stream.cut(every))
+        found.append((await scoring.facts(), await scoring._rows(select(portfolio_tickets))))
+
+    assert found[0] == found[1] == found[2]
 
 
 async def test_what_is_too_old_is_dropped_from_the_slow_facts_at_a_closing(fresh: Fresh) -> None:
