@@ -13,13 +13,14 @@ from sqlalchemy import Row, delete, select, update
 
 from cskit.db import Tx
 from cskit.db.plumbing import Plumbing
-from cskit.defects import DEFECT
 from cskit.errors import Conflict
 from cskit.headers import packed, unpacked
 from cskit.log import NewRecord, Record
-from cskit.messages import UnitOfWork
+from cskit.messages import Message, UnitOfWork
 from cskit.peek import received_at
+from csmodels.envelope import Event
 from csmodels.ids import PersonId
+from csmodels.internal import AccountErased, PersonErased
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, DEAD_LETTERS
 
@@ -119,7 +120,7 @@ async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datet
     )
     rows = await uow.tx.fetch(statement)
     for row in rows:
-        shared = row.code == DEFECT and row.topic == CUSTOMER_EVENTS  # of the others one service alone is the reader
+        shared = row.topic == CUSTOMER_EVENTS and row.code not in (NULL_KEY, EMPTY)  # others may have taken it
         if shared and now - (received_at(row.value) or row.at) > REPEATS_KNOWN:
             raise Conflict(
                 "too_late_to_replay",
@@ -134,6 +135,20 @@ async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datet
 async def forget_old(tx: Tx, plumbing: Plumbing, now: datetime) -> int:
     """Delete what is older than 30 days; the number of letters gone."""
     return await tx.execute(delete(plumbing.dead_letters).where(plumbing.dead_letters.c.at < now - KEPT))
+
+
+async def forget_erased(tx: Tx, plumbing: Plumbing, messages: Sequence[Message[Event]]) -> None:
+    """Delete the letters that are about people and accounts whom these messages erase: of an account those from before,
+    of other topics all.
+    """
+    table = plumbing.dead_letters
+    people = {message.event.data.person for message in messages if isinstance(message.event, PersonErased)}
+    if people:
+        await forget_people(tx, plumbing, people)
+    for message in messages:
+        if isinstance(message.event, AccountErased):
+            before = (table.c.topic != message.topic) | (table.c.offset < message.offset)
+            await tx.execute(delete(table).where(table.c.key == message.event.key, before))
 
 
 async def forget_people(tx: Tx, plumbing: Plumbing, people: Collection[PersonId]) -> int:

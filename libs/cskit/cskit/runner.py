@@ -18,11 +18,11 @@ from cskit.clock import Clocks
 from cskit.cuts import until_cut
 from cskit.db import Database, DatabaseUnavailable, Tx
 from cskit.db.plumbing import Plumbing
-from cskit.dead_letters import forget_people, put_aside
+from cskit.dead_letters import forget_erased, put_aside
 from cskit.dedup import Dedup
 from cskit.defects import Batch
 from cskit.log import Consumer, Log, OffsetOutOfRange, Partition, Record, Records
-from cskit.messages import ColumnHandler, Handler, InvalidMessage, Message, Retry, UnitOfWork, Wanted
+from cskit.messages import ColumnHandler, Handler, InvalidMessage, Retry, UnitOfWork, Wanted
 from cskit.observability import (
     DEAD_LETTERS,
     RUNNER_AGE,
@@ -41,9 +41,6 @@ from cskit.reading import BatchReader, Reading, Refused
 from cskit.seed import deployment_seed
 from cskit.settings import TestHooks
 from cskit.watchdog import Stuck, Watchdog
-from csmodels.envelope import Event
-from csmodels.ids import PersonId
-from csmodels.internal import PersonErased
 from csmodels.topics import CUSTOMER_EVENTS
 
 log = get_logger()
@@ -335,8 +332,7 @@ class Runner:
                 else:
                     await self._handler.on_batch(reading.messages, uow)
             put_aside(uow, self._plumbing, reading.letters)
-            if erased := _erased(reading.messages):
-                await forget_people(tx, self._plumbing, erased)  # the letters of this batch among them
+            await forget_erased(tx, self._plumbing, reading.messages)  # the letters of this batch among them
             await self._dedup.write(tx, reading.taken, claims)
             self._claims.move(tx, list(claims.values()))
             if failpoints.armed(failpoints.RUNNER_BEFORE_COMMIT):
@@ -406,8 +402,3 @@ class Runner:
             await consumer.commit({claim.partition: claim.next_offset for claim in self._owned.values()})
         await consumer.stop()
         self._let_go(frozenset(self._owned))
-
-
-def _erased(messages: Sequence[Message[Event]]) -> set[PersonId]:
-    """The people whom the batch erases."""
-    return {message.event.data.person for message in messages if isinstance(message.event, PersonErased)}

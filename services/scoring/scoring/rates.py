@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Final
+from uuid import uuid4
 
 from cskit.clock import Clocks
 from cskit.db import Database, Tx
@@ -89,17 +90,18 @@ class ExchangeRates:
     async def _change(self, uow: UnitOfWork, changes: Sequence[Change]) -> None:
         if not changes:
             return
-        version = await store.newest(uow.tx) + 1
+        version = await store.next_version(uow.tx)
         store.add(uow.tx, version, changes)
         _tell(uow, version, self._clocks.world.now())
         log.info("rates.changed", version=version, changes=len(changes))
 
 
 def _tell(uow: UnitOfWork, version: int, now: datetime) -> None:
-    """A control record for every partition."""
+    """A control record for every partition, by an id that also a restored database never used."""
+    change = uuid4()
     for partition in range(PARTITIONS):
         event = RatesChanged(
-            id=EventId(f"rates.changed:{version}:{partition}"),
+            id=EventId(f"rates.changed:{change}:{partition}"),
             source=SOURCE,
             time=now,
             receivedtime=now,

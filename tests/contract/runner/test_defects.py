@@ -76,6 +76,19 @@ async def test_what_other_services_would_count_once_more_is_not_replayed(stack: 
     assert in_time
 
 
+async def test_what_only_this_version_could_read_is_not_replayed_too_late_either(stack: Stack) -> None:
+    await stack.append_raw(partition_of("akagi"), b"akagi", b'{"type": "of.tomorrow"}')
+    await stack.append([usage("akagi", "a")])
+    async with running(stack.runner(Noting())):
+        await stack.until(1)
+    (letter,) = await letters(stack)
+
+    with pytest.raises(Conflict, match="kizashi rebuild"):
+        async with stack.database.write() as tx:
+            late = letter.at + dead_letters.REPEATS_KNOWN + timedelta(minutes=1)
+            await dead_letters.replay(UnitOfWork(tx, PLUMBING), PLUMBING, letter.id, late)
+
+
 async def test_a_row_that_the_database_refuses_is_its_events_own_defect(stack: Stack) -> None:
     class Twice(Noting):
         """Writes a row of a key that is taken."""

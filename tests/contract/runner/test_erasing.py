@@ -1,10 +1,11 @@
 """A service that hears of an erasure keeps no dead letter that names the person."""
 
 from sqlalchemy import select
-from tests.contract.runner.stack import PLUMBING, Noting, Stack, erased, running, usage
+from tests.contract.runner.stack import NOW, PLUMBING, Noting, Stack, erased, running, usage
 
 from cskit import dead_letters
 from csmodels.ids import PersonId
+from csmodels.internal import AccountErased
 from csmodels.partitioning import partition_of
 
 HERE = partition_of("akagi")
@@ -32,6 +33,20 @@ async def test_an_erasure_takes_the_dead_letters_that_name_the_person_and_leaves
 
     assert len(before) == 3
     assert await bodies(stack) == [b"somebody else"]
+
+
+async def test_an_erased_account_takes_the_letters_of_what_came_before_and_of_no_other_account(stack: Stack) -> None:
+    await stack.append_raw(HERE, b"akagi", b"before")
+    await stack.append_raw(HERE, b"another", b"not of the account")
+    fields = {"id": "gone", "source": "ingest", "subject": "akagi", "time": NOW, "receivedtime": NOW}
+    await stack.append([AccountErased.model_validate({**fields, "data": {"account": "akagi"}})])
+    await stack.append_raw(HERE, b"akagi", b"after")
+    await stack.append([usage("akagi", "b")])
+
+    async with running(stack.runner(Noting())):
+        await stack.until(2)
+
+    assert await bodies(stack) == [b"not of the account", b"after"]
 
 
 async def test_a_letter_of_the_very_batch_of_the_erasure_goes_too(stack: Stack) -> None:

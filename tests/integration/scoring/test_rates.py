@@ -101,6 +101,24 @@ async def test_a_replay_with_rates_in_the_middle_gives_the_same_wherever_it_is_c
     assert found[0] == found[1] == found[2]
 
 
+async def test_rates_of_a_restored_database_go_on_behind_those_on_the_log(fresh: Fresh) -> None:
+    desk, stream = Desk(await fresh()), Stream().append(*busy_weeks(["acme"]), priced("acme", "EUR"))
+    await rates_of(desk).set([("EUR", JUNE, Decimal("1.1"))])
+    await desk.send(stream)
+    restored = Desk(await copied(desk, await fresh()))
+    await rates_of(desk).set([("EUR", JUNE, Decimal("1.2"))])
+    await desk.send(stream)
+    scoring = await Scoring(restored.database).take(stream.messages)
+    assert (await scoring.live()).mrr == "1100"
+
+    await rates_of(restored).set([("EUR", JUNE, Decimal("1.5"))])
+    await restored.send(stream)
+    await scoring.take(stream.messages[-1:])
+
+    assert (await scoring.live()).mrr == "1500"
+    assert len({message.event.id for message in stream.messages[-3:]}) == 3
+
+
 async def test_the_same_rate_again_is_no_new_version(database: Database) -> None:
     desk, stream = Desk(database), Stream()
     rates = rates_of(desk)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from sqlalchemy import func, select
 
 from cskit.db import Tx
-from scoring.tables import exchange_rate_changes
+from scoring.tables import exchange_rate_changes, partitions
 
 Row = tuple[str, date, Decimal]  # currency, first day, rate
 Change = tuple[str, date, Decimal | None]  # None: there is no such rate any more
@@ -18,6 +18,12 @@ _table = exchange_rate_changes
 async def newest(tx: Tx) -> int:
     """The newest version; 0 is what an installation began with."""
     return (await tx.fetch(select(func.max(_table.c.version))))[0][0] or 0
+
+
+async def next_version(tx: Tx) -> int:
+    """One that neither was stored nor is in force anywhere: the log may know more than a database that was restored."""
+    in_force = (await tx.fetch(select(func.max(partitions.c.rates))))[0][0] or 0
+    return max(await newest(tx), in_force) + 1
 
 
 async def rates(tx: Tx, version: int | None = None) -> Sequence[Row]:
