@@ -53,6 +53,8 @@ _KNOWN: Final = frozenset({
 })  # fmt: skip
 _CEL_ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _NO_OVERLOAD: Final = re.compile(r"found no matching overload for '_?\W*?([^\w'\s]+|in)_?' applied to '\((.*), (.*)\)'")
+_NO_NUMBER: Final = re.compile(r"string|bool|list|map|Timestamp|Duration|bytes")
+_OF_NUMBERS: Final = re.compile(r"list\((int|uint|double|dyn)\)")
 _ABSENT: Final = re.compile(r"^(NOT_FOUND: Key not found|UNKNOWN: No value with name)")
 
 
@@ -125,7 +127,7 @@ class Conditions:
             expression = self._run.compile(rewritten)
         except RuntimeError as error:
             raise _explained(str(error), text) from None
-        self._refuse_mixed_arithmetic(rewritten)
+        self._refuse_mixed(rewritten, stored=stored)
         try:
             return expression, gives, _bounded(text)
         except ConditionError:
@@ -167,8 +169,10 @@ class Conditions:
         except RuntimeError:
             return None  # it compares them with whole ones
 
-    def _refuse_mixed_arithmetic(self, text: str) -> None:
-        """Of what the checker says once numbers are doubles, only this matters: it would fail whenever it is asked."""
+    def _refuse_mixed(self, text: str, *, stored: bool) -> None:
+        """Of what the checker says once numbers are doubles, only this matters: it would fail whenever it is asked, or
+        never hold.
+        """
         try:
             self._reckon.compile(text)
         except RuntimeError as error:
@@ -180,6 +184,8 @@ class Conditions:
                         int(found[2]),
                         int(found[1]),
                     ) from None
+                if overload and not stored and _is_no_comparison(*overload.groups()):
+                    raise _explained(found[0], text) from None
 
     def _presence(self, text: str) -> str:
         """`text` with has(task.due) as has(Task.due): CEL would take `task.due`, a variable, for its value.
@@ -292,6 +298,13 @@ class Reckoning(_Expression):
             case (str() as kind, value):
                 self._failed(f"it gives {kind.lower()} {value!r:.40}, no number")
         return None
+
+
+def _is_no_comparison(operator: str, left: str, right: str) -> bool:
+    """Whether one side is a number and the other can be none."""
+    others = {left, right} - {"double"}
+    numbers = operator == "in" and _OF_NUMBERS.fullmatch(right)
+    return len(others) == 1 and not numbers and _NO_NUMBER.search(others.pop()) is not None
 
 
 def _bounded(text: str) -> Growth:

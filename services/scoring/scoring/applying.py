@@ -338,7 +338,12 @@ def _before(done: Sequence[Application], scorecard: str, conditions: set[str]) -
     """The name of what to go back to from what is in force of a scorecard."""
     kept = trail(done, scorecard)
     if not kept or scorecard not in kept[-1].in_force:
-        raise Conflict("scorecard_not_in_force", f"No version of “{scorecard}” is in force: there is nothing to undo.")
+        names = ", ".join(names_of(kept[-1].in_force)) if kept else ""
+        raise Conflict(
+            "scorecard_not_in_force",
+            f"No version of “{scorecard}” is in force: there is nothing to undo. In force: {names}. If one of these took its "
+            "place, roll that one back.",
+        )
     now = f"{scorecard}@{kept[-1].in_force[scorecard]}"
     if len(kept) > 1:
         before = kept[-2].in_force

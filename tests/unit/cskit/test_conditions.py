@@ -63,6 +63,8 @@ def test_a_name_in_quotes_that_is_no_field_is_refused(literal: str) -> None:
         ('account.mrr > 5 && health.band in ["red", "blue"]', 43, "“blue” is no value"),
         ('"failing" in health.watch', 1, "“failing” is no value of health.watch. There are: declining."),
         ("account.mrr", 1, "this one gives double"),
+        ('account.mrr > "500"', 13, "“>” does not go between double and string."),
+        ('account.mrr in ["a"]', 13, "“in” does not go between double and list(string)."),
         ("account.mrr > 5.0 ? health.score : account.mrr", 1, "this one gives double"),
     ],
 )

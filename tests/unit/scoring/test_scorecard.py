@@ -70,6 +70,7 @@ def test_every_kind_has_terms_and_is_measured() -> None:
         ("reference", True, "reference", "no number"),
         ("reference", 101, "reference", "out of range"),
         ("colour", "red", "colour", "no such field"),
+        ("applies_to", None, "applies_to", "it is empty"),
         ("measures.nps.weigth", 3, "measures.nps.weigth", "no such field"),
         ("measures.mood", {}, "measures.mood", "no such measure"),
         ("measures.mood", {"kind": "temper"}, "measures.mood.kind", "not known"),

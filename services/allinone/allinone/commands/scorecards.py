@@ -202,7 +202,9 @@ def tell_applied(applied: Mapping[str, Any]) -> None:
         return
     if applied["key_features"]:
         say(f"Key features, as used most: {', '.join(applied['key_features'])}.")
-    state = "every account is scored by it" if applied["folded"] else "accounts follow within seconds"
+    state = (
+        "all accounts that it counts for are scored by it" if applied["folded"] else "accounts follow within seconds"
+    )
     say(f"{applied['name']} is in force; {state}. In force: {', '.join(applied['in_force'])}.")
 
 

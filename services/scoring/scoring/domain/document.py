@@ -127,6 +127,8 @@ class Section:
     def done(self) -> None:
         """Refuses the fields of this section that were not read."""
         for name in self.names():
+            if name in self._known - self._read:
+                raise InvalidDocument(self.where(name), "it is empty", "Write a value, or leave the line out.")
             if name not in self._read:
                 known = ", ".join(sorted(self._read | self._known))
                 raise InvalidDocument(self.where(name), "there is no such field", f"Remove it; known are {known}.")
