@@ -341,8 +341,8 @@ def _before(done: Sequence[Application], scorecard: str, conditions: set[str]) -
         names = ", ".join(names_of(kept[-1].in_force)) if kept else ""
         raise Conflict(
             "scorecard_not_in_force",
-            f"No version of “{scorecard}” is in force: there is nothing to undo. In force: {names}. If one of these took its "
-            "place, roll that one back.",
+            f"No version of “{scorecard}” is in force: there is nothing to undo. In force: {names}. If one of these "
+            "took its place, roll that one back.",
         )
     now = f"{scorecard}@{kept[-1].in_force[scorecard]}"
     if len(kept) > 1:
