@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import date, datetime, tzinfo
 from itertools import groupby
 from typing import Final, Protocol
@@ -24,6 +25,7 @@ from scoring.batch import BatchFold
 from scoring.catalogue import Catalogue, UnknownScorecard, names_of
 from scoring.counting import local_ordinals
 from scoring.domain.calendar import Month, closing_moment, month_of
+from scoring.domain.money import Rates
 from scoring.domain.scorecard import Scorecard
 from scoring.engine.facts import Facts
 from scoring.engine.features import months_needed
@@ -48,11 +50,18 @@ class ScoringHandler:
     """Folds batches of cs.customer-events.
 
     cards are the scorecards that ship; the first one is in force until another is applied. Others are loaded when they
-    are applied.
+    are applied. recounts: what a core action and a key feature is goes by what was applied last, from the first event
+    on, as a rebuild counts; else by what is in force at each event.
     """
 
     def __init__(
-        self, *, settings: ScoringSettings, cards: Sequence[Scorecard], database: Database, clocks: Clocks
+        self,
+        *,
+        settings: ScoringSettings,
+        cards: Sequence[Scorecard],
+        database: Database,
+        clocks: Clocks,
+        recounts: bool = False,
     ) -> None:
         self._settings = settings
         self._zone = settings.tzinfo
@@ -60,6 +69,8 @@ class ScoringHandler:
         self._database = database
         self._clocks = clocks
         self._rates = KnownRates(settings.currency)
+        self._recounts = recounts
+        self._folded_by: Scorecard | None = None
         self._memory = Memory(settings.in_memory)
         self._states: dict[int, PartitionState] = {}
 
@@ -68,6 +79,10 @@ class ScoringHandler:
         await check_zone(self._database, self._settings)
         async with self._database.write() as tx:
             await self._catalogue.seed(tx, self._clocks.world.now())
+        if self._recounts:
+            async with self._database.read() as tx:
+                applied_last = await self._catalogue.current(tx, self._zone, Rates(self._settings.currency))
+            self._folded_by = applied_last.folding
 
     async def wanted(self) -> None:
         """All of them: whatever befalls an account is kept."""
@@ -200,7 +215,8 @@ class ScoringHandler:
             await asyncio.gather(reading, return_exceptions=True)
 
     def _rules(self, state: PartitionState) -> Rules:
-        return self._catalogue.rules(state.applied, self._zone, self._rates.of(state.rates), state.stopped)
+        rules = self._catalogue.rules(state.applied, self._zone, self._rates.of(state.rates), state.stopped)
+        return rules if self._folded_by is None else replace(rules, folded_by=self._folded_by)
 
     def _months_at(self, state: PartitionState, *moments: datetime) -> frozenset[Month]:
         """The months that the scores of these moments need; an account may have been scored as of a later one."""

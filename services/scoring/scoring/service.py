@@ -46,8 +46,8 @@ def build(platform: Platform) -> Service:
     clocks = platform.clocks
     cards = built_in()
 
-    def folding(into: Database) -> ScoringHandler:
-        return ScoringHandler(settings=settings, cards=cards, database=into, clocks=clocks)
+    def folding(into: Database, *, recounts: bool = False) -> ScoringHandler:
+        return ScoringHandler(settings=settings, cards=cards, database=into, clocks=clocks, recounts=recounts)
 
     runner = platform.runner(
         NAME, PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=folding(database), needs_all=True
@@ -70,7 +70,7 @@ def build(platform: Platform) -> Service:
         clocks=clocks,
         owner=platform.owner,
         group=GROUP,
-        make_handler=folding,
+        make_handler=partial(folding, recounts=True),
         open_shadow=lambda: platform.shadow_database(NAME),
         drop_shadow=lambda: platform.drop_shadow_database(NAME),
     )

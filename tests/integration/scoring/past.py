@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -75,13 +76,14 @@ class Past:
             await tx.execute(delete(outbox).where(outbox.c.topic == CUSTOMER_EVENTS))
         await self.log.append([NewRecord(row.topic, row.partition, row.key, row.value) for row in rows])
 
-    def handler(self, database: Database) -> ScoringHandler:
+    def handler(self, database: Database, *, recounts: bool = False) -> ScoringHandler:
         """As the service makes it."""
         return ScoringHandler(
             settings=ScoringSettings(zone="UTC", currency="USD", in_memory=50),
             cards=built_in(),
             database=database,
             clocks=self.clocks,
+            recounts=recounts,
         )
 
     def runner(self, max_records: int = 2_000, owner: str = "one") -> Runner:
@@ -156,7 +158,7 @@ class Past:
 
         return Rebuilder(
             database=self.database, log=self.log, root=root, clocks=self.clocks, owner="one", group=LIVE,
-            make_handler=self.handler, open_shadow=lambda: _Kept(shadow), drop_shadow=keep,
+            make_handler=partial(self.handler, recounts=True), open_shadow=lambda: _Kept(shadow), drop_shadow=keep,
         )  # fmt: skip
 
     async def ask(self, id_: str) -> None:

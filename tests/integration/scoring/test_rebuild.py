@@ -339,3 +339,25 @@ async def test_a_scorecard_that_was_applied_on_the_way_is_in_force_in_the_rebuil
     assert set(rebuilt.values()) == {name}
     assert await closings(shadow) == await closings(world.database) != []
     assert (done.difference["facts"], done.difference["scores"]) == (0, 0)
+
+
+async def test_a_rebuild_counts_earlier_days_by_what_a_core_action_is_now(world: Past, shadow: Database) -> None:
+    days = life(12, days=1)
+    await world.append(*days)
+    await world.fold()
+    await Desk(world.database).apply(document(usage__core=["invoice_sent"]))
+    await world.relay()
+    await world.append(usage("acme", NOON + DAY + HOUR), tick(NOON + DAY + 2 * HOUR))
+    await world.fold()
+    await world.archive()
+    await world.ask("r1")
+
+    async with world.running(world.rebuilder(shadow, world.root)):
+        done = await world.comes_to("r1", rebuilds.READY)
+
+    def core(known: dict[str, Any]) -> int:
+        return sum(sum(month["core"]) for one in known.values() for month in one["months"].values())
+
+    assert core(await facts(world.database)) > 0
+    assert core(await facts(shadow)) == 0
+    assert done.difference["facts"] > 0
