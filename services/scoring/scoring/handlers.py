@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import date, datetime, tzinfo
 from itertools import groupby
@@ -51,7 +51,8 @@ class ScoringHandler:
 
     cards are the scorecards that ship; the first one is in force until another is applied. Others are loaded when they
     are applied. recounts: what a core action and a key feature is goes by what was applied last, from the first event
-    on, as a rebuild counts; else by what is in force at each event.
+    on, as a rebuild counts; else by what is in force at each event. published: how many health events a partition has
+    at most. A database that is new beside a log that is not gives accounts versions above these.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class ScoringHandler:
         database: Database,
         clocks: Clocks,
         recounts: bool = False,
+        published: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._settings = settings
         self._zone = settings.tzinfo
@@ -69,6 +71,8 @@ class ScoringHandler:
         self._database = database
         self._clocks = clocks
         self._rates = KnownRates(settings.currency)
+        self._published = published
+        self._base = 0
         self._recounts = recounts
         self._folded_by: Scorecard | None = None
         self._memory = Memory(settings.in_memory)
@@ -79,6 +83,8 @@ class ScoringHandler:
         await check_zone(self._database, self._settings)
         async with self._database.write() as tx:
             await self._catalogue.seed(tx, self._clocks.world.now())
+        if self._published is not None:
+            self._base = await store.first_base(self._database, PLUMBING, self._published)
         if self._recounts:
             async with self._database.read() as tx:
                 applied_last = await self._catalogue.current(tx, self._zone, Rates(self._settings.currency))
@@ -263,7 +269,13 @@ class ScoringHandler:
         more = await store.load_months(uow.tx, missing)
         for id_, account in known.items():
             found[id_] = structs.replace(account, facts=account.facts.loaded(more[id_])) if id_ in more else account
-        return {id_: found[id_] for id_ in wanted}
+        return {id_: self._based(found[id_]) for id_ in wanted}
+
+    def _based(self, account: Account) -> Account:
+        """The account; one that is new here with a version to go on from."""
+        if account.standing is not None or account.base >= self._base:
+            return account
+        return structs.replace(account, base=self._base)
 
     def _trimmed(self, account: Account) -> Account:
         """The account with only those months that the next scores will need."""

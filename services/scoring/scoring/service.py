@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from cskit.db import Database, Tx
+from cskit.db import Tx
 from cskit.http.feeds import feed_routes
 from cskit.http.queries import query_of
 from cskit.platform import Platform
@@ -46,12 +46,13 @@ def build(platform: Platform) -> Service:
     clocks = platform.clocks
     cards = built_in()
 
-    def folding(into: Database, *, recounts: bool = False) -> ScoringHandler:
-        return ScoringHandler(settings=settings, cards=cards, database=into, clocks=clocks, recounts=recounts)
+    async def published() -> int:
+        return max((await platform.log.end_offsets(HEALTH_EVENTS)).values(), default=0)
 
-    runner = platform.runner(
-        NAME, PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=folding(database), needs_all=True
-    )
+    folding = partial(ScoringHandler, settings=settings, cards=cards, clocks=clocks)
+
+    handler = folding(database=database, published=published)
+    runner = platform.runner(NAME, PLUMBING, group=GROUP, topics=[CUSTOMER_EVENTS], handler=handler, needs_all=True)
     telling = platform.runner(
         NAME, PLUMBING, group=timeline.GROUP, topics=[PLAYBOOK_EVENTS], handler=timeline.TimelineHandler()
     )
@@ -70,7 +71,7 @@ def build(platform: Platform) -> Service:
         clocks=clocks,
         owner=platform.owner,
         group=GROUP,
-        make_handler=partial(folding, recounts=True),
+        make_handler=lambda shadow: folding(database=shadow, recounts=True),
         open_shadow=lambda: platform.shadow_database(NAME),
         drop_shadow=lambda: platform.drop_shadow_database(NAME),
     )

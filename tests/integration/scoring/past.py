@@ -20,7 +20,7 @@ from cskit.log.sqlite import SqliteLog
 from cskit.messages import event_record
 from cskit.runner import Runner
 from csmodels.envelope import Event
-from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS, PARTITIONS
+from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS, HEALTH_EVENTS, PARTITIONS
 from scoring.archive.place import ArchiveRoot
 from scoring.archive.writing import GROUP, Archiver, Limits
 from scoring.handlers import ScoringHandler
@@ -84,7 +84,12 @@ class Past:
             database=database,
             clocks=self.clocks,
             recounts=recounts,
+            published=None if recounts else self.published,
         )
+
+    async def published(self) -> int:
+        """As the service asks it."""
+        return max((await self.log.end_offsets(HEALTH_EVENTS)).values(), default=0)
 
     def runner(self, max_records: int = 2_000, owner: str = "one") -> Runner:
         """The live worker."""
@@ -229,7 +234,7 @@ async def past(database: Database, folder: Path) -> AsyncIterator[Past]:
     log = SqliteLog(folder / "log.db", now_ms=lambda: int(clock[0].timestamp() * 1000))
     await log.start()
     try:
-        await log.ensure_topics([CUSTOMER_EVENTS], PARTITIONS)
+        await log.ensure_topics([CUSTOMER_EVENTS, HEALTH_EVENTS], PARTITIONS)
         yield Past(log, database, ArchiveRoot(str(folder / "archive")), clock)
     finally:
         await log.close()

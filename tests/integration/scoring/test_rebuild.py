@@ -19,7 +19,7 @@ from cskit.log import NewRecord, OffsetOutOfRange
 from cskit.migrate import upgrade
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
-from csmodels.topics import CUSTOMER_EVENTS
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
 from scoring.archive.retention import until
 from scoring.archive.writing import GROUP
 from scoring.engine.codec import canonical
@@ -121,6 +121,7 @@ async def test_a_lost_database_comes_back_from_the_archive_as_the_guide_says(wor
     await world.archive()
     archived = await until(world.database, world.log, world.root, [LIVE])
     await world.log.trim(CUSTOMER_EVENTS, int((NOON + 400 * DAY).timestamp() * 1000), archived)
+    await world.log.append([NewRecord(HEALTH_EVENTS, 3, b"acme", b"{}")] * 70)  # more than any account has versions
     expected, world.database = await facts(world.database), await fresh()
     for worker in (world.runner(), world.archiver()):
         with pytest.raises(OffsetOutOfRange):
@@ -138,6 +139,9 @@ async def test_a_lost_database_comes_back_from_the_archive_as_the_guide_says(wor
         await world.comes_to("r1", rebuilds.SWAPPED)
 
     assert await facts(world.database) == expected
+    async with world.database.read() as tx:
+        versions = [row.version for row in await tx.fetch(select(live.c.version))]
+    assert min(versions) >= 70
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -20,6 +20,7 @@ from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.rebuilding.difference import Difference, Pair, pairs, touched_since
 from scoring.rebuilding.shadow import Shadow
 from scoring.store import portfolio
+from scoring.store.folding import stored_base
 from scoring.tables import (
     PLUMBING,
     account_months,
@@ -85,8 +86,11 @@ async def _write(tx: Tx, rebuilt: Tx, changed: Sequence[Pair], rebuild: str) -> 
         tx.upsert(erased_accounts, [row for row in reached if row["version"]])
     new = [pair.account for pair in changed if pair.live is None]
     erased = await tx.fetch(select(erased_accounts).where(erased_accounts.c.account.in_(new))) if new else []
-    bases = {row.account: row.version for row in erased}
-    tx.upsert(live, [_row(pair, bases.get(pair.account, 0), rebuild) for pair in changed if pair.rebuilt is not None])
+    first = await stored_base(tx, PLUMBING) or 0
+    bases = {row.account: max(row.version, first) for row in erased}
+    tx.upsert(
+        live, [_row(pair, bases.get(pair.account, first), rebuild) for pair in changed if pair.rebuilt is not None]
+    )
 
 
 def _row(pair: Pair, base: int, rebuild: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a batch loads and writes: accounts, history, the state of partitions. Bulk statements only."""
 
 import asyncio
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeVar
@@ -46,6 +46,7 @@ _MADE_AT_ONCE: Final = 25  # rows
 _WORTH: Final = 50  # rows, from which on a statement of their own is worth its round trip
 
 _ZONE: Final = "time_zone"
+_BASE: Final = "version_base"
 
 # statements that are sent so often that they are made once
 _NEXT: Final = (
@@ -105,10 +106,30 @@ async def first_zone(database: Database, plumbing: Plumbing, zone: str) -> str:
     return await kept_value(database, plumbing, _ZONE, zone)
 
 
+async def first_base(database: Database, plumbing: Plumbing, published: Callable[[], Awaitable[int]]) -> int:
+    """From which version new accounts go on: what had been `published` at the first start, 0 if accounts were there."""
+    async with database.read() as tx:
+        base = await stored_base(tx, plumbing)
+        known = base is not None or await tx.fetch(select(live.c.account).limit(1))
+    if base is not None:
+        return base
+    return int(await kept_value(database, plumbing, _BASE, "0" if known else str(await published())))
+
+
+async def stored_base(tx: Tx, plumbing: Plumbing) -> int | None:
+    """The same; None before the first start."""
+    value = await _stored(tx, plumbing, _BASE)
+    return None if value is None else int(value)
+
+
 async def stored_zone(tx: Tx, plumbing: Plumbing) -> str | None:
     """The zone of the first start; None before it."""
+    return await _stored(tx, plumbing, _ZONE)
+
+
+async def _stored(tx: Tx, plumbing: Plumbing, name: str) -> str | None:
     table = plumbing.deployment
-    rows = await tx.fetch(select(table.c.value).where(table.c.name == _ZONE))
+    rows = await tx.fetch(select(table.c.value).where(table.c.name == name))
     return rows[0].value if rows else None
 
 
