@@ -100,8 +100,12 @@ class Formats:
     # days and moments
 
     def local(self, moment: datetime) -> datetime:
-        """The moment in the reader's zone."""
-        return moment.astimezone(self.zone)
+        """The moment in the reader's zone; the first or last one of its calendar if it would lie beyond."""
+        try:
+            return moment.astimezone(self.zone)
+        except OverflowError:
+            first, last = datetime.min.replace(tzinfo=self.zone), datetime.max.replace(tzinfo=self.zone)
+            return first if moment.year == first.year else last
 
     @property
     def today(self) -> date:

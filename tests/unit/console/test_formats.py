@@ -77,6 +77,18 @@ def test_moments_are_in_the_zone_of_the_reader() -> None:
     assert formats().precise(NOW) == "09:41:04.2"
 
 
+@pytest.mark.parametrize(
+    ("moment", "zone", "shown"),
+    [
+        (datetime.max.replace(tzinfo=UTC), "Asia/Tokyo", "31 Dec 9999"),
+        (datetime.min.replace(tzinfo=UTC), "America/New_York", "1 Jan 1"),
+    ],
+)
+def test_a_moment_beyond_the_readers_calendar_is_its_end(moment: datetime, zone: str, shown: str) -> None:
+    assert formats(zone=zone).day(moment) == shown
+    assert formats(zone=zone).moment(moment).startswith(shown)
+
+
 def test_an_older_moment_says_its_day() -> None:
     assert formats().moment(NOW - timedelta(days=3)) == "21 Nov, 09:41"
     assert formats("ja").moment(NOW - timedelta(days=3)) == "11/21 09:41"
