@@ -45,6 +45,7 @@ log = get_logger()
 
 GROUP: Final = "scoring"
 _LOOK_EVERY: Final = 0.02  # seconds
+_LONGEST_OVERRIDE: Final = timedelta(days=400)
 _BACKFILL_AFTER: Final = timedelta(days=3)  # as ingest has it: older news starts no playbook
 _OURS: Final = "ingest/"
 _TEXTS_AT_ONCE: Final = 8
@@ -150,10 +151,17 @@ class Acts:
         return await self._done(OwnerChanged, account, data, by, ids(), text_ref=ref)
 
     async def override(self, account: str, request: OverrideRequest, by: Principal, ids: WriteIds) -> Done:
-        """override.set. Invalid if it would have expired already."""
+        """override.set. Invalid if it would have expired already, or end more than 400 days from now."""
         now = self._clocks.world.now()
         if request.expires_at <= now:
             raise Invalid("expired_override", "expires_at has passed already. Name a later time.", field="expires_at")
+        if request.expires_at - now > _LONGEST_OVERRIDE:
+            raise Invalid(
+                "override_too_long",
+                f"expires_at lies more than {_LONGEST_OVERRIDE.days} days ahead. Name an earlier time, and set another "
+                "override then if need be.",
+                field="expires_at",
+            )
         ref = await self._keep(account, request.note, by, ids("note"))
         override = ids("override")
         data = Override(

@@ -124,6 +124,8 @@ async def test_a_task_is_reassigned_and_moved(stack: Stack) -> None:
         ({"status": "snoozed"}, "snooze_needs_end"),
         ({"status": "snoozed", "snoozed_until": "2026-06-09T00:00:00Z"}, "snooze_needs_reason"),
         ({"due_at": "2026-05-01T00:00:00Z"}, "due_in_past"),
+        ({"due_at": "9999-12-31T23:59:59Z"}, "too_late"),
+        ({"status": "snoozed", "snoozed_until": "2036-07-01T00:00:00Z", "reason": "x"}, "too_late"),
         ({}, "nothing_to_change"),
         ({"reason": "x"}, "not_snoozed"),
         ({"title": "x"}, "invalid_request"),

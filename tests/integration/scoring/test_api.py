@@ -235,6 +235,7 @@ async def test_an_override_answers_in_time_though_the_fold_is_held_up(scoring: R
         ({"points": 11.0}, "invalid_request", "points"),
         ({"note": ""}, "invalid_request", "note"),
         ({"expires_at": (NOON - SECOND).isoformat()}, "expired_override", "expires_at"),
+        ({"expires_at": (NOON + 400 * DAY + SECOND).isoformat()}, "override_too_long", "expires_at"),
     ],
 )
 async def test_an_override_that_may_not_be_is_refused(

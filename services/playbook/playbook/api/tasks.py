@@ -1,6 +1,7 @@
 """/v1/tasks."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter
@@ -21,6 +22,7 @@ from playbook.ledger import Ledger
 from playbook.store import lists, records
 
 LONGEST_NOTE: Final = 4000
+_LATEST: Final = timedelta(days=3653)  # ten years ahead
 
 
 class TaskPatch(Body):
@@ -104,11 +106,13 @@ def _events(task: Task, body: TaskPatch, edge: Edge) -> list[Event]:
     if body.due_at is not None:
         if body.due_at <= now:
             raise Invalid("due_in_past", "due_at lies in the past; give a later moment.", field="due_at")
+        _check_not_too_late(body.due_at, now, "due_at")
         remind = body.due_at - (task.due_at - task.remind_at) if task.remind_at is not None else None
         events.append(Moved(body.due_at, remind if remind is not None and remind > now else None))
     if body.status == "snoozed":
         if body.snoozed_until is None or body.snoozed_until <= now:
             raise Invalid("snooze_needs_end", "Snoozing needs snoozed_until, in the future.", field="snoozed_until")
+        _check_not_too_late(body.snoozed_until, now, "snoozed_until")
         if body.reason is None:
             raise Invalid(
                 "snooze_needs_reason", "Snoozing needs a reason, a code such as customer_away.", field="reason"
@@ -121,6 +125,11 @@ def _events(task: Task, body: TaskPatch, edge: Edge) -> list[Event]:
     if not events:
         raise Invalid("nothing_to_change", "The body changes nothing; give status, owner or due_at.")
     return events
+
+
+def _check_not_too_late(moment: datetime, now: datetime, field: str) -> None:
+    if moment - now > _LATEST:
+        raise Invalid("too_late", f"{field} lies more than ten years ahead; give an earlier moment.", field=field)
 
 
 async def _locked(edge: Edge, uow: UnitOfWork, task: Task) -> Ledger:
