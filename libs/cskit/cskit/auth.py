@@ -359,6 +359,8 @@ class Keys:
         return self.file is not None and self.file.knows_origin(origin)
 
     def _of(self, text: str) -> Principal | None:
+        if not text.isascii():  # no key is; and half a character, which JSON may hold, has no bytes to compare
+            return None
         for secret, name in self._shared:
             if hmac.compare_digest(text.encode(), secret.encode()):
                 return Principal(name, name, frozenset({ADMIN}), name, sources=(name,))

@@ -60,6 +60,14 @@ def test_what_is_no_key_is_nobody(file: KeyFile, text: str) -> None:
     assert file.verify(text) is None
 
 
+@pytest.mark.parametrize("end", ["\ud800", "日本", "é"])
+def test_a_key_with_letters_that_no_key_has_is_nobodys(file: KeyFile, end: str) -> None:
+    keys = Keys(file, SecretStr("between-services"))
+
+    assert keys.verify(end) is None
+    assert keys.verify(made(file) + end) is None
+
+
 def test_a_changed_secret_is_refused(file: KeyFile) -> None:
     assert file.verify(made(file) + "x") is None
 
