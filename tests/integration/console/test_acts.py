@@ -7,12 +7,18 @@ from tests.integration.console.conftest import Visitor
 from tests.integration.console.reading import Page
 from tests.integration.console.upstream import FakeUpstream
 
+from csmodels.api import Staff
+
 HERE = "/accounts/akagi"
 NOTE, TOUCH, OVERRIDE, OWNER = (f"{HERE}/{act}" for act in ("note", "touch", "override", "owner"))
 
 
-async def test_a_note_is_written_in_the_name_of_who_writes_it(visitor: Visitor, upstream: FakeUpstream) -> None:
-    browser = visitor()
+@pytest.mark.parametrize("who", ["sato", "花子"])
+async def test_a_note_is_written_in_the_name_of_who_writes_it(
+    visitor: Visitor, upstream: FakeUpstream, who: str
+) -> None:
+    upstream.staff.append(Staff(id="花子", name="Hanako Ueda", time_zone="Asia/Tokyo"))
+    browser = visitor(staff=who)
     fields = Page((await browser.get(HERE)).text).form(NOTE)
 
     answer = await browser.post(NOTE, data={**fields, "text": " They move in May. "})
@@ -20,7 +26,7 @@ async def test_a_note_is_written_in_the_name_of_who_writes_it(visitor: Visitor, 
 
     ((method, path, body, headers),) = upstream.writes
     assert (method, path, body) == ("POST", "/v1/accounts/akagi/notes", {"text": "They move in May."})
-    assert headers["kizashi-actor"] == "sato"
+    assert headers["kizashi-actor"] == who
     assert (answer.status_code, answer.headers["location"]) == (303, f"{HERE}?said=acted.note")
     assert "The note is saved." in page.text
 

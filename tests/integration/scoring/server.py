@@ -10,11 +10,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+from pydantic import SecretStr
 from tests.integration.scoring.world import NOON
 
 from cskit.auth import KeyFile, Keys, new_key
 from cskit.clock import Clocks, FrozenClock, RealClock
-from cskit.http import make_app
+from cskit.http import make_app, service_client
 from cskit.log import NewRecord
 from cskit.messages import event_record
 from cskit.platform import Platform, open_platform
@@ -64,10 +65,10 @@ class Texts:
                 return httpx.Response(404 if known is None else 204)
             number = request.headers["Idempotency-Key"]
             self.texts[number] = request.content.decode()
-            self.actors.append(actor)
+            self.actors.append(request.headers["kizashi-actor"])
             return httpx.Response(201, json={"text_ref": f"ingest/{number}"})
 
-        return httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://ingest")
+        return service_client("http://ingest", SecretStr("k"), actor, transport=httpx.MockTransport(answer))
 
     def _part(self, account: str) -> httpx.Response:
         if self.down_after is not None:

@@ -126,16 +126,28 @@ async def test_a_repeat_with_one_key_is_the_same_event(
     assert len(await timeline(scoring, "owner")) == (1 if method == "PATCH" else 0)
 
 
-async def test_who_acts_through_a_service_is_the_author(tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["kim", "花子"])
+async def test_who_acts_through_a_service_is_the_author(tmp_path: Path, who: str) -> None:
     async with running(tmp_path, scopes=["admin"]) as scoring:
         await scoring.append(seats("acme", NOON, 4))
 
-        made = await scoring.client.post(f"{ACME}/notes", json={"text": "n"}, headers={"Kizashi-Actor": "kim"})
+        made = await scoring.client.post(f"{ACME}/notes", json={"text": "n"}, headers={"Kizashi-Actor": who.encode()})
 
         assert made.status_code == 201, made.text
         (entry,) = await timeline(scoring, "note")
-        assert entry["data"]["author"] == "kim"
-        assert scoring.texts.actors == ["kim"]
+        assert entry["data"]["author"] == who
+        assert scoring.texts.actors == [who]
+
+
+async def test_for_somebody_who_can_be_nobody_nothing_is_done(tmp_path: Path) -> None:
+    async with running(tmp_path, scopes=["admin"]) as scoring:
+        await scoring.append(seats("acme", NOON, 4))
+
+        refused = await scoring.client.post(f"{ACME}/notes", json={"text": "n"}, headers={"Kizashi-Actor": "a@b"})
+
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_actor")
+        assert scoring.texts.texts == {}
+        assert await appended(scoring, "note.recorded") == []
 
 
 async def test_an_act_answers_in_time_though_the_fold_is_held_up(scoring: Running) -> None:

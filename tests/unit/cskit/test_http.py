@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from cskit.auth import INGEST, READ, KeyFile, Keys, Principal, new_key
+from cskit.auth import ADMIN, INGEST, READ, KeyFile, Keys, Principal, new_key
 from cskit.clock import Clocks, FrozenClock
 from cskit.errors import Conflict, Invalid, NotFound, Unavailable
 from cskit.http import (
@@ -206,14 +206,15 @@ async def test_a_plain_starlette_route_has_the_same_keys_and_problems(world: Wor
     problem(await world.client.post("/v1/hot/1"), 401, "missing_key")
 
 
-async def test_a_service_calls_another_for_a_person_in_the_same_trace(world: World) -> None:
+@pytest.mark.parametrize("actor", ["staff-1", "花子"])
+async def test_a_service_calls_another_for_a_person_in_the_same_trace(world: World, actor: str) -> None:
     transport = httpx.ASGITransport(world.app)
 
-    async with service_client("http://scoring", SERVICE_KEY, "staff-1", transport=transport) as client:
+    async with service_client("http://scoring", SERVICE_KEY, actor, transport=transport) as client:
         me = await client.get("/v1/me")
         trace = await client.get("/v1/trace")
 
-    assert me.json() == {"name": "service", "actor": "staff-1"}
+    assert me.json() == {"name": "service", "actor": actor}
     assert trace.json()["traceparent"]
 
 
@@ -221,6 +222,15 @@ async def test_only_an_admin_names_an_actor(world: World) -> None:
     response = await world.client.get("/v1/me", headers={**world.key(READ), "Kizashi-Actor": "staff-1"})
 
     problem(response, 403, "actor_not_allowed")
+
+
+@pytest.mark.parametrize("actor", [b"Ren\xe9e", b"a@b", b"a\xc2\x85", b"x" * 129])
+async def test_an_actor_that_can_be_nobody_is_refused(world: World, actor: bytes) -> None:
+    headers = httpx.Headers({**world.key(ADMIN), b"kizashi-actor": actor})
+
+    response = await world.client.get("/v1/me", headers=headers)
+
+    assert problem(response, 422, "invalid_actor")["field"] == "Kizashi-Actor"
 
 
 @pytest.mark.parametrize("path", ["/v1/hot/1", "/v1/notes"])

@@ -1,6 +1,7 @@
 """Who calls, and whether the key allows it: by its scopes, and by where a request with it may come from."""
 
 import base64
+import contextlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -10,7 +11,8 @@ from fastapi.security import APIKeyHeader
 from starlette.requests import Request
 
 from cskit.auth import ACTOR_HEADER, SCOPES, SOURCE_HEADER, Keys, Principal
-from cskit.errors import Forbidden, Unauthorized
+from cskit.errors import Forbidden, Invalid, Unauthorized
+from csmodels.ids import is_wire_id
 
 _SHOWN: Final = 200  # characters of an origin, in an answer
 PRINCIPAL: Final = "kizashi.principal"  # where the caller is left in the scope, for the log and for WriteId
@@ -39,7 +41,7 @@ def requires(scope: str) -> Any:
 
 
 def principal_of(request: Request, scope: str, *, key: str | None = None, for_pages: bool = False) -> Principal:
-    """The caller, who has `scope`. For plain Starlette routes. Raises Unauthorized or Forbidden.
+    """The caller, who has `scope`. For plain Starlette routes. Raises Unauthorized, Forbidden or Invalid.
 
     `key` is one that the body holds, as some SDKs send it; it counts if the header has none. `for_pages`: the route is
     one that pages may send to. Browser keys are good there alone, from their own origins, and server keys only in
@@ -50,7 +52,7 @@ def principal_of(request: Request, scope: str, *, key: str | None = None, for_pa
     text = key_of(_text(said, _KEY)) or key
     if text is None:
         raise Unauthorized("missing_key", "This needs a key: send the header “Authorization: Bearer kz_...”.")
-    principal = keys.verify(text, _text(said, _ACTOR), _text(said, _SOURCE))
+    principal = keys.verify(text, _actor(said), _text(said, _SOURCE))
     if principal is None:
         raise Unauthorized(
             "invalid_key",
@@ -77,6 +79,19 @@ def principal_of(request: Request, scope: str, *, key: str | None = None, for_pa
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
     value = headers.get(name)
     return None if value is None else value.decode("latin-1")
+
+
+def _actor(headers: Mapping[bytes, bytes]) -> str | None:
+    """Who a service acts for, in UTF-8. Raises Invalid for what can be nobody's id."""
+    with contextlib.suppress(UnicodeDecodeError):
+        actor = headers.get(_ACTOR, b"").decode()
+        if not actor or is_wire_id(actor):
+            return actor or None
+    raise Invalid(
+        "invalid_actor",
+        f"{ACTOR_HEADER} is no staff id: 1 to 128 characters in UTF-8, no “@”, no control character.",
+        field=ACTOR_HEADER,
+    )
 
 
 def _check_origin(principal: Principal, origin: str | None, site: str | None) -> None:

@@ -25,7 +25,7 @@ def service_client(
 
     return httpx.AsyncClient(
         base_url=url,
-        headers=headers,
+        headers=httpx.Headers(headers, encoding="utf-8"),
         timeout=TIMEOUT,
         transport=transport,
         trust_env=False,
