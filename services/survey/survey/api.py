@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, get_args
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from cskit.auth import PEOPLE, Principal
 from cskit.clock import Clock
 from cskit.db import Database, Tx
 from cskit.errors import Conflict, Invalid, NotFound
-from cskit.http import Cursor, Limit, WriteId, decode_cursor, encode_cursor, requires
+from cskit.http import Cursor, Limit, WriteId, decode_cursor, encode_cursor, moment_of, requires
 from cskit.messages import UnitOfWorks
 from csmodels import api
 from csmodels.fields import Account, Code, Locale, Person, Role, SurveyKind, UtcTime
@@ -277,12 +277,7 @@ def _survey_cursor(cursor: str) -> str:
 def _response_cursor(cursor: str) -> tuple[datetime, str]:
     match decode_cursor(cursor):
         case (str(at), str(response)) if is_code(response):
-            try:
-                moment = datetime.fromisoformat(at)
-                if moment.tzinfo is not None:
-                    return moment.astimezone(UTC), response
-            except (ValueError, OverflowError):
-                raise _bad_cursor() from None
+            return moment_of(at), response
     raise _bad_cursor()
 
 

@@ -9,6 +9,7 @@ from tests.integration.ingest.conftest import NOW, Ingest, running
 
 from cskit.auth import KeyFile, new_key
 from cskit.clock import FrozenClock
+from cskit.http import encode_cursor
 
 COLUMNS = {"account": "顧客ID", "name": "機能", "time": "日時"}
 
@@ -246,6 +247,9 @@ async def test_imports_are_listed_the_newest_first_and_page_by_page(ingest: Inge
 
     assert sorted(each["id"] for each in first["items"] + second["items"]) == sorted(made)
     assert (len(first["items"]), second["next"]) == (2, None)
+    for moment in ("2026-12-01", "9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+23:59"):
+        foreign = await ingest.client.get("/v1/imports", params={"cursor": encode_cursor(moment, made[0])})
+        assert (foreign.status_code, foreign.json()["code"]) == (422, "invalid_cursor")
 
 
 async def test_a_key_imports_for_its_own_source_and_sees_no_other(tmp_path: Path) -> None:

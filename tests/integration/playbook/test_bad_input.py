@@ -25,8 +25,11 @@ async def test_a_cursor_that_was_made_up_is_refused(stack: Stack) -> None:
         ("2026-06-01T00:00:00Z", "\x00"),
         ("2026-06-01T00:00:00Z", "\ud800"),
         ("2026-06-01", "x"),
+        ("2026-06-01", 1),
+        ("9999-12-31T23:59:59.999999-23:59", "x"),
     ]
-    by_moment = [(path, parts) for path in ("/v1/tasks", "/v1/runs", "/v1/audit/playbook") for parts in wrong]
+    paths = ("/v1/tasks", "/v1/runs", "/v1/audit/playbook", "/v1/dead-letters/playbook")
+    by_moment = [(path, parts) for path in paths for parts in wrong]
     for path, parts in [*by_moment, ("/v1/staff", ("\x00",)), ("/v1/playbooks", ("\ud800",))]:
         cursor = base64.urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
         answer = await stack.api.get(path, params={"cursor": cursor})

@@ -25,6 +25,7 @@ from tests.integration.scoring.world import (
 )
 
 from cskit.db import Database
+from cskit.http import encode_cursor
 from csmodels.api import AccountSummary, Health, Page
 from scoring import weekly
 from scoring.encoding import HEALTH, SUMMARY, columns_of, encode, health_of, summary_of
@@ -121,6 +122,9 @@ async def test_a_cursor_of_another_order_is_refused(scoring: Running) -> None:
 
     for sort in ("-mrr", "account", "changed", "urgency"):
         assert (await scoring.get("/v1/accounts", 422, sort=sort, cursor=following))["code"] == "invalid_cursor"
+    for moment in ("9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+23:59"):
+        cursor = encode_cursor("changed", False, moment, "acme")
+        assert (await scoring.get("/v1/accounts", 422, sort="changed", cursor=cursor))["code"] == "invalid_cursor"
 
 
 async def test_unknown_names_are_refused_with_the_nearest_right_one(scoring: Running) -> None:

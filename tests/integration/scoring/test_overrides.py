@@ -110,6 +110,7 @@ async def test_overrides_of_an_erased_account_are_gone(tmp_path: Path) -> None:
 
 
 async def test_a_foreign_cursor_and_an_unknown_grade_are_refused(scoring: Running) -> None:
-    for asked in ({"cursor": encode_cursor("yesterday", "a", "b")}, {"grade": "good"}):
+    moments = ("yesterday", "2026-01-01", "9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+23:59")
+    for asked in (*({"cursor": encode_cursor(each, "a", "b")} for each in moments), {"grade": "good"}):
         assert (await scoring.get("/v1/overrides", status=422, **asked))["code"]
     assert (await scoring.get("/v1/accounts/nobody/overrides", status=404))["code"] == "account_not_found"

@@ -107,6 +107,9 @@ async def test_the_most_revenue_at_stake_comes_first_page_by_page(scoring: Runni
         ("NaN", "2026-01-01T00:00:00+00:00", "a", "declining"),
         ("1e999999999", "2026-01-01T00:00:00+00:00", "a", "declining"),
         ("1", "x", "a", "b"),
+        ("1", "x", "a", "declining"),
+        ("1", "9999-12-31T23:59:59.999999-23:59", "a", "declining"),
+        ("1", "0001-01-01T00:00:00+23:59", "a", "declining"),
     ],
 )
 async def test_a_foreign_cursor_is_refused(scoring: Running, place: tuple[str, ...]) -> None:

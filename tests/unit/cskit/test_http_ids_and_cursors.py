@@ -1,6 +1,7 @@
 """Ids of repeatable writes, and cursors: pure functions."""
 
 import base64
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from cskit.auth import Principal
 from cskit.errors import DomainError
-from cskit.http import decode_cursor, encode_cursor, idempotent_id
+from cskit.http import decode_cursor, encode_cursor, idempotent_id, moment_of
 
 
 def test_ids_of_one_key_differ_by_source_path_and_actor() -> None:
@@ -66,3 +67,24 @@ def test_any_other_text_is_refused_as_a_cursor(text: str) -> None:
         refused = error
 
     assert refused is None or refused.code == "invalid_cursor"
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_a_moment_of_a_cursor_is_the_one_it_was_made_of_in_utc(moment: datetime) -> None:
+    try:
+        same = moment.astimezone(UTC)
+    except OverflowError:
+        return
+
+    assert moment_of(moment.isoformat()) == same
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["2026-12-01", "2026-12-01T00:00:00", "9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+23:59", "", 1, None],
+)
+def test_what_is_no_moment_in_utc_is_none_of_a_cursor(part: Any) -> None:
+    with pytest.raises(DomainError) as refused:
+        moment_of(part)
+
+    assert refused.value.code == "invalid_cursor"

@@ -4,7 +4,7 @@ from cskit.http.access import key_of, principal_of, requires
 from cskit.http.app import make_app
 from cskit.http.bodies import BodyLimits
 from cskit.http.calls import service_client
-from cskit.http.pages import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
+from cskit.http.pages import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor, moment_of
 from cskit.http.problems import problem_response
 from cskit.http.writes import WriteId, WriteIds, idempotent_id
 
@@ -20,6 +20,7 @@ __all__ = [
     "idempotent_id",
     "key_of",
     "make_app",
+    "moment_of",
     "principal_of",
     "problem_response",
     "requires",

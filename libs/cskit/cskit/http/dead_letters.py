@@ -14,7 +14,7 @@ from cskit.db import Database
 from cskit.db.plumbing import Plumbing
 from cskit.errors import Conflict, Invalid, NotFound
 from cskit.http.access import requires
-from cskit.http.pages import Cursor, Limit, decode_cursor, encode_cursor
+from cskit.http.pages import Cursor, Limit, decode_cursor, encode_cursor, moment_of
 from cskit.messages import UnitOfWorks
 
 
@@ -66,11 +66,10 @@ def dead_letter_routes(
 
 
 def _position(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, letter_id = decode_cursor(cursor)
-        return datetime.fromisoformat(str(at)), str(letter_id)
-    except ValueError:
-        raise Invalid("invalid_cursor", "This cursor is not one of ours. Leave it out to begin anew.") from None
+    match decode_cursor(cursor):
+        case (str() as at, str() as letter):
+            return moment_of(at), letter
+    raise Invalid("invalid_cursor", "This cursor is not of this list. Leave it out to begin anew.", field="cursor")
 
 
 def _unknown(letter: str) -> NotFound:

@@ -1,8 +1,10 @@
 """Lists a page at a time: `?limit=&cursor=` -> `{"items": [...], "next": "..."}`."""
 
 import base64
+import contextlib
 import json
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query
@@ -48,8 +50,21 @@ def decode_cursor(text: str) -> tuple[str | int | float | bool | None, ...]:
     except (ValueError, RecursionError):
         parts = None
     if not isinstance(parts, list) or not all(map(_can_be_asked_for, parts)):
-        raise Invalid("invalid_cursor", "This cursor is not one of ours. Leave it out to begin anew.", field="cursor")
+        raise _foreign()
     return tuple(parts)
+
+
+def moment_of(part: str | int | float | bool | None) -> datetime:
+    """The moment that a part of a cursor says, in UTC. Invalid with code invalid_cursor if it says none."""
+    with contextlib.suppress(ValueError, OverflowError):  # no moment, or none of the years 1 to 9999 in UTC
+        moment = datetime.fromisoformat(str(part))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    raise _foreign()
+
+
+def _foreign() -> Invalid:
+    return Invalid("invalid_cursor", "This cursor is not one of ours. Leave it out to begin anew.", field="cursor")
 
 
 def _can_be_asked_for(part: Any) -> bool:

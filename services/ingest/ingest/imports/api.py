@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from cskit.auth import INGEST, OPERATE, Principal
 from cskit.errors import Forbidden
-from cskit.http import DEFAULT_LIMIT, Cursor, Limit, encode_cursor, requires
+from cskit.http import DEFAULT_LIMIT, Cursor, Limit, encode_cursor, moment_of, requires
 from csmodels.api import Page
 from ingest.api import cursors
 from ingest.imports.models import Import, NewImport, Slice, SliceAnswer, Trial, TrialAnswer
@@ -95,9 +95,6 @@ def _place(cursor: str | None) -> tuple[datetime, str] | None:
         return None
     at, import_id = found
     try:
-        moment, known = datetime.fromisoformat(at), str(UUID(import_id))
+        return moment_of(at), str(UUID(import_id))
     except ValueError:
         raise cursors.foreign() from None
-    if moment.tzinfo is None:
-        raise cursors.foreign()
-    return moment, known

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from cskit.auth import Principal
 from cskit.clock import Clock
 from cskit.db import Database
 from cskit.errors import Invalid
-from cskit.http import decode_cursor, encode_cursor
+from cskit.http import decode_cursor, encode_cursor, moment_of
 from cskit.http.writes import WriteIds
 from cskit.messages import UnitOfWork, UnitOfWorks
 from playbook.catalogue import Playbooks
@@ -70,9 +70,8 @@ def after_of(cursor: str | None) -> After | None:
     if cursor is None:
         return None
     match decode_cursor(cursor):
-        case (str(moment), str(id_)):
-            if (at := _moment(moment)) is not None and not UNFIT.search(id_):
-                return After(at, id_)
+        case (str(moment), str(id_)) if not UNFIT.search(id_):
+            return After(moment_of(moment), id_)
     raise _foreign()
 
 
@@ -92,14 +91,6 @@ def check_text(field: str, text: str | None, longest: int) -> None:
         raise Invalid("too_long", f"{field} has at most {longest} characters.", field=field)
     if text is not None and UNFIT.search(text):
         raise Invalid("invalid_text", f"{field} holds a control character; take it out.", field=field)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-        return None if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _foreign() -> Invalid:

@@ -10,7 +10,7 @@ from cskit.auth import READ, Principal
 from cskit.clock import Clocks
 from cskit.db import Database, Tx
 from cskit.errors import Invalid
-from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, requires
+from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, moment_of, requires
 from cskit.http.pages import DEFAULT_LIMIT
 from cskit.http.queries import KNOWN_ONLY
 from csmodels.api import (
@@ -164,7 +164,7 @@ def _moment_of(entry: TimelineEntry) -> tuple[datetime, str]:
 def _timeline_place(cursor: str) -> tuple[datetime, str]:
     match decode_cursor(cursor):
         case (str() as at, str() as id_):
-            return _moment(at), id_
+            return moment_of(at), id_
     raise _bad_cursor()
 
 
@@ -177,7 +177,7 @@ def _span(
     start = max(first or max(end, oldest) - timedelta(days=30), oldest)
     if cursor:
         match decode_cursor(cursor):
-            case (str() as at,) if (place := _moment(at)) < _LAST_MOMENT:
+            case (str() as at,) if (place := moment_of(at)) < _LAST_MOMENT:
                 start = max(start, place + timedelta(microseconds=1))
             case _:
                 raise _bad_cursor()
@@ -203,18 +203,8 @@ def _history_place(cursor: str) -> tuple[datetime, int, str]:
     match decode_cursor(cursor):
         case (str() as at, int() as offset, str() as kind):
             if not isinstance(offset, bool) and 0 <= offset <= _LAST_OFFSET:
-                return _moment(at), offset, kind
+                return moment_of(at), offset, kind
     raise _bad_cursor()
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise _bad_cursor()
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):  # no moment, or none of the years 1 to 9999 in UTC
-        raise _bad_cursor() from None
 
 
 def _bad_cursor() -> Invalid:

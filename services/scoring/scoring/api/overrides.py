@@ -11,7 +11,7 @@ from cskit.auth import READ, Principal
 from cskit.clock import Clocks
 from cskit.db import Database
 from cskit.errors import Invalid
-from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, requires
+from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, moment_of, requires
 from cskit.http.pages import DEFAULT_LIMIT
 from cskit.http.queries import KNOWN_ONLY
 from csmodels.api import Model, Page
@@ -177,10 +177,5 @@ def _key(row: OverrideRow) -> tuple[datetime, str, str]:
 def _place(cursor: str) -> tuple[datetime, str, str]:
     match decode_cursor(cursor):
         case (str() as at, str() as account, str() as override):
-            try:
-                moment = datetime.fromisoformat(at)
-            except ValueError:
-                moment = None
-            if moment is not None and moment.tzinfo is not None:
-                return moment, account, override
+            return moment_of(at), account, override
     raise Invalid("invalid_cursor", "This cursor is not of this list. Leave it out to begin anew.", field="cursor")

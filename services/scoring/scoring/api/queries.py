@@ -1,13 +1,13 @@
 """What lists, exports and segments are asked with."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy import Row
 
 from cskit.errors import Invalid
-from cskit.http import decode_cursor, encode_cursor
+from cskit.http import decode_cursor, encode_cursor, moment_of
 from cskit.http.pages import DEFAULT_LIMIT
 from cskit.http.queries import unknown
 from csmodels.api import Model
@@ -102,7 +102,7 @@ class ListQuery(Filters, Sparse):
             case (str() as by, bool() as down, (str() | int() | float() | None) as value, str() as account) if (
                 by == sort and down is descending and _can_be_sorted_by(sort, value)
             ):
-                return value, account
+                return (moment_of(value).isoformat() if sort == "changed" else value), account
         raise Invalid("invalid_cursor", "This cursor is not of this list. Leave it out to begin anew.", field="cursor")
 
     def cursor_at(self, row: Row[Any]) -> str:
@@ -113,9 +113,4 @@ class ListQuery(Filters, Sparse):
 def _can_be_sorted_by(sort: Sort, value: str | float | None) -> bool:
     if value is None or isinstance(value, bool):
         return value is None and sort in ("mrr", "renewal_on", "name")
-    if sort != "changed":
-        return isinstance(value, str) is (sort in ("account", "name", "renewal_on"))
-    try:
-        return datetime.fromisoformat(str(value)).tzinfo is not None
-    except ValueError:
-        return False
+    return isinstance(value, str) is (sort in ("account", "name", "renewal_on", "changed"))

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from cskit.auth import READ, Principal
 from cskit.db import Database
 from cskit.errors import Invalid
-from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, requires
+from cskit.http import Cursor, Limit, decode_cursor, encode_cursor, moment_of, requires
 from cskit.http.pages import DEFAULT_LIMIT
 from cskit.http.queries import KNOWN_ONLY
 from csmodels.api import Model, Page
@@ -104,11 +104,11 @@ def _place_of(cursor: str) -> _Place:
     match decode_cursor(cursor):
         case (str() as mrr, str() as since, str() as account, ("declining" | "divergent") as why):
             try:
-                moment, stake = datetime.fromisoformat(since), -Decimal(mrr)
-            except (ValueError, ArithmeticError):
+                stake = -Decimal(mrr)
+            except ArithmeticError:
                 raise _bad_cursor() from None
-            if moment.tzinfo is not None and stake.is_finite():
-                return stake, moment, account, why
+            if stake.is_finite():
+                return stake, moment_of(since), account, why
     raise _bad_cursor()
 
 
