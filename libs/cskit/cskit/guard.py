@@ -24,8 +24,10 @@ _REFUSED: Final = tuple(
         "2002::/16",  # 6to4: an IPv4 address inside
         "5f00::/16",  # segment routing
         "::/96",  # IPv4-compatible
+        "::ffff:0:0:0/96",  # IPv4-translated: an IPv4 address inside
         "fec0::/10",  # site-local
         "ff00::/8",  # multicast
+        "192.0.0.0/24",  # of protocols, such as the NAT of a provider
         "224.0.0.0/4",  # multicast
         "192.88.99.0/24",  # 6to4 relays
     )
