@@ -73,6 +73,8 @@ async def test_a_member_that_cannot_be_stored_is_refused(stack: Stack) -> None:
         {"country": "JPN"},
         {"country": "jp"},
         {"country": ""},
+        {"country": "a\ud800"},
+        {"country": "a\x00"},
         {"capacity": 3_000_000_000},
         {"name": "x" * 257},
         {"name": "a\x00"},

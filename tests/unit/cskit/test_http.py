@@ -76,6 +76,7 @@ class World:
                 "missing": NotFound("unknown_account", "There is no account “a”. Track an event of it first."),
                 "conflict": Conflict("task_closed", "The task is closed.", field="status", extra={"closed_by": "s1"}),
                 "busy": Unavailable("log_unavailable", "The log does not answer.", retry_after=2.5),
+                "half": NotFound("unknown_account", "There is no account “\ud800”."),
                 "bug": RuntimeError("secret detail"),
             }[kind]
 
@@ -143,6 +144,12 @@ async def test_a_domain_error_is_a_problem_with_its_code_field_and_extras(world:
     assert (conflict["field"], conflict["closed_by"]) == ("status", "s1")
     assert problem(busy, 503, "log_unavailable")
     assert busy.headers["retry-after"] == "3"
+
+
+async def test_half_a_character_is_told_as_a_question_mark(world: World) -> None:
+    half = problem(await world.client.get("/v1/fail/half"), 404, "unknown_account")
+
+    assert half["message"] == "There is no account “?”."
 
 
 async def test_an_unforeseen_error_says_nothing_of_itself_but_is_logged(world: World) -> None:

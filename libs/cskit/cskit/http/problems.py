@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details, which also hold `code` and `message` (SDKs ask for them), rendered once."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -27,6 +28,11 @@ class Problem(JSONResponse):
     """A problem document."""
 
     media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        """As JSON. Half a character that a message repeats becomes a question mark: it has no bytes."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode(errors="replace")
 
 
 class Refused(HTTPException):

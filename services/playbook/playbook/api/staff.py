@@ -16,7 +16,16 @@ from playbook.domain.calendar import has_calendar
 from playbook.store import people, records
 from playbook.store.people import Member
 
-_LONGEST: Final = {"id": 128, "name": 256, "email": 320, "role": 64, "leader": 128, "time_zone": 64}  # of the columns
+# Of the columns; a country of more letters than its column's two has no calendar, which says more.
+_LONGEST: Final = {
+    "id": 128,
+    "name": 256,
+    "email": 320,
+    "role": 64,
+    "leader": 128,
+    "country": 64,
+    "time_zone": 64,
+}
 _MOST: Final = 2**31 - 1
 
 
