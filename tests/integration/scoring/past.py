@@ -176,13 +176,18 @@ class Past:
         async with self.database.write() as tx:
             await rebuilds.say(tx, id_, NOON, state=rebuilds.CONFIRMED)
 
+    async def rebuild(self, id_: str) -> Any:
+        """Its row."""
+        async with self.database.read() as tx:
+            row = await rebuilds.one(tx, id_)
+        assert row is not None
+        return row
+
     async def comes_to(self, id_: str, *states: str) -> Any:
         """Wait until a rebuild is in one of these states."""
         deadline = monotonic() + _PATIENCE
         while True:
-            async with self.database.read() as tx:
-                row = await rebuilds.one(tx, id_)
-            assert row is not None
+            row = await self.rebuild(id_)
             if row.state in states:
                 return row
             assert row.state != rebuilds.FAILED, row.message

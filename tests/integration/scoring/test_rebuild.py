@@ -3,6 +3,8 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from tests.integration.scoring.scorecards import Desk, document
 from tests.integration.scoring.world import DAY, HOUR, NOON, SECOND, event, seats, tick, ticket, usage
 
 from cskit.claims import Fenced
-from cskit.db import Database
+from cskit.db import Database, Tx
 from cskit.log import NewRecord, OffsetOutOfRange
 from cskit.migrate import upgrade
 from csmodels.envelope import Event
@@ -306,6 +308,71 @@ async def test_a_rebuild_is_given_up_also_if_the_erased_account_is_back_at_once(
 
         done = await world.comes_to("r1", rebuilds.DISCARDED)
     assert "erased" in done.message
+
+
+class Slow:
+    """A shadow that takes its time to be read."""
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database = database
+        self._seconds = seconds
+        self.write = database.write
+        self.fetch = database.fetch
+        self.migrate = database.migrate
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        async with self._database.read() as tx:
+            await asyncio.sleep(self._seconds)
+            yield tx
+
+    async def close(self) -> None:
+        """Whoever made it closes it."""
+
+
+async def test_nobody_else_takes_up_a_rebuild_for_as_long_as_it_is_worked_at(world: Past, shadow: Database) -> None:
+    await world.append(usage("acme", NOON), usage("a1", NOON))
+    await world.fold()
+    await world.ask("r1")
+    worker = world.rebuilder(shadow, None)
+    worker.lease, worker.open_shadow = timedelta(seconds=0.3), lambda: Slow(shadow, 0.9)
+
+    async with world.running(worker):
+        await world.comes_to("r1", rebuilds.FOLDING)
+        while (await world.rebuild("r1")).state == rebuilds.FOLDING:
+            async with world.database.write() as tx:
+                assert await rebuilds.take(tx, "two", world.clocks.wall.now()) is None
+            await asyncio.sleep(0.05)
+        await world.confirm("r1")
+        await world.comes_to("r1", rebuilds.SWAPPED)
+
+
+async def test_a_worker_that_has_lost_a_rebuild_to_another_swaps_nothing_and_drops_nothing(
+    world: Past, shadow: Database
+) -> None:
+    await world.append(usage("acme", NOON), usage("a1", NOON))
+    await world.fold()
+    await world.ask("r1")
+    async with world.running(world.rebuilder(shadow, None)):
+        await world.comes_to("r1", rebuilds.READY)
+    await world.confirm("r1")
+    dropped = asyncio.Event()
+
+    async def drop() -> None:
+        dropped.set()
+
+    worker = world.rebuilder(shadow, None)
+    worker.lease, worker.open_shadow, worker.drop_shadow = timedelta(seconds=0.3), lambda: Slow(shadow, 0.5), drop
+    async with world.running(worker):
+        while (await world.rebuild("r1")).leased_until is None:
+            await asyncio.sleep(0.02)
+        async with world.database.write() as tx:
+            await rebuilds.say(tx, "r1", NOON, owner="two", leased_until=world.clocks.wall.now() + HOUR)
+        await asyncio.sleep(5)
+
+    row = await world.rebuild("r1")
+    assert (row.state, row.owner) == (rebuilds.CONFIRMED, "two")
+    assert not dropped.is_set()
 
 
 async def test_a_rebuild_needs_nothing_but_an_empty_shadow(world: Past, fresh: Fresh) -> None:

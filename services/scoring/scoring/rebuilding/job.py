@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, NoReturn, TypeVar
 
 from sqlalchemy import Row, select
 
@@ -23,6 +24,8 @@ from scoring.tables import PLUMBING
 
 log = get_logger()
 
+T = TypeVar("T")
+
 _LOOK_EVERY: Final = 2.0  # seconds, for what was asked for
 _TELL_EVERY: Final = 1.0
 _AGAIN: Final = 10.0
@@ -37,7 +40,8 @@ class _Over(Exception):
 class Rebuilder:
     """Folds, compares and swaps as the rows of rebuilds say.
 
-    group: of the live workers. open_shadow opens the second database, drop_shadow removes it.
+    group: of the live workers. open_shadow opens the second database, drop_shadow removes it. lease: how long a rebuild
+    is left to a worker that is not heard of.
     """
 
     database: Database
@@ -49,6 +53,7 @@ class Rebuilder:
     make_handler: MakeHandler
     open_shadow: Callable[[], Database]
     drop_shadow: Callable[[], Awaitable[None]]
+    lease: timedelta = rebuilds.LEASE
     name: str = field(default="rebuild", init=False)
     _shadow_left: bool = field(default=True, init=False)  # perhaps: of a rebuild that is over, or a worker before this
     _waiting: str = field(default="", init=False)  # the rebuild that was looked at when it began to wait for an answer
@@ -82,13 +87,13 @@ class Rebuilder:
         if there is None or there.state not in rebuilds.AT_WORK:
             return
         async with self.database.write() as tx:
-            job = await rebuilds.take(tx, self.owner, self.clocks.wall.now())
+            job = await rebuilds.take(tx, self.owner, self.clocks.wall.now(), self.lease)
         if job is None:
             return
         try:
             await self._work(job, stop)
         except _Over:
-            await self._remove_shadow(job.id)
+            await self._drop_what_is_left()
         except ArchiveDamaged as error:
             await self._fail(job.id, str(error))
         except (DatabaseUnavailable, ArchiveUnreachable):
@@ -99,20 +104,14 @@ class Rebuilder:
 
     async def _work(self, job: Row[Any], stop: asyncio.Event) -> None:
         if job.state == rebuilds.ASKED:
-            await self.drop_shadow()
+            await self._leased(job.id, self.drop_shadow())
         database = self.open_shadow()
         try:
             shadow = Shadow(database, self.make_handler, self.root, self.log, self.clocks, self.owner)
-            if job.state == rebuilds.ASKED:
-                await shadow.prepare()
-                await self._say(job.id, state=rebuilds.FOLDING)
-            for _ in range(_ROUNDS):
-                async with self.database.read() as tx:
-                    until = await self._offsets(tx)
-                    await shadow.define(tx)
-                if not await shadow.fold(until, stop, self._teller(job.id, sum(until.values()))):
-                    return  # stopped on the way
-            difference, suspects, since = await self._compared(shadow)
+            compared = await self._leased(job.id, self._folded(job, shadow, stop))
+            if compared is None:
+                return  # stopped on the way
+            difference, suspects, since = compared
             if job.state != rebuilds.CONFIRMED:
                 await self._say(
                     job.id, state=rebuilds.READY, difference=difference.as_json(), leased_until=None,
@@ -122,15 +121,37 @@ class Rebuilder:
                 log.info("rebuild.ready", rebuild=job.id, facts=difference.facts, scores=difference.scores)
                 return
             async with self.database.write() as tx:
-                changed = await swap(tx, shadow, self.group, suspects, since, job.id)
+                changed = await self._leased(job.id, swap(tx, shadow, self.group, suspects, since, job.id))
                 whole = difference.as_json() | {
                     name: value for name, value in changed.as_json().items() if name != "accounts"
                 }
-                await rebuilds.say(tx, job.id, self._now(), state=rebuilds.SWAPPED, difference=whole, leased_until=None)
+                await self._say_in(tx, job.id, state=rebuilds.SWAPPED, difference=whole, leased_until=None)
             log.info("rebuild.swapped", rebuild=job.id, facts=changed.facts, scores=changed.scores)
         finally:
             await database.close()
-        await self._remove_shadow(job.id)
+        await self._drop_what_is_left()
+
+    async def _leased(self, id_: str, work: Awaitable[T]) -> T:
+        """Do this, and keep the lease for as long as it takes. Once the lease is lost the work ends: _Over."""
+        working, keeping = asyncio.ensure_future(work), asyncio.create_task(self._keep(id_))
+        try:
+            await asyncio.wait((working, keeping), return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else keeping.result()
+        finally:
+            for task in (working, keeping):
+                task.cancel()
+            await asyncio.gather(working, keeping, return_exceptions=True)
+
+    async def _keep(self, id_: str) -> NoReturn:
+        """Renew the lease until it is lost. Raises _Over then."""
+        while True:
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+            await self._renew(id_)
+
+    async def _renew(self, id_: str, **progress: int) -> None:
+        async with self.database.write() as tx:
+            if not await rebuilds.renew(tx, id_, self.owner, self.clocks.wall.now(), self.lease, **progress):
+                raise _Over
 
     async def _give_up_what_was_erased(self, id_: str) -> None:
         """A shadow waits for its answer as long as people like: it must not keep an account that was erased since.
@@ -149,6 +170,21 @@ class Rebuilder:
             if row is not None and row.state == rebuilds.READY:
                 await rebuilds.say(tx, id_, self._now(), state=rebuilds.DISCARDED, message=rebuilds.ERASED_SINCE)
         log.info("rebuild.given_up", rebuild=id_)
+
+    async def _folded(
+        self, job: Row[Any], shadow: Shadow, stop: asyncio.Event
+    ) -> tuple[Difference, set[str], dict[int, int]] | None:
+        """Fold until little is left to come, and compare; None if it was stopped on the way."""
+        if job.state == rebuilds.ASKED:
+            await shadow.prepare()
+            await self._say(job.id, state=rebuilds.FOLDING)
+        for _ in range(_ROUNDS):
+            async with self.database.read() as tx:
+                until = await self._offsets(tx)
+                await shadow.define(tx)
+            if not await shadow.fold(until, stop, self._teller(job.id, sum(until.values()))):
+                return None
+        return await self._compared(shadow)
 
     async def _compared(self, shadow: Shadow) -> tuple[Difference, set[str], dict[int, int]]:
         """How the shadow differs from one consistent view of the live tables, who does, and at which offsets."""
@@ -180,23 +216,25 @@ class Rebuilder:
             if now - told < _TELL_EVERY:
                 return
             told = now
-            async with self.database.write() as tx:
-                if not await rebuilds.renew(tx, id_, self.owner, self.clocks.wall.now(), folded, total):
-                    raise _Over
+            await self._renew(id_, folded=folded, total=total)
 
         return tell
 
     async def _say(self, id_: str, **values: Any) -> None:
         async with self.database.write() as tx:
-            row = await rebuilds.one(tx, id_, lock=True)
-            if row is None or row.state not in rebuilds.AT_WORK or row.owner != self.owner:
-                raise _Over
-            await rebuilds.say(tx, id_, self._now(), **values)
+            await self._say_in(tx, id_, **values)
+
+    async def _say_in(self, tx: Tx, id_: str, **values: Any) -> None:
+        """Write what has become of it, while it is this worker's until the end of the transaction. Else _Over."""
+        row = await rebuilds.one(tx, id_, lock=True)
+        if row is None or row.state not in rebuilds.AT_WORK or row.owner != self.owner:
+            raise _Over
+        await rebuilds.say(tx, id_, self._now(), **values)
 
     async def _fail(self, id_: str, message: str) -> None:
-        async with self.database.write() as tx:
-            await rebuilds.say(tx, id_, self._now(), state=rebuilds.FAILED, message=message, leased_until=None)
-        await self._remove_shadow(id_)
+        with suppress(_Over):
+            await self._say(id_, state=rebuilds.FAILED, message=message, leased_until=None)
+        await self._drop_what_is_left()
 
     async def _drop_what_is_left(self) -> None:
         """One replica after the other, and not what another rebuild has begun to use."""
@@ -204,13 +242,6 @@ class Rebuilder:
             await rebuilds.hold(tx)
             if await rebuilds.open_one(tx) is None and await rebuilds.newest(tx, 1):
                 await self.drop_shadow()
-
-    async def _remove_shadow(self, id_: str) -> None:
-        """Unless another rebuild has begun to use it."""
-        async with self.database.read() as tx:
-            there = await rebuilds.open_one(tx)
-        if there is None or (there.id == id_ and there.owner == self.owner):
-            await self.drop_shadow()
 
     def _now(self) -> datetime:
         return self.clocks.world.now()

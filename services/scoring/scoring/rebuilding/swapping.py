@@ -115,8 +115,9 @@ async def meanwhile(tx: Tx, work: Coroutine[Any, Any, T]) -> T:
         while not (await asyncio.wait((running,), timeout=_SPEAK_EVERY))[0]:
             await speak(tx, PLUMBING)
         return running.result()
-    finally:
+    finally:  # if the transaction ends before it: what it works with may be gone next
         running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def _quiet(folded: int) -> None:

@@ -81,24 +81,25 @@ async def say(tx: Tx, id_: str, at: datetime, **values: Any) -> None:
     await tx.execute(update(table).where(table.c.id == id_).values(changed_at=at, **values))
 
 
-async def take(tx: Tx, owner: str, wall: datetime) -> Row[Any] | None:
+async def take(tx: Tx, owner: str, wall: datetime, lease: timedelta = LEASE) -> Row[Any] | None:
     """The rebuild that there is work at, leased to this worker; None if there is none or somebody else is at it."""
     free = or_(table.c.leased_until.is_(None), table.c.leased_until < wall, table.c.owner == owner)
     statement = (
         update(table)
         .where(table.c.state.in_(AT_WORK), free)
-        .values(owner=owner, leased_until=wall + LEASE)
+        .values(owner=owner, leased_until=wall + lease)
         .returning(*table.c)
     )
     rows = await tx.fetch(statement)
     return rows[0] if rows else None
 
 
-async def renew(tx: Tx, id_: str, owner: str, wall: datetime, folded: int, total: int) -> bool:
-    """Keep the lease and write the progress; False if the rebuild was discarded, or another worker has it."""
+async def renew(tx: Tx, id_: str, owner: str, wall: datetime, lease: timedelta = LEASE, **progress: int) -> bool:
+    """Keep the lease, and write the progress if there is any (folded, total); False if the rebuild was discarded, or
+    another worker has it.
+    """
     mine = (table.c.id == id_, table.c.owner == owner, table.c.state.in_(AT_WORK))
-    values = {"leased_until": wall + LEASE, "folded": folded, "total": total}
-    return await tx.execute(update(table).where(*mine).values(**values)) == 1
+    return await tx.execute(update(table).where(*mine).values(leased_until=wall + lease, **progress)) == 1
 
 
 async def release(tx: Tx, id_: str, owner: str) -> None:
