@@ -158,8 +158,8 @@ async def test_many_small_files_become_few_and_hold_the_same(world: Past) -> Non
 async def test_an_erased_account_leaves_the_archive_up_to_its_erasure(world: Past) -> None:
     await world.append(*(usage("acme", NOON + n * HOUR) for n in range(50)), usage("other", NOON + 51 * HOUR))
     await world.archive()
-    erased = event("account.erased", "acme", NOON + 60 * HOUR, {"account": "acme"})
-    back = usage("acme", NOON + 70 * HOUR)
+    erased = event("account.erased", "acme", NOON + 10 * DAY, {"account": "acme"})
+    back = usage("acme", NOON + 11 * DAY)
 
     await world.append(erased, back, erased)
     await world.archive()

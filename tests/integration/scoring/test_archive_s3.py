@@ -84,7 +84,7 @@ async def test_while_the_store_is_away_scoring_goes_on_and_later_each_record_is_
 async def test_an_erased_account_leaves_the_bucket(world: Past) -> None:
     await world.append(*(usage("acme", NOON + n * HOUR) for n in range(50)))
     await world.archive()
-    erased = event("account.erased", "acme", NOON + 60 * HOUR, {"account": "acme"})
+    erased = event("account.erased", "acme", NOON + 10 * DAY, {"account": "acme"})
 
     await world.append(erased)
     await world.archive()

@@ -22,6 +22,7 @@ from cskit.migrate import upgrade
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
+from scoring.archive.columns import decoded, encoded
 from scoring.archive.retention import until
 from scoring.archive.writing import GROUP
 from scoring.engine.codec import canonical
@@ -308,6 +309,52 @@ async def test_a_rebuild_is_given_up_also_if_the_erased_account_is_back_at_once(
 
         done = await world.comes_to("r1", rebuilds.DISCARDED)
     assert "erased" in done.message
+
+
+async def erased_and_sent_again(world: Past, *since: Event) -> None:
+    """An account is erased, then its first event comes once more; only the archive has what was before."""
+    first = seats("acme", NOON, 4, name="Acme Inc.")
+    await world.append(first, usage("acme", NOON), usage("a1", NOON))
+    await world.fold()
+    await world.archive()
+    await world.append(event("account.erased", "acme", NOON + HOUR, {"account": "acme"}))
+    await world.append(first.model_copy(update={"receivedtime": NOON + 2 * HOUR}), usage("a1", NOON + 3 * HOUR), *since)
+    await world.fold()
+    await world.archive()
+    archived = await until(world.database, world.log, world.root, [LIVE])
+    await world.log.trim(CUSTOMER_EVENTS, int((NOON + 400 * DAY).timestamp() * 1000), archived)
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_what_is_sent_again_after_an_erasure_is_a_repeat_in_the_rebuild_too(
+    world: Past, shadow: Database, back: bool
+) -> None:
+    await erased_and_sent_again(world, *([usage("acme", NOON + 4 * HOUR)] if back else []))
+    await world.ask("r1")
+
+    async with world.running(world.rebuilder(shadow, world.root)):
+        done = await world.comes_to("r1", rebuilds.READY)
+
+    assert await facts(shadow) == await facts(world.database)
+    assert ("acme" in await facts(shadow)) is back
+    assert done.difference["facts"] == 0
+
+
+async def test_an_erased_account_does_not_come_back_from_files_that_know_nothing_of_it(
+    world: Past, shadow: Database
+) -> None:
+    await erased_and_sent_again(world)
+    place, number = world.root.open(), partition_of("acme")
+    for file in place.files(number):
+        place.put(file, encoded([each for each in decoded(place, file) if each.offset > 1]))
+    await world.ask("r1")
+
+    async with world.running(world.rebuilder(shadow, world.root)):
+        await world.comes_to("r1", rebuilds.READY)
+        await world.confirm("r1")
+        await world.comes_to("r1", rebuilds.SWAPPED)
+
+    assert set(await facts(world.database)) == set(await facts(shadow)) == {"a1"}
 
 
 class Slow:

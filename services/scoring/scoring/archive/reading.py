@@ -14,7 +14,7 @@ def read_events(root: ArchiveRoot, partition: int, *, from_offset: int = 0) -> I
     As the log had it: repeats and poison are in it, so parse and drop doubles as the runner does (or use what
     scoring.rebuilding offers). What was appended lately (up to a quarter of an hour, or while the archive lags) is on
     the log only: read on there from archived_ends. Blocks; call it in a thread. Of an erased account only what came
-    after its erasure is left, and the record that says so.
+    after its erasure is left, the record that says so, and one like it for each event of the week before.
 
     ArchiveDamaged names the file or the offsets that are missing; ArchiveUnreachable if the place does not answer.
     """

@@ -18,7 +18,7 @@ from scoring.archive.files import ArchiveDamaged
 from scoring.archive.place import ArchiveRoot, ArchiveUnreachable
 from scoring.rebuilding.difference import Difference, all_ids, pairs
 from scoring.rebuilding.shadow import MakeHandler, Shadow
-from scoring.rebuilding.swapping import meanwhile, swap
+from scoring.rebuilding.swapping import forget_erased, meanwhile, swap
 from scoring.store import rebuilds
 from scoring.tables import PLUMBING
 
@@ -161,7 +161,7 @@ class Rebuilder:
         shadow = self.open_shadow()
         try:
             async with self.database.read() as live, shadow.read() as rebuilt:
-                if not await rebuilds.keeps_erased(live, rebuilt):
+                if not await rebuilds.kept_erased(live, rebuilt):
                     return
         finally:
             await shadow.close()
@@ -193,6 +193,7 @@ class Rebuilder:
             since = await self._offsets(live)
             await shadow.define(live)
             await meanwhile(live, shadow.fold(since, asyncio.Event(), _quiet))
+            await forget_erased(live, shadow)
             async with shadow.database.read() as rebuilt:
                 async for ids in all_ids(live, rebuilt):
                     for pair in await pairs(live, rebuilt, ids):

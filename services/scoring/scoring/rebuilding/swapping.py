@@ -19,13 +19,14 @@ from csmodels.health import MAX_CAUSE_EVENTS
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.rebuilding.difference import Difference, Pair, pairs, touched_since
 from scoring.rebuilding.shadow import Shadow
-from scoring.store import portfolio
+from scoring.store import portfolio, rebuilds
 from scoring.store.folding import stored_base
 from scoring.tables import (
     PLUMBING,
     account_months,
     account_slow,
     erased_accounts,
+    history,
     live,
     overrides,
     partitions,
@@ -56,6 +57,7 @@ async def swap(
     until = {partition.number: claim.next_offset for partition, claim in held.items()}
     await shadow.define(tx)
     await meanwhile(tx, shadow.fold(until, asyncio.Event(), _quiet))
+    await forget_erased(tx, shadow)
     difference = Difference()
     async with shadow.database.read() as rebuilt:
         ids = sorted(suspects | await touched_since(tx, since) | await touched_since(rebuilt, since))
@@ -69,6 +71,19 @@ async def swap(
         tx.upsert(partitions, states)
     await portfolio.renew(tx)
     return difference
+
+
+async def forget_erased(tx: Tx, shadow: Shadow) -> None:
+    """Let the shadow, at the offsets of the live tables, forget accounts that are erased there and have not come back.
+
+    It has one if an event from before the erasure was sent again after it, and the archive lacks the first.
+    """
+    async with shadow.database.read() as rebuilt:
+        ids = sorted(await rebuilds.kept_erased(tx, rebuilt))
+    async with shadow.database.write() as forgetting:
+        for start in range(0, len(ids), _LOT):
+            for table in (*FACTS, live, history):
+                await forgetting.execute(delete(table).where(table.c.account.in_(ids[start : start + _LOT])))
 
 
 async def _write(tx: Tx, rebuilt: Tx, changed: Sequence[Pair], rebuild: str) -> None:

@@ -45,17 +45,17 @@ async def give_up_ready(tx: Tx, at: datetime) -> None:
     await tx.execute(waiting.values(state=DISCARDED, message=ERASED_SINCE, changed_at=at))
 
 
-async def keeps_erased(live: Tx, shadow: Tx) -> bool:
-    """Whether a shadow holds an account that is erased in the live tables."""
+async def kept_erased(live: Tx, shadow: Tx) -> set[str]:
+    """The accounts that a shadow holds and that are erased in the live tables, and have not come back."""
     accounts = [row.account for row in await live.fetch(select(erased_accounts.c.account))]
+    found: set[str] = set()
     for start in range(0, len(accounts), _AT_ONCE):
         some = accounts[start : start + _AT_ONCE]
         rows = await shadow.fetch(select(accounts_of.c.account).where(accounts_of.c.account.in_(some)))
         kept = {row.account for row in rows}
         back = await live.fetch(select(accounts_of.c.account).where(accounts_of.c.account.in_(sorted(kept))))
-        if kept - {row.account for row in back}:
-            return True
-    return False
+        found |= kept - {row.account for row in back}
+    return found
 
 
 async def newest(tx: Tx, limit: int) -> Sequence[Row[Any]]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow.fs import LocalFileSystem
 
+from csmodels.catalogue import parse
+from csmodels.internal import AccountErased
+from csmodels.topics import CUSTOMER_EVENTS
 from scoring.archive.columns import ArchivedRecord, accounts_in, decoded, encoded
 from scoring.archive.files import ArchiveFile, Erased, FileGone
 from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, Bucket, Folder, Place
@@ -30,6 +34,19 @@ def records(*values: bytes | None, first: int = 0) -> list[ArchivedRecord]:
 
 def of(account: str, n: int) -> bytes:
     return USAGE.replace(b"acme", account.encode()).replace(b"e1", f"e{n}".encode())
+
+
+def put(place: Place, file: ArchiveFile, whose: Sequence[tuple[str, int]]) -> None:
+    """A file of usage of these accounts, appended at these milliseconds."""
+    place.put(
+        file,
+        encoded(
+            [
+                ArchivedRecord(3, offset, stamp, account.encode(), of(account, offset))
+                for offset, (account, stamp) in enumerate(whose, start=file.first)
+            ]
+        ),
+    )
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -106,14 +123,40 @@ def test_small_files_are_merged_in_order_and_larger_ones_stay(place: Place) -> N
 
 def test_an_erased_account_leaves_every_file_up_to_its_erasure(place: Place) -> None:
     first, second = ArchiveFile(3, 0, 3), ArchiveFile(3, 4, 7)
-    place.put(first, encoded(records(of("a", 0), of("b", 1), of("a", 2), of("c", 3))))
-    place.put(second, encoded(records(of("a", 4), of("b", 5), of("a", 6), of("a", 7), first=4)))
+    longer = 8 * 86_400_000
+    put(place, first, [("a", 0), ("b", 0), ("a", 0), ("c", 0)])
+    put(place, second, [("a", 0), ("b", longer), ("a", longer), ("a", longer)])
 
     erase(place, 3, [Erased("a", "app", "e6", 6)])
 
     left = [each.value for file in (first, second) for each in decoded(place, file)]
     assert left == [of("b", 1), of("c", 3), of("b", 5), of("a", 6), of("a", 7)]
     assert accounts_in(place, first, {"a", "b", "x"}) == {"b"}
+
+
+def test_of_the_week_before_an_erasure_it_stays_which_events_there_were_and_nothing_else(place: Place) -> None:
+    file, day = ArchiveFile(3, 0, 3), 86_400_000
+    put(place, file, [("a", 0), ("a", 2 * day), ("b", 2 * day), ("a", 8 * day)])
+
+    erase(place, 3, [Erased("a", "app", "e3", 3)])
+
+    first, *others = decoded(place, file)
+    event = parse(CUSTOMER_EVENTS, first.value or b"", first.key)
+    assert isinstance(event, AccountErased)
+    assert (first.offset, first.timestamp_ms, event.source, event.id, event.subject) == (1, 2 * day, "app", "e1", "a")
+    assert b"personid" not in (first.value or b"")
+    assert [each.value for each in others] == [of("b", 2), of("a", 3)]
+
+
+def test_erasing_once_more_changes_nothing(place: Place) -> None:
+    file = ArchiveFile(3, 0, 2)
+    put(place, file, [("a", 0), ("b", 0), ("a", 1)])
+    erase(place, 3, [Erased("a", "app", "e2", 2)])
+    left = list(decoded(place, file))
+
+    erase(place, 3, [Erased("a", "app", "e2", 2)])
+
+    assert list(decoded(place, file)) == left
 
 
 def test_the_secrets_of_a_store_are_not_shown() -> None:
