@@ -96,7 +96,8 @@ def tell(done: Backtest, wanted: Wanted, language: Language) -> None:
         f"{len(drawn.moments)} moments, {found.positives} of them before the churn of {found.departures} accounts. "
         f"[low, high]: 95 % of {found.resamples} draws of accounts. Not in the sample: unknown yet "
         f"{drawn.left_out.unknown}, known for less than {YOUNG_DAYS} days {drawn.left_out.young}, gone "
-        f"{drawn.left_out.gone}; moments whose horizon ends after {done.asked.observed_until}: {len(drawn.censored)}."
+        f"{drawn.left_out.gone}. Moments whose horizon ends after {done.asked.observed_until}, used only for the lead "
+        f"time and the green revenue of those who left: {len(drawn.censored)}."
     )
     if wanted.report is not None:
         say(f"Report: {wanted.report}")
@@ -191,7 +192,7 @@ def _of_archive(settings: Settings, wanted: Wanted, asking: _Asking, card: Score
 
 
 def _done(asked: Asked, drawn: Drawn, events: int, refused: int = 0, unseen_churn: int = 0) -> Backtest:
-    if not len(drawn.sample):
+    if not drawn.sample.complete.any():
         out = drawn.left_out
         raise Invalid(
             "empty_sample",

@@ -9,7 +9,7 @@ import numpy as np
 from csmodels.fields import Band
 from scoring.backtest import calibration
 from scoring.backtest.calibration import Bin
-from scoring.backtest.departures import Lead, Unseen, lead, unseen
+from scoring.backtest.departures import Lead, Unseen, departures, lead, unseen
 from scoring.backtest.ranking import Ranking
 from scoring.backtest.resampling import SEED, Estimate, Statistic, enough, estimates
 from scoring.backtest.sample import BANDS, Bools, Floats, Sample
@@ -43,8 +43,8 @@ class Findings:
     """Everything that a backtest says of a sample.
 
     Figures by judge are of the score and of its rivals; gain: AUC of the score less that of a rival, over the same
-    draws. base_rate: the share of rows whose account left within the horizon. brier: mean squared error of the
-    probabilities, of the score and of the base rate alone. lead: by the warning.
+    draws. base_rate: the share of rows whose account left within the horizon; departures: how often one did. brier:
+    mean squared error of the probabilities, of the score and of the base rate alone. lead: by the warning.
     """
 
     auc: Mapping[Judge, Estimate]
@@ -75,8 +75,10 @@ def risks(sample: Sample) -> Mapping[Judge, Floats]:
 def judged(sample: Sample, *, resamples: int | None = None, seed: int = SEED) -> Findings:
     """The figures of a sample, the same for the same seed; resamples None: as many as are enough.
 
-    ValueError without rows.
+    Lead and unseen are of all rows of those who left, everything else is of the complete rows. ValueError without any
+    of these.
     """
+    leaving, sample = sample, sample.completed()
     resamples = enough(len(sample)) if resamples is None else resamples
     rankings = {judge: Ranking.of(risk, sample.positive) for judge, risk in risks(sample).items()}
     probability = calibration.probabilities(sample.score, sample.positive, sample.account, seed)
@@ -97,7 +99,7 @@ def judged(sample: Sample, *, resamples: int | None = None, seed: int = SEED) ->
     for band, here in of_band.items():
         statistics[f"band.{band}"] = _rate(sample.positive, here)
     found = estimates(statistics, sample.account, resamples=resamples, seed=seed)
-    leads = {name: lead(sample, bands, resamples=resamples, seed=seed) for name, bands in WARNINGS.items()}
+    leads = {name: lead(leaving, bands, resamples=resamples, seed=seed) for name, bands in WARNINGS.items()}
     _, true, precision = rankings["score"].curves()
     return Findings(
         auc={judge: found[f"auc.{judge}"] for judge in JUDGES},
@@ -112,13 +114,13 @@ def judged(sample: Sample, *, resamples: int | None = None, seed: int = SEED) ->
             for band, here in of_band.items()
         },
         lead=leads,
-        unseen=unseen(sample, resamples=resamples, seed=seed),
+        unseen=unseen(leaving, resamples=resamples, seed=seed),
         roc={judge: rankings[judge].curves()[:2] for judge in JUDGES},
         precision=(true[1:], precision),
         rows=len(sample),
         positives=int(sample.positive.sum()),
         accounts=len(np.unique(sample.account)),
-        departures=leads["red"].left,
+        departures=len(departures(sample)),
         resamples=resamples,
         seed=seed,
     )

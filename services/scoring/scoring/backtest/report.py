@@ -180,9 +180,9 @@ def _bands(done: Backtest, say: _Words) -> Plot:
 
 
 def _lead(found: Findings, say: _Words) -> list[str]:
-    if not found.departures:
-        return []
     yellow, red = found.lead["yellow"], found.lead["red"]
+    if not yellow.left:
+        return []
     return [
         say("lead_yellow", share=_rate(yellow.warned), count=yellow.left, days=shown(yellow.days, 0)),
         say("lead_red", share=_rate(red.warned), days=shown(red.days, 0)),

@@ -65,19 +65,24 @@ class Asked:
         taken: list[date] = []
         censored: list[date] = []
         for day in self.grid.days():
-            known = day <= self.usage_until and day + timedelta(days=self.grid.horizon) <= self.observed_until
-            (taken if known else censored).append(day)
+            (taken if day <= self.usage_until and self.is_complete(day) else censored).append(day)
         return taken, censored
+
+    def is_complete(self, day: date) -> bool:
+        """Whether churn is known to the end of the horizon that begins with the day."""
+        return day + timedelta(days=self.grid.horizon) <= self.observed_until
 
 
 def draw(pasts: Iterable[Past], asked: Asked, shown: Shown = lambda _: None) -> Drawn:
     """The sample: every account at every moment at which it was a customer and known for YOUNG_DAYS.
 
-    shown is told of the weight of each past that is done.
+    At censored moments it has those only whose churn is known: who else leaves nobody knows, but how these stood when
+    they left can be told. shown is told of the weight of each past that is done.
     """
     days, censored = asked.days()
+    looked_at = [*days, *(day for day in censored if day <= asked.usage_until)]
     feeds: tuple[FeedStopped | FeedResumed, ...] = ()
-    moments = _moments(days, feeds, asked)
+    moments = _moments(looked_at, feeds, asked)
     rows: list[Row] = []
     parts: list[Sample] = []
     left_out = LeftOut()
@@ -85,7 +90,7 @@ def draw(pasts: Iterable[Past], asked: Asked, shown: Shown = lambda _: None) -> 
     for number, past in enumerate(pasts):
         if past.feeds is not feeds:
             feeds = past.feeds
-            moments = _moments(days, feeds, asked)
+            moments = _moments(looked_at, feeds, asked)
         kept, missing = _rows(number, past, moments, asked)
         rows += kept
         left_out += missing
@@ -136,18 +141,26 @@ def _rows(number: int, past: Past, moments: list[Moment], asked: Asked) -> tuple
     outcome = past.outcome
     if outcome is None:
         outcome = _by_contracts(past, asked)
+    complete = [moment for moment in moments if asked.is_complete(moment.day)]
+    leaving = [moment for moment in moments[len(complete) :] if _is_seen_to_leave(outcome, moment.day, asked)]
     rows = []
     young = gone = known = 0
-    for look in looks(past.account, past.events, moments, asked.card, zone, asked.view):
-        known += 1
+    for look in looks(past.account, past.events, [*complete, *leaving], asked.card, zone, asked.view):
         day = look.moment.day
+        counts = asked.is_complete(day)
+        known += counts
         if outcome.is_away(day):
-            gone += 1
+            gone += counts
         elif (day - look.since).days < YOUNG_DAYS:
-            young += 1
+            young += counts
         else:
             rows.append(_row(number, past, look, outcome, asked))
-    return rows, LeftOut(unknown=len(moments) - known, young=young, gone=gone)
+    return rows, LeftOut(unknown=len(complete) - known, young=young, gone=gone)
+
+
+def _is_seen_to_leave(outcome: Outcome, day: date, asked: Asked) -> bool:
+    leaves_on = outcome.leaves_after(day)
+    return leaves_on is not None and leaves_on <= asked.observed_until
 
 
 def _row(number: int, past: Past, look: Look, outcome: Outcome, asked: Asked) -> Row:
@@ -162,6 +175,7 @@ def _row(number: int, past: Past, look: Look, outcome: Outcome, asked: Asked) ->
         volume=volume(look.facts, day),
         leaves_in=STAYS if leaves_on is None else (leaves_on - day).days,
         revenue=_revenue(past, look, asked),
+        complete=asked.is_complete(day),
     )
 
 

@@ -24,7 +24,8 @@ class Row:
 
     day: of the calendar, as an ordinal. recency: days since its last usage, infinite if there is none; volume: usage
     events in 28 days; leaves_in: days until it left, however many, STAYS if it did not; revenue: its monthly revenue,
-    None if unknown.
+    None if unknown. complete: who left was observed to the end of the horizon; else the row is there because it is
+    known that the account left.
     """
 
     account: int
@@ -35,6 +36,7 @@ class Row:
     volume: float
     leaves_in: int
     revenue: float | None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Sample:
     leaves_in: Ints
     positive: Bools
     revenue: Floats
+    complete: Bools
 
     @classmethod
     def of(cls, rows: Sequence[Row], horizon: int) -> "Sample":
@@ -65,12 +68,17 @@ class Sample:
             leaves_in=leaves_in,
             positive=(leaves_in >= 1) & (leaves_in <= horizon),
             revenue=np.array([np.nan if row.revenue is None else row.revenue for row in rows], dtype=np.float64),
+            complete=np.array([row.complete for row in rows], dtype=np.bool_),
         )
 
     @classmethod
     def joined(cls, parts: Sequence["Sample"]) -> "Sample":
         """The rows of all parts, in their order. There is at least one part."""
         return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
+
+    def completed(self) -> "Sample":
+        """The complete rows: without them it cannot be told how often accounts leave."""
+        return Sample(*(getattr(self, one.name)[self.complete] for one in fields(self)))
 
     def __len__(self) -> int:
         return len(self.account)
@@ -90,8 +98,8 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A sample and how it was drawn. censored: moments that were asked for and whose horizon nobody has seen the end of
-    (or at which nothing was observed any more).
+    """A sample and how it was drawn. left_out: at the moments. censored: other moments that were asked for, of whose
+    horizon nobody has seen the end (or at which nothing was observed any more): the sample has only who left after.
     """
 
     sample: Sample

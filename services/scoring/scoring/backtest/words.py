@@ -90,7 +90,8 @@ WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "rules": (
             "Not in the sample at a moment: customers of whom nothing was known yet ({unknown} times), known for "
             "less than {young_days} days ({young}), or gone already ({gone}). Moments whose horizon ends after "
-            "{observed}, until when the data tell who left, are left out altogether ({censored})."
+            "{observed}, until when the data tell who left, count only for the lead time and the green revenue of "
+            "those who left ({censored})."
         ),
         "scoring": (
             "The scores are those of the fold and the scorecard that run live, as of the end of each day in "
@@ -180,7 +181,7 @@ WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
         "rules": (
             "次の組は標本に入れない：まだ何も分かっていない（{unknown} 回）、知られて {young_days} "
             "日未満（{young} 回）、すでに離れた（{gone} 回）。解約が分かっているのは {observed} までなので、その"
-            "後に期間が終わる時点はすべて除いた（{censored} 時点）。"
+            "後に期間が終わる時点は、離れた顧客の先行日数と緑の売上にだけ使った（{censored} 時点）。"
         ),
         "scoring": (
             "採点は、稼働中と同じ集計とスコアカードで、{zone} の各日の終わりに行った。バンドは滞留を考えず境界だ"

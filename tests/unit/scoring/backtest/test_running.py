@@ -92,6 +92,33 @@ def test_moments_after_the_last_event_are_left_out_even_if_churn_is_known_for_lo
     assert [(TODAY - day).days for day in drawn.moments] == [134, 120, 106]
 
 
+def test_of_moments_whose_horizon_is_incomplete_only_those_who_left_are_taken() -> None:
+    left = Past(ACCOUNT, daily(300, 21), Outcome((Away(TODAY - 20 * ONE),)))
+    will_leave = Past(ACCOUNT, daily(300, 0), Outcome((Away(TODAY + 5 * ONE),)))  # nobody has seen it yet
+
+    drawn = draw([left, will_leave, Past(ACCOUNT, daily(300, 0), Outcome())], asked(78, 0))
+
+    days = TODAY.toordinal() - drawn.sample.day
+    rows = list(zip(drawn.sample.account.tolist(), days.tolist(), strict=True))
+    assert rows == [(0, 78), (0, 64), (0, 50), (0, 36), (0, 22), (1, 78), (1, 64), (2, 78), (2, 64)]
+    assert drawn.sample.complete.tolist() == [True, True, False, False, False, True, True, True, True]
+    assert drawn.left_out.gone == 0
+
+
+def test_an_account_is_judged_at_the_last_moment_before_it_left_whatever_the_horizon() -> None:
+    past = Past(ACCOUNT, daily(300, 37), Outcome((Away(TODAY - 20 * ONE),)))
+    question = asked(134, 0)
+
+    findings = [
+        judged(draw([past], replace(question, grid=replace(question.grid, horizon=horizon))).sample, resamples=20)
+        for horizon in (30, 60, 90)
+    ]
+
+    assert [one.lead["red"].all for one in findings] == [(2,), (2,), (2,)]
+    assert [one.rows for one in findings] == [8, 6, 4]
+    assert [one.unseen.share.value for one in findings] == [0, 0, 0]
+
+
 def test_without_a_table_the_end_of_the_last_contract_is_the_churn_and_its_price_the_revenue() -> None:
     bought = contract(
         NOON - 200 * DAY, status="active", mrr=None, currency="USD", auto_renew=False,
