@@ -5,6 +5,7 @@ from typing import Final
 
 from csmodels.catalogue import parse
 from csmodels.errors import InvalidEvent
+from csmodels.ids import AccountId
 from csmodels.internal import AccountErased, AccountErasure
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring.archive.columns import ArchivedRecord, account_of, accounts_in, decoded, encoded
@@ -72,10 +73,10 @@ def _left(record: ArchivedRecord, last: Mapping[str, Erased], stamps: Mapping[st
     known = AccountErased(
         id=event.id,
         source=event.source,
-        subject=account,
+        subject=AccountId(account),
         time=event.receivedtime,
         receivedtime=event.receivedtime,
-        data=AccountErasure(account=account),
+        data=AccountErasure(account=AccountId(account)),
     )
     return record._replace(value=known.to_bytes())
 
