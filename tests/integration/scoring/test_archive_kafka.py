@@ -15,7 +15,7 @@ from cskit.db import Database
 from cskit.log.kafka import KafkaLog
 from cskit.testing.log import read_all
 from cskit.testing.prefixed import PrefixedLog
-from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
+from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS, PARTITIONS
 from scoring.archive.place import ArchiveRoot
 from scoring.archive.reading import read_events
 from scoring.archive.writing import GROUP, Limits
@@ -32,7 +32,7 @@ async def world(database: Database, tmp_path: Path) -> AsyncIterator[Past]:
     log = PrefixedLog(KafkaLog(servers, client_id="test", security=None), f"t{secrets.token_hex(4)}.")
     await log.start()
     try:
-        await log.ensure_topics([CUSTOMER_EVENTS], PARTITIONS)
+        await log.ensure_topics([CUSTOMER_EVENTS, HEALTH_EVENTS], PARTITIONS)
         yield Past(log, database, ArchiveRoot(str(tmp_path / "archive")), [NOON])
     finally:
         await log.close()
