@@ -142,6 +142,15 @@ async def test_a_repeat_with_its_key_applies_nothing_again(scoring: Running) -> 
     assert (await scoring.get("/v1/accounts/acme/health"))["scorecard"] == "default@1"
 
 
+async def test_what_an_installation_began_with_is_folded_before_anything_was(tmp_path: Path) -> None:
+    async with running(tmp_path, ("read", "configure")) as scoring:
+        applied = await scoring.post("/v1/scorecards/default@1/apply", None, status=200)
+        version = await scoring.get("/v1/scorecards/default@1")
+
+    assert (applied["changed"], applied["folded"]) == (False, True)
+    assert (version["partitions"], version["of_partitions"]) == (16, 16)
+
+
 async def test_a_comparison_is_one_document_or_lines(scoring: Running) -> None:
     body = json.dumps(document(**STRICT))
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Row, select, tuple_, update
 
 from cskit.db import Tx
+from csmodels.topics import PARTITIONS
 from scoring.domain.precedence import Applied
 from scoring.tables import partitions, scorecard_applications, scorecards
 
@@ -162,9 +163,11 @@ async def newest_in_force(tx: Tx) -> Applied | None:
 
 
 async def in_partitions(tx: Tx) -> Mapping[int, Applied]:
-    """What is in force in each partition, of those that have folded anything."""
+    """What is in force in each partition; in one that has folded nothing, what the installation began with."""
     rows = await tx.fetch(select(partitions.c.partition, partitions.c.applied))
-    return {row.partition: applied_of(row.applied) for row in rows}
+    first = await first_in_force(tx)
+    begun = {} if first is None else dict.fromkeys(range(PARTITIONS), first)
+    return begun | {row.partition: applied_of(row.applied) for row in rows}
 
 
 def _key(name: str) -> tuple[str, int] | None:
