@@ -41,7 +41,7 @@ def utc_time(value: object) -> datetime:
             return plain
         if _RFC3339.fullmatch(value) is None:
             raise ValueError("should be an RFC 3339 time with a zone, such as 2026-01-31T09:30:00Z")
-        value = datetime.fromisoformat(value.upper())
+        value = _moment(value)
     if not isinstance(value, datetime):
         raise ValueError("should be an RFC 3339 time with a zone, as text")
     if value.utcoffset() is None:
@@ -50,6 +50,15 @@ def utc_time(value: object) -> datetime:
         return value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("lies outside the years 1 to 9999 in UTC") from error
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.upper())
+    except ValueError as error:
+        if text[17:19] == "60":
+            raise ValueError("is a leap second, which is not known here; write :59 for :60") from error
+        raise ValueError(f"is no moment of the calendar: {error}") from error
 
 
 def _plain_time(text: str) -> datetime | None:

@@ -39,3 +39,17 @@ def test_a_text_is_a_time_only_if_the_pattern_and_the_calendar_say_so(text: str)
         found = utc_time(text)
 
         assert (found, found.utcoffset()) == (wanted, timedelta(0))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("2026-06-30T23:59:60Z", "^is a leap second, which is not known here; write :59 for :60$"),
+        ("2026-07-01T08:59:60.5+09:00", "leap second"),
+        ("2026-02-30T00:00:00Z", "^is no moment of the calendar: day"),
+        ("2026-06-30T24:01:00Z", "^is no moment of the calendar: "),
+    ],
+)
+def test_what_the_calendar_does_not_have_is_refused_with_a_sentence(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        utc_time(text)

@@ -8,7 +8,7 @@ import pytest
 
 from csmodels.catalogue import parse
 from csmodels.topics import CUSTOMER_EVENTS
-from ingest.domain import columns, native, quick
+from ingest.domain import columns, native, quick, segment
 from ingest.domain.drafts import Arrival, Draft, Refusal
 from ingest.domain.fields import FIELDS
 from ingest.domain.imports.kinds import SHAPES
@@ -98,3 +98,16 @@ def test_whatever_a_column_of_a_file_may_be_is_a_field_of_its_event(kind: Any) -
     fields = {field.name for field in shape.fields} - BESIDE_DATA | ({shape.free} if shape.free else set())
 
     assert fields <= set(FIELDS[shape.type])
+
+
+def test_a_leap_second_is_refused_by_its_name() -> None:
+    call = {"type": "track", "userId": "u-1", "event": "x", "messageId": "m-1", "timestamp": "2026-03-09T23:59:60Z"}
+    event = raw("usage.tracked", {"name": "x"}, time="2026-03-09T23:59:60Z")
+
+    by_call = segment.draft(call, json.dumps(call).encode(), 0, ARRIVAL)
+    by_event = native.draft(event, 0, ARRIVAL)
+
+    for refused, field in ((by_call, "timestamp"), (by_event, "time")):
+        assert isinstance(refused, Refusal)
+        assert (refused.code, refused.field) == ("invalid_field", field)
+        assert "leap second" in refused.message

@@ -158,7 +158,10 @@ class _Call:
         if given is not None:
             said = client_time(given)
             if said is None:
-                message = "timestamp is refused: it should be an ISO 8601 time, such as 2026-01-31T09:30:00.000Z."
+                message = (
+                    "timestamp is refused: it should be an ISO 8601 time, such as 2026-01-31T09:30:00.000Z, "
+                    "and no leap second (:60)."
+                )
                 raise InvalidEvent(INVALID_FIELD, "timestamp", message)
             try:
                 time = corrected(said, arrival.sent, arrival.received)
