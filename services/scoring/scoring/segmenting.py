@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from cskit.clock import Clocks
 from cskit.conditions import Condition, ConditionError, Conditions, Fields
-from cskit.db import Database
+from cskit.db import Database, DatabaseUnavailable
 from cskit.errors import Invalid
 from cskit.observability import get_logger
 from csmodels.fields import AdoptionLevel, Band, Stage, Watch
@@ -158,11 +158,17 @@ class Ranks:
         return local_day(self._clocks.world.now(), self.zone)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look every minute, or when asked, whether the day is still to be computed, or anew for many newcomers."""
+        """Look every minute, or when asked, whether the day is still to be computed, or anew for many newcomers.
+
+        A database that cannot be reached is asked again at the next look.
+        """
         while not stop.is_set():
             self.asked.clear()
-            if await claimed(self._database, self.today, self._clocks.wall.now(), _LEASE):
-                await self.compute(stop)
+            try:
+                if await claimed(self._database, self.today, self._clocks.wall.now(), _LEASE):
+                    await self.compute(stop)
+            except DatabaseUnavailable as error:
+                log.warning("ranks.waits", reason=str(error), seconds=_POLL_SECONDS)
             waits = [asyncio.ensure_future(event.wait()) for event in (stop, self.asked)]
             await asyncio.wait(waits, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:

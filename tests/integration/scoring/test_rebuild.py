@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
+from structlog.testing import capture_logs
 from tests.integration.scoring.conftest import Fresh
 from tests.integration.scoring.past import LIVE, SMALL_FILES, Past, past, resolved
 from tests.integration.scoring.scorecards import Desk, document
@@ -17,7 +18,8 @@ from tests.integration.scoring.world import DAY, HOUR, NOON, SECOND, event, seat
 
 from cskit.claims import Fenced
 from cskit.db import Database, Tx
-from cskit.log import NewRecord, OffsetOutOfRange
+from cskit.log import LogError, NewRecord, OffsetOutOfRange, Reader
+from cskit.log.sqlite import SqliteLog
 from cskit.migrate import upgrade
 from csmodels.envelope import Event
 from csmodels.partitioning import partition_of
@@ -420,6 +422,36 @@ async def test_a_worker_that_has_lost_a_rebuild_to_another_swaps_nothing_and_dro
     row = await world.rebuild("r1")
     assert (row.state, row.owner) == (rebuilds.CONFIRMED, "two")
     assert not dropped.is_set()
+
+
+class Paused(SqliteLog):
+    """A log that does not answer who wants to read it; `asked` once somebody did."""
+
+    asked = False
+
+    async def reader(self, topic: str, offsets: Mapping[int, int]) -> Reader:
+        self.asked = True
+        raise LogError("Kafka does not answer")
+
+
+async def test_a_rebuild_waits_for_a_log_that_does_not_answer(world: Past, shadow: Database, tmp_path: Path) -> None:
+    await world.append(usage("acme", NOON), usage("a1", NOON))
+    await world.fold()
+    await world.ask("r1")
+    worker = world.rebuilder(shadow, None)
+    worker.log = paused = Paused(tmp_path / "log.db", now_ms=lambda: 0)
+    await paused.start()
+
+    with capture_logs() as said:
+        async with world.running(worker):
+            while not any(each["event"].startswith("rebuild.") for each in said):
+                await asyncio.sleep(0.02)
+    async with world.running(world.rebuilder(shadow, None)):
+        await world.comes_to("r1", rebuilds.READY)
+
+    await paused.close()
+    assert paused.asked
+    assert [each["event"] for each in said if each["event"].startswith("rebuild.")] == ["rebuild.waits"]
 
 
 async def test_a_rebuild_needs_nothing_but_an_empty_shadow(world: Past, fresh: Fresh) -> None:

@@ -2,20 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from tests.integration.scoring.server import Running, running
 from tests.integration.scoring.world import DAY, HOUR, NOON, busy_weeks, event, seats, usage
 
+from cskit.clock import Clocks, FrozenClock, RealClock
+from cskit.db import DatabaseUnavailable
+from cskit.db.sqlite import SqliteDatabase, SqliteTx
+from cskit.migrate import upgrade
 from scoring.api import segments
 from scoring.domain.segments import READY
-from scoring.segmenting import Asked
+from scoring.segmenting import Asked, Ranks
+from scoring.settings import ScoringSettings
 from scoring.store.segments import claimed
-from scoring.tables import account_activity
+from scoring.tables import account_activity, activity_days
 
 
 @pytest.fixture
@@ -202,6 +209,37 @@ async def test_a_segment_counts_its_accounts_and_their_revenue_as_of_now(scoring
     assert (first["accounts"], first["mrr"]) == (1, 70.0)
     assert (second["accounts"], second["mrr"]) == (2, 70.0)
     assert (await scoring.get("/v1/segments/mine"))["accounts"] is None
+
+
+class AwayAtFirst(SqliteDatabase):
+    """A database that cannot be reached when it is first written to."""
+
+    away = True
+
+    def write(self) -> AbstractAsyncContextManager[SqliteTx]:
+        if self.away:
+            self.away = False
+            raise DatabaseUnavailable("PostgreSQL cannot be reached")
+        return super().write()
+
+
+async def test_ranks_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
+    database, stop = AwayAtFirst(tmp_path / "scoring.db"), asyncio.Event()
+    await upgrade(database, "scoring")
+    settings = ScoringSettings(zone="UTC", currency="USD")
+    ranks = Ranks(database=database, settings=settings, clocks=Clocks(world=FrozenClock(NOON), wall=RealClock()))
+    running = asyncio.create_task(ranks.run(stop))
+    while database.away:
+        await asyncio.sleep(0.01)
+
+    ranks.asked.set()
+
+    while not (days := await database.fetch(select(activity_days))) or days[0].done_at is None:
+        assert not running.done()
+        await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    await database.close()
 
 
 async def test_an_erased_account_leaves_no_rank_behind(scoring: Running) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 
 from cskit.clock import Clocks
 from cskit.db import Database, DatabaseUnavailable, Tx
-from cskit.log import Log
+from cskit.log import Log, LogError, OffsetOutOfRange, TopicMismatch
 from cskit.observability import get_logger
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.files import ArchiveDamaged
@@ -29,6 +29,7 @@ T = TypeVar("T")
 _LOOK_EVERY: Final = 2.0  # seconds, for what was asked for
 _TELL_EVERY: Final = 1.0
 _AGAIN: Final = 10.0
+_PASSING: Final = (DatabaseUnavailable, ArchiveUnreachable, LogError)  # waited for
 _ROUNDS: Final = 3  # catching up with a log that goes on, before the comparison
 
 
@@ -64,7 +65,7 @@ class Rebuilder:
             try:
                 await self._look(stop)
                 wait = _LOOK_EVERY
-            except (DatabaseUnavailable, ArchiveUnreachable) as error:
+            except _PASSING as error:
                 log.warning("rebuild.waits", reason=str(error), seconds=_AGAIN)
                 wait = _AGAIN
             try:
@@ -94,9 +95,9 @@ class Rebuilder:
             await self._work(job, stop)
         except _Over:
             await self._drop_what_is_left()
-        except ArchiveDamaged as error:
+        except (ArchiveDamaged, OffsetOutOfRange, TopicMismatch) as error:
             await self._fail(job.id, str(error))
-        except (DatabaseUnavailable, ArchiveUnreachable):
+        except _PASSING:
             raise  # the lease stays: it is this worker's to go on with
         except Exception as error:
             log.error("rebuild.failed", rebuild=job.id, exc_info=error)
