@@ -18,6 +18,7 @@ from cskit.headers import packed, unpacked
 from cskit.log import NewRecord, Record
 from cskit.messages import Message, UnitOfWork
 from cskit.peek import received_at
+from cskit.poison import EMPTY, NULL_KEY, WRONG_PARTITION
 from csmodels.envelope import Event
 from csmodels.ids import PersonId
 from csmodels.internal import AccountErased, PersonErased
@@ -25,9 +26,8 @@ from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, DEAD_LETTERS
 
 KEPT: Final = timedelta(days=30)
-NULL_KEY: Final = "null_key"  # the record has no key, so it belongs to no account
-EMPTY: Final = "empty"  # the record has no value
 REPEATS_KNOWN: Final = timedelta(hours=70)  # of the 72 in which the services that took an event know its copy
+_OF_ALL: Final = (NULL_KEY, EMPTY, WRONG_PARTITION)  # poison for every service
 _BODIES_AT_ONCE: Final = 200
 TOO_LARGE: Final = "too_large"  # an outbox row is beyond what the log takes
 
@@ -107,7 +107,8 @@ async def found(tx: Tx, plumbing: Plumbing, letter_id: str) -> Row[Any] | None:
 
 
 async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datetime) -> bool:
-    """Append the original bytes once more, by the outbox; False if it was replayed before or does not exist.
+    """Append the original bytes once more, by the outbox, where they lay or, if that was wrong, where they belong;
+    False if it was replayed before or does not exist.
 
     Raises Conflict for an event that all but one service took so long ago that they would take the copy for another.
     """
@@ -120,7 +121,7 @@ async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datet
     )
     rows = await uow.tx.fetch(statement)
     for row in rows:
-        shared = row.topic == CUSTOMER_EVENTS and row.code not in (NULL_KEY, EMPTY)  # others may have taken it
+        shared = row.topic == CUSTOMER_EVENTS and row.code not in _OF_ALL  # others may have taken it
         if shared and now - (received_at(row.value) or row.at) > REPEATS_KNOWN:
             raise Conflict(
                 "too_late_to_replay",
@@ -128,7 +129,8 @@ async def replay(uow: UnitOfWork, plumbing: Plumbing, letter_id: str, now: datet
                 f"the services that took it would count the copy as one more. For scores, run `kizashi rebuild` once "
                 f"Kizashi is repaired: it folds the original.",
             )
-        uow.send([NewRecord(row.topic, row.partition, row.key, row.value or b"", unpacked(row.headers))])
+        partition = partition_of(row.key) if row.code == WRONG_PARTITION else row.partition
+        uow.send([NewRecord(row.topic, partition, row.key, row.value or b"", unpacked(row.headers))])
     return bool(rows)
 
 

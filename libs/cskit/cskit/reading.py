@@ -1,7 +1,7 @@
 """From a batch of records to what a handler is given: poison and duplicates are told apart, nothing is written yet."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
@@ -11,19 +11,17 @@ import numpy as np
 
 from cskit.claims import Claim, moved
 from cskit.columns import UsageColumns
-from cskit.dead_letters import EMPTY, NULL_KEY, DeadLetter
+from cskit.dead_letters import DeadLetter
 from cskit.dedup import Dedup, Taken
 from cskit.log import Partition, Records
 from cskit.messages import Message, Usage, Wanted, message_of
 from cskit.peek import type_of
+from cskit.poison import Refused, event_of
 from cskit.slices import Slices
 from cskit.usage_reader import UsageReader
-from csmodels.catalogue import TYPES, parse
+from csmodels.catalogue import TYPES
 from csmodels.envelope import Event
-from csmodels.errors import InvalidEvent
 from csmodels.topics import CUSTOMER_EVENTS
-
-Refused = Mapping[tuple[Partition, int], tuple[str, str]]  # partition and offset -> code and reason
 
 _FEWEST: Final = 64  # records of a partition from which on columns pay
 _MOST_OBJECTS: Final = 64_000
@@ -84,8 +82,11 @@ class BatchReader:
         many = len(records) >= self._fewest and partition.topic == CUSTOMER_EVENTS
         if self._usage and many and wanted is None:
             usage, others = await self._usage.read(records.values, records.keys)
+            apart = usage.places[~self._usage.credible(usage, records)].tolist()
             if refused:
-                usage, others = _without(usage, others, _places_of(records, partition, refused))
+                apart += _places_of(records, partition, refused)
+            if apart:
+                usage, others = _without(usage, others, apart)
         if len(others) > room:
             reading.left.add(partition)
             records = records.between(0, others[room])
@@ -93,8 +94,9 @@ class BatchReader:
             others = others[:room]
         places: list[int] = []
         events: list[Event] = []
-        those = zip(others, _at(records.keys, others), _at(records.values, others), strict=True)
-        for number, (place, key, value) in enumerate(those, start=1):
+        appended = records.timestamps[np.asarray(others, dtype=np.int64)].tolist()
+        those = zip(others, appended, _at(records.keys, others), _at(records.values, others), strict=True)
+        for number, (place, appended_ms, key, value) in enumerate(those, start=1):
             if not number % _AT_ONCE:
                 await asyncio.sleep(0)
             if wanted is not None and _passed_over(value, wanted):
@@ -102,7 +104,7 @@ class BatchReader:
             poison = refused.get((partition, int(records.offsets[place]))) if refused else None
             event = None
             if poison is None:
-                event, poison = _parsed(records.topic, key, value)
+                event, poison = event_of(partition, appended_ms, key, value)
             if poison is not None:
                 reading.letters.append(DeadLetter(self._group, records[place], *poison, at=now))
                 continue
@@ -155,15 +157,3 @@ def _passed_over(value: bytes | None, wanted: Wanted) -> bool:
     """Whether a record is of a type that is known and not wanted. What cannot be told is parsed, to be put aside."""
     kind = type_of(value)
     return kind in TYPES and not wanted(str(kind))
-
-
-def _parsed(topic: str, key: bytes | None, value: bytes | None) -> tuple[Event | None, tuple[str, str] | None]:
-    """The event of a record, or why it is poison (code, reason)."""
-    if key is None:
-        return None, (NULL_KEY, "The record has no key: it belongs to no account.")
-    if value is None:
-        return None, (EMPTY, "The record has no value.")
-    try:
-        return parse(topic, value, key), None
-    except InvalidEvent as error:
-        return None, (error.code, error.message)

@@ -36,8 +36,9 @@ from cskit.observability import (
     get_logger,
 )
 from cskit.passing import Passed, changes_nothing
+from cskit.poison import Refused
 from cskit.progress import BeatingTx, Progress
-from cskit.reading import BatchReader, Reading, Refused
+from cskit.reading import BatchReader, Reading
 from cskit.seed import deployment_seed
 from cskit.settings import TestHooks
 from cskit.watchdog import Stuck, Watchdog

@@ -4,6 +4,7 @@ A message is taken by columns only where `parse` would surely give the same even
 """
 
 import asyncio
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,15 +16,19 @@ from numpy.typing import NDArray
 from cskit import skeletons
 from cskit.columns import UsageColumns, in_order
 from cskit.decoding import decoded, properties_good
+from cskit.log import Records
+from cskit.poison import AHEAD
 from cskit.skeletons import Skeleton, skeleton_of
 from cskit.slices import Ints, Slices, same, windows, words
 from cskit.texts import MASKS, SHORT, Bytes, Column, Texts
 from cskit.times import LONGEST, microseconds
 from csmodels.ids import MAX_WIRE_ID, UUID_PATTERN, are_plain, is_account_id, is_wire_id, matches
+from csmodels.partitioning import partition_of
 
 OLD: Final = timedelta(days=300)  # usage that came later than that is left to parse: who folds it treats it with care
 
 _AHEAD_US: Final = 300_000_000  # see envelope.FUTURE_TOLERANCE
+_AHEAD_OF_LOG_US: Final = int(AHEAD.total_seconds()) * 1_000_000
 _OLD_US: Final = int(OLD.total_seconds()) * 1_000_000
 _MOST: Final = 2**31 - 1
 _PIECE: Final = 8_192  # messages that are read at once
@@ -50,6 +55,7 @@ class UsageReader:
 
     def __init__(self) -> None:
         self._accounts = Texts(is_account_id)
+        self._homes = array("b")  # the partitions of accounts, by their numbers
         self._names = Texts(is_wire_id)
         self._persons = Texts(lambda text: matches(UUID_PATTERN, text))
         self._sources = Texts(is_wire_id)
@@ -74,14 +80,24 @@ class UsageReader:
                 self._remember(found)
             if len(rows) or not parts:
                 parts.append(self._one_by_one(bodies, of_bodies, rows))
+            self._homes.extend(map(partition_of, self._accounts.texts[len(self._homes) :]))
             await asyncio.sleep(0)
         usage = in_order([part for part in parts if len(part)] or parts[:1])
         others = np.ones(len(bodies), dtype=np.bool_)
         others[usage.places] = False
         return usage, np.flatnonzero(others).tolist()
 
+    def credible(self, usage: UsageColumns, records: Records) -> Flags:
+        """Which of the usage that was just read of these records is no poison by where and when it was appended."""
+        homes = np.frombuffer(self._homes, dtype=np.int8)
+        ahead = usage.received - 1_000 * records.timestamps[usage.places]
+        good: Flags = (homes[usage.accounts.numbers] == records.partition) & (ahead <= _AHEAD_OF_LOG_US)
+        return good
+
     def _bound(self) -> None:
-        for texts in (self._accounts, self._names, self._persons):
+        if self._accounts.bound():
+            self._homes = array("b")
+        for texts in (self._names, self._persons):
             texts.bound()
         if self._sources.bound():
             self._known = []  # they name sources by their numbers

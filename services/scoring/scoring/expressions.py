@@ -10,6 +10,7 @@ from scoring.domain.parsing import parse_scorecard
 from scoring.domain.precedence import Holds, Segmental
 from scoring.domain.scorecard import Scorecard
 from scoring.domain.terms import Evaluate, FeatureValue
+from scoring.domain.watching import check_relations
 from scoring.engine.described import ACCOUNT_FIELDS
 from scoring.engine.values import FEATURE_FIELDS
 
@@ -23,6 +24,8 @@ def parsed(document: Mapping[str, Any], *, stored: bool = False) -> Scorecard:
     """
     card = parse_scorecard(document, partial(number, stored=stored))
     segmental(card, stored=stored)
+    if not stored:
+        check_relations(card.watch, card.measures)
     return card
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -101,6 +102,7 @@ async def test_poison_never_stops_a_partition_and_is_found_with_its_reason(stack
     good = usage("akagi", "good").to_bytes()
     future = good.replace(b'"time":"', b'"time":"9')  # year 9....: no time at all
     beyond = usage("akagi", "beyond").to_bytes().replace(f'"time":"{NOW.year}'.encode(), b'"time":"2999', 1)
+    ahead = usage("akagi", "ahead").model_copy(update={"receivedtime": NOW + timedelta(hours=2)})
     poison = [
         (b"akagi", b"no json", "not_json"),
         (b"akagi", good.replace(b"usage.tracked", b"usage.unheard"), "unknown_type"),
@@ -110,6 +112,8 @@ async def test_poison_never_stops_a_partition_and_is_found_with_its_reason(stack
         (b"akagi", beyond, "time_in_future"),
         (None, good, "null_key"),
         (b"other", good, "wrong_key"),
+        (b"other", usage("other", "elsewhere").to_bytes(), "wrong_partition"),
+        (b"akagi", ahead.to_bytes(), "ahead_of_log"),
     ]
     for key, value, _ in poison:
         await stack.append_raw(HERE, key, value)
@@ -182,6 +186,22 @@ async def test_a_dead_letter_is_replayed_once_with_its_original_bytes(stack: Sta
 
     assert replays == [True, False]
     assert (await stack.log.end_offsets(CUSTOMER_EVENTS))[HERE] == 2
+
+
+async def test_what_lay_in_a_wrong_partition_is_replayed_into_its_own(stack: Stack) -> None:
+    await stack.append_raw(partition_of("other"), b"akagi", usage("akagi", "a").to_bytes())
+    await stack.append([usage("other", "b")])
+    async with running(stack.runner(Noting())):
+        assert await stack.until(1) == ["b"]
+    async with stack.database.read() as tx:
+        (letter,) = await dead_letters.listed(tx, PLUMBING, before=None, limit=5)
+
+    async with stack.database.write() as tx:
+        await dead_letters.replay(UnitOfWork(tx, PLUMBING), PLUMBING, letter.id, NOW)
+    async with running(stack.runner(Noting(), owner="two")), running(stack.relay()):
+        assert await stack.until(2) == ["b", "a"]
+
+    assert (await stack.log.end_offsets(CUSTOMER_EVENTS))[HERE] == 1
 
 
 async def test_what_a_handler_refuses_is_put_aside_and_the_rest_of_the_batch_goes_on(stack: Stack) -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -97,6 +98,7 @@ class Running:
 
     async def append(self, *events: Event, partition: int | None = None) -> None:
         """Append events of accounts, or control records of a partition, and wait until they are folded."""
+        self._reach(events)
         records = [
             event_record(CUSTOMER_EVENTS, one)
             if partition is None
@@ -107,7 +109,12 @@ class Running:
 
     async def tell(self, *events: Event) -> None:
         """Append events of playbooks, and wait until they are kept."""
+        self._reach(events)
         await self._appended([event_record(PLAYBOOK_EVENTS, one) for one in events], TELLING)
+
+    def _reach(self, events: Sequence[Event]) -> None:
+        """Let the clock, by which the log appends, be where the events are: what comes before its time is poison."""
+        self.world.advance(max(timedelta(0), max(one.receivedtime for one in events) - self.world.now()))
 
     async def _appended(self, records: Sequence[NewRecord], group: str) -> None:
         offsets = await self.platform.log.append(records)

@@ -19,14 +19,16 @@ from cskit.db.sqlite import SqliteDatabase
 from cskit.dedup import Dedup
 from cskit.log import Partition, Record, Records
 from cskit.reading import BatchReader, Reading, Refused
+from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, HEALTH_EVENTS
 
 METADATA = MetaData()
 TABLE = plumbing(METADATA).fingerprints
 NOW = datetime(2026, 7, 1, 13, tzinfo=UTC)
-HERE = Partition(CUSTOMER_EVENTS, 3)
+HERE = Partition(CUSTOMER_EVENTS, partition_of("acme"))
 START_MS = 1_782_907_200_000
 HOUR_MS = 3_600_000
+SIGNAL = {"type": "signal.seen", "data": {"kind": "page_view", "topic": "docs"}}
 
 
 def batch(seed: int, count: int = 200) -> Records:
@@ -41,11 +43,15 @@ def batch(seed: int, count: int = 200) -> Records:
         if kind < 0.7:
             value: bytes | None = written(id=id_)
         elif kind < 0.85:
-            value = written(id=id_, type="signal.seen", data={"kind": "page_view", "topic": "docs"})
+            value = written(id=id_, **SIGNAL)
         elif kind < 0.9:
             value = written(id=id_, data={"name": ""})
-        elif kind < 0.95:
+        elif kind < 0.93:
             value, key = written(id=id_), b"another"
+        elif kind < 0.95:
+            value, key = written(id=id_, subject="another"), b"another"
+        elif kind < 0.97:
+            value = written(id=id_, receivedtime="2026-07-03T12:00:00Z")
         else:
             value, key = dice.choice(((None, b"acme"), (b"{", b"acme"), (written(id=id_), None)))
         records.append(Record(HERE.topic, HERE.number, offset, stamp, key, value, ()))
@@ -109,8 +115,51 @@ async def test_columns_make_no_difference(tmp_path: Path, seed: int) -> None:
     assert (noted(columns), columns.claims) == (noted(plain), plain.claims)
 
 
+@pytest.mark.parametrize("by_columns", [True, False])
+async def test_what_lies_ahead_of_the_log_or_where_its_account_does_not_belong_is_poison(
+    tmp_path: Path, by_columns: bool
+) -> None:
+    tick = {"type": "clock.ticked", "subject": "!control", "personid": ...}
+    cases = [
+        (b"acme", written(id="in time", receivedtime="2026-07-01T13:00:00Z"), None),
+        (b"acme", written(id="ahead", receivedtime="2026-07-01T13:00:00.000001Z"), "ahead_of_log"),
+        (b"acme", written(id="signal", **SIGNAL, receivedtime="2027-07-01T12:00:00Z"), "ahead_of_log"),
+        (b"another", written(id="elsewhere", subject="another"), "wrong_partition"),
+        (b"another", written(id="signal elsewhere", **SIGNAL, subject="another"), "wrong_partition"),
+        (b"!control", written(**tick, id="an hour", data={"hour": "2026-07-01T13:00:00Z"}), None),
+        (b"!control", written(**tick, id="years", data={"hour": "2028-01-01T00:00:00Z"}), "ahead_of_log"),
+        (b"acme", written(id="after"), None),
+    ]
+    records = [Record(*HERE, n, START_MS, key, value, ()) for n, (key, value, _) in enumerate(cases)]
+
+    reading = await read(tmp_path, Records.of(records), by_columns=by_columns)
+
+    assert bool(reading.usage) is by_columns
+    assert [(letter.record, letter.code) for letter in reading.letters] == [
+        (record, code) for record, (_, _, code) in zip(records, cases, strict=True) if code
+    ]
+    assert [offset for offset, _, _ in told(reading)] == [n for n, (_, _, code) in enumerate(cases) if not code]
+
+
+async def test_where_accounts_belong_is_known_of_those_that_come_later_too(tmp_path: Path) -> None:
+    names = [f"a{number}" for number in range(400)]
+    read_at_once = []
+    async with nothing_taken(tmp_path, HERE) as (_, dedup):
+        reader = BatchReader("scoring", dedup, by_columns=True, fewest=1)
+        for part in (names[:200], names[100:]):
+            some = [Record(*HERE, n, START_MS, a.encode(), written(id=a, subject=a), ()) for n, a in enumerate(part)]
+            reading = Reading()
+            await reader.read(Records.of(some), claim_of(HERE), {}, None, NOW, reading)
+            read_at_once.append({id_ for _, id_, _ in told(reading)})
+
+    mine = [{name for name in part if partition_of(name) == HERE.number} for part in (names[:200], names[100:])]
+    assert read_at_once == mine
+
+
 async def test_few_records_are_read_one_by_one(tmp_path: Path) -> None:
-    records = Records.of([Record(HERE.topic, 3, n, START_MS, b"acme", written(id=f"e{n}"), ()) for n in range(9)])
+    records = Records.of(
+        [Record(HERE.topic, HERE.number, n, START_MS, b"acme", written(id=f"e{n}"), ()) for n in range(9)]
+    )
 
     reading = await read(tmp_path, records, by_columns=True, fewest=10)
 

@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from tests.unit.scoring.builders import DAY, DOCUMENT, NOON, described, facts_of, usage
+from tests.unit.scoring.builders import CARD, DAY, DOCUMENT, NOON, described, facts_of, usage
 
 from scoring.documents import LARGEST, read_scorecard
 from scoring.domain.document import InvalidDocument
@@ -60,6 +60,16 @@ def test_a_wrong_expression_is_refused_with_its_place(expression: str, said: str
 
     assert refused.value.where == "measures.actions_per_seat.expression"
     assert said in str(refused.value)
+
+
+def test_relations_that_are_no_measures_are_refused_unless_they_were_taken_before() -> None:
+    document = {**CARD.document, "watch": {**CARD.document["watch"], "relations": ["contact", "sponser"]}}
+
+    with pytest.raises(InvalidDocument) as refused:
+        parsed(document)
+
+    assert refused.value.where == "watch.relations.1"
+    assert parsed(document, stored=True).watch.relations == ("contact", "sponser")
 
 
 def test_an_expression_gives_nothing_rather_than_an_error() -> None:

@@ -18,8 +18,7 @@ from cskit.log import Log, Partition, Record
 from cskit.messages import append_time
 from cskit.observability import ARCHIVE_RECORDS, ARCHIVE_WAITING, get_logger
 from cskit.peek import type_of
-from csmodels.catalogue import parse
-from csmodels.errors import InvalidEvent
+from cskit.poison import event_of
 from csmodels.internal import AccountErased
 from csmodels.topics import CUSTOMER_EVENTS
 from scoring.archive.columns import ArchivedRecord, encoded
@@ -241,11 +240,9 @@ def _erasures(records: Sequence[Record]) -> list[Erased]:
     """The accounts that these records erase; poison erases nobody."""
     found = []
     for record in records:
-        if record.key is not None and record.value is not None and type_of(record.value) == _ERASED:
-            try:
-                event = parse(record.topic, record.value, record.key)
-            except InvalidEvent:
-                continue
+        if type_of(record.value) == _ERASED:
+            place = Partition(record.topic, record.partition)
+            event, _ = event_of(place, record.timestamp_ms, record.key, record.value)
             if isinstance(event, AccountErased):
                 found.append(Erased(event.subject, event.source, event.id, record.offset))
     return found

@@ -9,9 +9,10 @@ from typing import Final, cast
 import msgspec
 
 from cskit.dedup import first_day
-from csmodels.catalogue import CONTROL_TYPES, CustomerEvent, parse
+from cskit.log import Partition
+from cskit.poison import event_of
+from csmodels.catalogue import CONTROL_TYPES, CustomerEvent
 from csmodels.envelope import Event
-from csmodels.errors import InvalidEvent
 from csmodels.internal import FeedResumed, FeedStopped
 from csmodels.topics import CONTROL_KEY, CUSTOMER_EVENTS, PARTITIONS
 from scoring.archive.columns import ArchivedRecord
@@ -96,9 +97,8 @@ def _events(records: list[ArchivedRecord]) -> Iterator[Event]:
     taken: dict[tuple[str, str], int] = {}
     for record in records:
         clock = max(clock, record.timestamp_ms)
-        try:
-            event = parse(CUSTOMER_EVENTS, record.value or b"", record.key)
-        except InvalidEvent:
+        event, _ = event_of(Partition(CUSTOMER_EVENTS, record.partition), record.timestamp_ms, record.key, record.value)
+        if event is None:
             continue
         identity = (event.source, event.id)
         day = taken.get(identity)

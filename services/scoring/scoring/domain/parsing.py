@@ -63,7 +63,7 @@ def parse_scorecard(document: Mapping[str, object], compile_: Compile | None = N
         document=canonical(document),
         applies_to=top.text("applies_to") if top.has("applies_to") else None,
         precedence=top.whole("precedence", 0, 1_000_000) if top.has("precedence") else 0,
-        watch=watch_terms(top.section("watch") if top.has("watch") else None, measures),
+        watch=watch_terms(top.section("watch") if top.has("watch") else None),
     )
     _check(card)
     for section in (top, bands, publish, coverage, seats):

@@ -15,23 +15,24 @@ _RANGES: Final[dict[str, tuple[float, float]]] = {
 _WHOLES: Final = ("baseline_weeks", "watched_weeks", "fewest_relations")
 
 
-def watch_terms(section: Section | None, measures: Collection[str]) -> WatchTerms:
-    """The terms of a section; the usual ones where it, or a field, is not there. Raises InvalidDocument.
-
-    measures are those of the scorecard: only these can be relations.
-    """
+def watch_terms(section: Section | None) -> WatchTerms:
+    """The terms of a section; the usual ones where it, or a field, is not there. Raises InvalidDocument."""
     if section is None:
         return TERMS
     numbers: dict[str, Any] = {name: section.number(name, *span) for name, span in _RANGES.items() if section.has(name)}
     wholes: dict[str, Any] = {name: section.whole(name, 1, MOST_WEEKS) for name in _WHOLES if section.has(name)}
     relations = section.texts("relations") if section.has("relations") else TERMS.relations
-    for number, name in enumerate(relations if relations is not TERMS.relations else ()):
-        if name not in measures:
-            what = f"{name!r} is no measure of this scorecard"
-            raise InvalidDocument(f"{section.where('relations')}.{number}", what, "Name measures that it has.")
     terms = replace(TERMS, relations=relations, **wholes, **numbers)
     if terms.weeks > MOST_WEEKS:
         what = f"baseline_weeks and watched_weeks are {terms.weeks} together"
         raise InvalidDocument(section.where("baseline_weeks"), what, f"Write numbers of at most {MOST_WEEKS} in all.")
     section.done()
     return terms
+
+
+def check_relations(terms: WatchTerms, measures: Collection[str]) -> None:
+    """Raises InvalidDocument if a relation is none of the measures; the usual ones may be."""
+    for number, name in enumerate(terms.relations):
+        if name not in measures and name not in TERMS.relations:
+            what = f"{name!r} is no measure of this scorecard"
+            raise InvalidDocument(f"watch.relations.{number}", what, "Name measures that it has.")

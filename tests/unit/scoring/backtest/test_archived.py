@@ -9,12 +9,14 @@ from tests.unit.scoring.builders import ACCOUNT, DAY, HOUR, NOON, event, usage
 
 from csmodels.envelope import Event
 from csmodels.internal import ClockTicked, FeedStopped
+from csmodels.partitioning import partition_of
 from scoring.archive.columns import ArchivedRecord, encoded
 from scoring.archive.files import ArchiveDamaged, ArchiveFile
 from scoring.archive.place import ArchiveRoot, Folder
 from scoring.backtest.archived import counts, extent, pasts
 
-PARTITION = 3
+PARTITION = partition_of(ACCOUNT)
+NEIGHBOUR = "b0"  # an account of the same partition
 
 
 def kept(folder: Path, events: Sequence[Event | bytes], *, first: int = 0, partition: int = PARTITION) -> ArchiveRoot:
@@ -39,20 +41,20 @@ def control(kind: type[Event], at: datetime, **data: object) -> Event:
 
 def test_each_account_comes_once_with_its_events_in_the_logs_order(tmp_path: Path) -> None:
     first, second, third = (usage(NOON + n * HOUR) for n in (2, 0, 1))  # times need not rise
-    root = kept(tmp_path, [first, of("beta", usage(NOON)), second, third])
+    root = kept(tmp_path, [first, of(NEIGHBOUR, usage(NOON)), second, third])
 
     found = list(pasts(root))
 
-    assert [past.account for past in found] == [ACCOUNT, "beta"]
+    assert [past.account for past in found] == [ACCOUNT, NEIGHBOUR]
     assert found[0].events == (first, second, third)
     assert (found[0].outcome, found[0].revenue, found[0].weight) == (None, None, 3)
 
 
 def test_all_partitions_are_read(tmp_path: Path) -> None:
-    kept(tmp_path, [usage(NOON)], partition=0)
-    root = kept(tmp_path, [of("beta", usage(NOON))], partition=15)
+    kept(tmp_path, [usage(NOON)])
+    root = kept(tmp_path, [of("gamma", usage(NOON))], partition=partition_of("gamma"))
 
-    assert [past.account for past in pasts(root)] == [ACCOUNT, "beta"]
+    assert [past.account for past in pasts(root)] == [ACCOUNT, "gamma"]
 
 
 def test_a_repeat_within_72_hours_is_one_event_and_a_later_one_is_another_as_live(tmp_path: Path) -> None:
@@ -68,7 +70,8 @@ def test_a_repeat_within_72_hours_is_one_event_and_a_later_one_is_another_as_liv
 
 def test_poison_is_left_out(tmp_path: Path) -> None:
     good = usage(NOON)
-    root = kept(tmp_path, [b"{", good, b'{"type": "usage.tracked"}'])
+    elsewhere = of("beta", usage(NOON))
+    root = kept(tmp_path, [b"{", good, b'{"type": "usage.tracked"}', elsewhere])
 
     (found,) = pasts(root)
 
@@ -96,7 +99,7 @@ def test_what_was_said_of_feeds_comes_with_every_past_of_the_partition(tmp_path:
 
 def test_the_extent_is_as_far_as_every_partition_reaches(tmp_path: Path) -> None:
     kept(tmp_path, [usage(NOON), usage(NOON + 5 * DAY)])
-    root = kept(tmp_path, [of("beta", usage(NOON + 3 * DAY))], partition=4)
+    root = kept(tmp_path, [of("beta", usage(NOON + 3 * DAY))], partition=partition_of("beta"))
 
     found = extent(root)
 
