@@ -177,6 +177,12 @@ def _of_archive(settings: Settings, wanted: Wanted, asking: _Asking, card: Score
                 "--events FILE and --churn FILE.",
                 field="events",
             )
+        if there.missing:
+            complain(
+                f"The archive {address} has no file of partition {', '.join(map(str, there.missing))}. If the "
+                "installation is older than an hour, files are gone, and their customers are not in these figures; see "
+                "kizashi doctor."
+            )
         until = local_day(there.until, asking.zone) - ONE_DAY  # the last day is not over
         grid = asking.over(asking.first, until)
         if not card.actions.key_features:
@@ -194,12 +200,15 @@ def _of_archive(settings: Settings, wanted: Wanted, asking: _Asking, card: Score
 def _done(asked: Asked, drawn: Drawn, events: int, refused: int = 0, unseen_churn: int = 0) -> Backtest:
     if not drawn.sample.complete.any():
         out = drawn.left_out
+        remedy = "Name other days, or a shorter --horizon."
+        if asked.view == "as_known" and out.unknown and not (out.young or out.gone):
+            remedy = "History that was imported later was not known then: --corrected judges it as it was."
         raise Invalid(
             "empty_sample",
             f"No account can be judged: of {drawn.accounts} accounts at {len(drawn.moments)} moments from "
             f"{asked.grid.first} to {asked.grid.last}, {out.unknown} times nothing was known yet, {out.young} times "
             f"for less than {YOUNG_DAYS} days, and {out.gone} times the account was gone; {len(drawn.censored)} "
-            f"moments have a horizon that ends after {asked.observed_until}. Name other days, or a shorter --horizon.",
+            f"moments have a horizon that ends after {asked.observed_until}. {remedy}",
             field="from",
         )
     return Backtest(asked, drawn, judged(drawn.sample), events, refused, unseen_churn)

@@ -1,7 +1,7 @@
 """The pasts that the archive holds: one partition at a time, doubles dropped as live."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, cast
@@ -38,10 +38,14 @@ _decode_usage: Final = msgspec.json.Decoder(_Usage).decode
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is archived: records at most, and until when all partitions are; None if there is nothing."""
+    """How much is archived: records at most, and until when all partitions are; None if there is nothing.
+
+    missing: partitions of which there is no file, though there is one of others.
+    """
 
     records: int
     until: datetime | None
+    missing: Sequence[int] = ()
 
 
 def extent(root: ArchiveRoot) -> Extent:
@@ -51,7 +55,8 @@ def extent(root: ArchiveRoot) -> Extent:
     for partition, end in ends.items():
         if end:
             last += [record.timestamp_ms for record in read_events(root, partition, from_offset=end - 1)][-1:]
-    return Extent(sum(ends.values()), datetime.fromtimestamp(min(last) / 1000, UTC) if last else None)
+    until = datetime.fromtimestamp(min(last) / 1000, UTC) if last else None
+    return Extent(sum(ends.values()), until, [partition for partition, end in ends.items() if last and not end])
 
 
 def counts(root: ArchiveRoot, until: datetime) -> Counter[str]:

@@ -171,8 +171,9 @@ def read_churn(path: Path, zone: tzinfo) -> Churn:
             day = _day(on, zone)
             if churned_on.setdefault(who, day) != day:
                 raise ValueError(f"account “{_short(who)}” is there twice, with another day")
-            if _plain(revenue):
-                mrr[who] = _amount(revenue)
+            amount = _amount(revenue) if _plain(revenue) else None
+            if amount is not None and mrr.setdefault(who, amount) != amount:
+                raise ValueError(f"account “{_short(who)}” is there twice, with another mrr: write their sum once")
         except (ValueError, OverflowError) as error:
             problems.append(Problem(line, str(error)))
     if problems:
@@ -255,6 +256,8 @@ def _encoding(path: Path) -> str:
     """By the mark at its beginning, else UTF-8, else Shift_JIS as Excel writes it."""
     with path.open("rb") as file:
         start = file.read(4)
+        if start.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+            raise BadFile(f"{path} is packed (gzip or zip). Unpack it first.")
         for mark, encoding in _MARKS:
             if start.startswith(mark):
                 return encoding

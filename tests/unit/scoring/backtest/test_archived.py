@@ -10,6 +10,7 @@ from tests.unit.scoring.builders import ACCOUNT, DAY, HOUR, NOON, event, usage
 from csmodels.envelope import Event
 from csmodels.internal import ClockTicked, FeedStopped
 from csmodels.partitioning import partition_of
+from csmodels.topics import PARTITIONS
 from scoring.archive.columns import ArchivedRecord, encoded
 from scoring.archive.files import ArchiveDamaged, ArchiveFile
 from scoring.archive.place import ArchiveRoot, Folder
@@ -104,6 +105,8 @@ def test_the_extent_is_as_far_as_every_partition_reaches(tmp_path: Path) -> None
     found = extent(root)
 
     assert (found.records, found.until) == (3, NOON + 3 * DAY)
+    assert len(found.missing) == PARTITIONS - 2
+    assert not {partition_of("acme"), partition_of("beta")} & set(found.missing)
 
 
 def test_an_empty_archive_reaches_nowhere(tmp_path: Path) -> None:

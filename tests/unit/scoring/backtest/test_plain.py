@@ -1,5 +1,6 @@
 """Event logs and tables of churn dates as people have them."""
 
+import gzip
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,21 @@ def test_a_table_of_churn_with_a_bad_row_is_refused(tmp_path: Path, rows: str, w
 
     for word in words:
         assert word in str(refused.value)
+
+
+def test_an_account_that_is_there_twice_with_another_revenue_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "account,churned_on,mrr\nacme,2026-05-01,100\nacme,2026-05-01,\nacme,2026-05-01,40\n")
+
+    with pytest.raises(BadFile, match=r"line 4.*twice, with another mrr"):
+        read_churn(path, UTC)
+
+
+def test_a_packed_file_is_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv.gz"
+    path.write_bytes(gzip.compress(b"account,time,name\n"))
+
+    with pytest.raises(BadFile, match="Unpack it"):
+        read_events(path, UTC, NOW)
 
 
 def test_an_empty_table_of_churn_says_that_nobody_left(tmp_path: Path) -> None:
