@@ -26,6 +26,9 @@ from scoring.domain.calendar import local_day
 EVENT_COLUMNS: Final = ("account", "time", "name", "person")
 CHURN_COLUMNS: Final = ("account", "churned_on", "mrr")
 LISTED: Final = 20  # bad rows that an error or a report names
+_SERIAL: Final = re.compile(r"[2-6]\d{4}(?:\.\d+)?")  # of the years 1954 to 2091
+_SHORT: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2})(:\d\d.*))?")
+_EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # in the zone of the portfolio
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -351,8 +354,8 @@ def _text(value: object, column: str) -> str:
 
 
 def _moment(value: object, zone: tzinfo) -> datetime:
-    """A moment: ISO 8601 (also with / for -, and a day alone is its start), or seconds since 1970 (with decimals or
-    without) or their thousandths, millionths or billionths.
+    """A moment: ISO 8601 (also with / for -, without zeros in front, and a day alone is its start), seconds since 1970
+    (with decimals or without) or their thousandths, millionths or billionths, or days as Excel counts them.
     """
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=zone)
@@ -365,8 +368,14 @@ def _moment(value: object, zone: tzinfo) -> datetime:
         return _EPOCH + int(text) * 1_000_000 // _SINCE_1970[len(text)] * _MICROSECOND
     if _SECONDS.fullmatch(text):
         return _EPOCH + int(Decimal(text) * 1_000_000) * _MICROSECOND
+    if _SERIAL.fullmatch(text):
+        return (_EXCEL_EPOCH + timedelta(seconds=round(float(text) * 86_400))).replace(tzinfo=zone)
+    text = text.replace("/", "-").removesuffix(" UTC") + ("Z" if text.endswith(" UTC") else "")
+    if short := _SHORT.fullmatch(text):  # as Excel writes it: 2026/1/5 8:01
+        year, month, day, hour, rest = short.groups()
+        text = f"{year}-{month:0>2}-{day:0>2}" + (f"T{hour:0>2}{rest}" if hour else "")
     try:
-        found = datetime.fromisoformat(text.replace("/", "-"))
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"time “{_short(text)}” should be such as 2026-01-31T09:05:00+09:00 or 2026-01-31") from None
     return found if found.tzinfo else found.replace(tzinfo=zone)
