@@ -28,7 +28,7 @@ CHURN_COLUMNS: Final = ("account", "churned_on", "mrr")
 LISTED: Final = 20  # bad rows that an error or a report names
 _SERIAL: Final = re.compile(r"[2-6]\d{4}(?:\.\d+)?")  # of the years 1954 to 2091
 _SHORT: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2})(:\d\d.*))?")
-_EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # in the zone of the portfolio
+_EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001  # in the zone of the portfolio
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
