@@ -83,8 +83,7 @@ class BatchFold:
             )
             yield
             self._judged(account, evaluations, self._told(evaluations))
-            if account.facts.slow is not before.facts.slow:
-                self._changes.slow[id_] = account.facts.slow
+            self._changes.age(before.facts, account.facts)
 
     async def rescores(self, ids: Sequence[str], application: Application, rules: Rules) -> None:
         """Score these accounts by other scorecards or exchange rates than before."""

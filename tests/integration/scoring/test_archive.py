@@ -24,6 +24,7 @@ from cskit.retention import KeepAll
 from cskit.testing.log import read_all
 from csmodels.partitioning import partition_of
 from csmodels.topics import CUSTOMER_EVENTS, PARTITIONS
+from scoring.archive.columns import decoded, encoded
 from scoring.archive.files import TOPIC, ArchiveDamaged, ArchiveFile, folder
 from scoring.archive.place import ArchiveRoot, ArchiveUnreachable, Folder
 from scoring.archive.reading import archived_ends, read_events
@@ -167,6 +168,21 @@ async def test_an_erased_account_leaves_the_archive_up_to_its_erasure(world: Pas
     left = [each.value for each in read_events(world.root, ACME) if each.value and b'"subject":"acme"' in each.value]
     assert left == [erased.to_bytes(), back.to_bytes(), erased.to_bytes()]
     assert len(list(read_events(world.root, partition_of("other")))) == 1
+
+
+async def test_what_a_slow_merge_has_put_back_is_erased_by_whoever_claims_the_partition_next(world: Past) -> None:
+    await world.append(*(usage("acme", NOON + n * HOUR) for n in range(20)))
+    await world.archive(Limits(records=10, seconds=0.0, small=99))
+    before = [(file, encoded(list(decoded(world.root.open(), file)))) for file in files(world)]
+    await world.append(event("account.erased", "acme", NOON + 10 * DAY, {"account": "acme"}))
+    await world.archive()
+    for file, content in before:
+        world.root.open().put(file, content)
+
+    await world.append(usage("acme", NOON + 11 * DAY))
+    await world.archive()
+
+    assert [each.offset for each in read_events(world.root, ACME)] == [20, 21]
 
 
 async def test_what_nobody_can_read_leaves_the_archive_with_the_account_that_its_key_names(world: Past) -> None:

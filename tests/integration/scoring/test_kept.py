@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.integration.scoring.test_watching import HALVED, good_relation, weeks
-from tests.integration.scoring.world import DAY, HOUR, NOON, TEXT, Scoring, Stream, event, neighbours, seats
+from tests.integration.scoring.world import DAY, HOUR, NOON, TEXT, Scoring, Stream, event, neighbours, seats, tick
 
 from cskit.db import Database
 from cskit.messages import Message, UnitOfWork
@@ -58,6 +58,30 @@ async def test_an_erasure_takes_overrides_and_entries_along_and_lets_no_late_one
     async with database.read() as tx:
         assert await overrides.listed(tx, None) == []
         assert await timeline.before(tx, "acme", None, 9) == []
+
+
+async def test_an_account_that_is_erased_in_the_batch_that_made_it_lets_no_late_entries_in(database: Database) -> None:
+    stream = Stream().append(seats("acme", NOON, 4), event("account.erased", "acme", NOON, {"account": "acme"}))
+    await Scoring(database).take(stream.messages)
+
+    await told(database, 1)
+
+    async with database.read() as tx:
+        assert await timeline.before(tx, "acme", None, 9) == []
+
+
+async def test_an_override_that_the_facts_have_forgotten_is_forgotten_here_too(database: Database) -> None:
+    stream = Stream().append(seats("acme", NOON, 4))
+    for id_, days in (("old", 1), ("long", 40)):
+        data = {"override": id_, "points": 1.0, "expires_at": NOON + days * DAY, "author": "sam", "text_ref": TEXT}
+        stream.append(event("override.set", "acme", NOON, data))
+    scoring = await Scoring(database).take(stream.messages)
+
+    stream.append(tick(NOON + 405 * DAY + 12 * HOUR))
+    await scoring.take(stream.messages[-1:])
+
+    async with database.read() as tx:
+        assert [row.override for row in await overrides.listed(tx, None)] == ["long"]
 
 
 async def test_only_the_watched_are_read_and_of_one_owner_if_asked(database: Database) -> None:

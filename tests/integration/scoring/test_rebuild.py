@@ -18,6 +18,7 @@ from tests.integration.scoring.world import DAY, HOUR, NOON, SECOND, event, seat
 
 from cskit.claims import Fenced
 from cskit.db import Database, Tx
+from cskit.db.sqlite import SqliteDatabase
 from cskit.log import LogError, NewRecord, OffsetOutOfRange, Reader
 from cskit.log.sqlite import SqliteLog
 from cskit.migrate import upgrade
@@ -28,6 +29,7 @@ from scoring.archive.columns import decoded, encoded
 from scoring.archive.retention import until
 from scoring.archive.writing import GROUP
 from scoring.engine.codec import canonical
+from scoring.rebuilding.difference import all_ids
 from scoring.store import folding, rebuilds
 from scoring.tables import account_months, history, live
 
@@ -357,6 +359,23 @@ async def test_an_erased_account_does_not_come_back_from_files_that_know_nothing
         await world.comes_to("r1", rebuilds.SWAPPED)
 
     assert set(await facts(world.database)) == set(await facts(shadow)) == {"a1"}
+
+
+async def test_all_accounts_are_compared_whatever_order_the_database_puts_them_in(tmp_path: Path) -> None:
+    ids = [f"{letter}{n:03d}" for n in range(200) for letter in "aBcDe"]
+    halves = SqliteDatabase(tmp_path / "one.db"), SqliteDatabase(tmp_path / "other.db")
+    for database, some in zip(halves, (ids[:900], ids[100:]), strict=True):
+        made = "CREATE TABLE live (account TEXT COLLATE NOCASE PRIMARY KEY)"
+        await database.migrate(lambda connection, made=made: connection.exec_driver_sql(made))
+        async with database.write() as tx:
+            tx.insert(live, [{"account": id_} for id_ in some])
+
+    async with halves[0].read() as one, halves[1].read() as other:
+        found = [id_ async for page in all_ids(one, other) for id_ in page]
+
+    for database in halves:
+        await database.close()
+    assert sorted(found) == sorted(ids)
 
 
 class Slow:

@@ -7,7 +7,7 @@ and written again, under the same name or one that overlaps it; readers take an 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from cskit import failpoints
@@ -34,6 +34,7 @@ GROUP: Final = "scoring-archive"
 _POLL_SECONDS: Final = 0.25
 _AT_ONCE: Final = 2_000
 _ERASED: Final = "account.erased"
+_AGAIN: Final = timedelta(days=3)  # erasures that a worker that was overtaken may have undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,20 @@ class Archiver:
     # What the log tells of this member's partitions, inside of `poll`
 
     async def on_assigned(self, partitions: frozenset[Partition]) -> Mapping[Partition, int]:
-        """Claim the partitions in the database; the offsets to read from."""
+        """Claim the partitions in the database; the offsets to read from.
+
+        Whoever had them before may have been overtaken in the middle of a merge and have put back, since the erasures
+        of this worker or another, what was erased: those of the last days are done once more.
+        """
         topic_id = await self._log.topic_id(CUSTOMER_EVENTS)
-        claims = await self._take(lambda tx: self._claims.claim(tx, partitions, {CUSTOMER_EVENTS: topic_id}))
+
+        async def claiming(tx: Tx) -> dict[Partition, Claim]:
+            claims = await self._claims.claim(tx, partitions, {CUSTOMER_EVENTS: topic_id})
+            since = self._clocks.world.now() - _AGAIN
+            await erasures.again(tx, [partition.number for partition in partitions], since)
+            return claims
+
+        claims = await self._take(claiming)
         self._collected.update({partition: _Collected(claim) for partition, claim in claims.items()})
         return {partition: claim.next_offset for partition, claim in claims.items()}
 

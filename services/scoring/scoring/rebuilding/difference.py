@@ -84,14 +84,25 @@ class Difference:
 
 
 async def all_ids(one: Tx, other: Tx) -> AsyncIterator[list[str]]:
-    """The ids of all accounts of both, in order, page by page."""
+    """The ids of all accounts of both, page by page: those of one, then what only the other has.
+
+    Each database goes by its own order, which may be another than the other's or Python's.
+    """
+    async for page in _pages(one):
+        yield page
+    async for page in _pages(other):
+        there = {row.account for row in await one.fetch(select(live.c.account).where(live.c.account.in_(page)))}
+        if only := [id_ for id_ in page if id_ not in there]:
+            yield only
+
+
+async def _pages(tx: Tx) -> AsyncIterator[list[str]]:
     after = ""
     while True:
         statement = select(live.c.account).where(live.c.account > after).order_by(live.c.account).limit(_PAGE)
-        found = {row.account for tx in (one, other) for row in await tx.fetch(statement)}
-        if not found:
+        page = [row.account for row in await tx.fetch(statement)]
+        if not page:
             return
-        page = sorted(found)[:_PAGE]
         yield page
         after = page[-1]
 

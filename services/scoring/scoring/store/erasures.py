@@ -23,6 +23,12 @@ async def waiting(tx: Tx, partition: int) -> list[Erased]:
     return [Erased(row.account, row.source, row.id, row.offset) for row in rows]
 
 
+async def again(tx: Tx, partitions: Sequence[int], since: datetime) -> None:
+    """What was done since then is to be done once more."""
+    these = table.c.partition.in_(partitions), table.c.done_at >= since
+    await tx.execute(update(table).where(*these).values(done_at=None))
+
+
 async def done(tx: Tx, partition: int, erasures: Sequence[Erased], at: datetime) -> None:
     """The archive holds nothing of them any more."""
     keys = [(each.account, each.source, each.id) for each in erasures]

@@ -69,6 +69,7 @@ class Changes:
     erased: dict[str, int] = field(default_factory=dict)  # account -> the version it had reached
     months: dict[tuple[str, Month], MonthFacts] = field(default_factory=dict)
     slow: dict[str, SlowFacts] = field(default_factory=dict)
+    overrides_gone: set[tuple[str, str]] = field(default_factory=set)  # account and override
     live: dict[str, tuple[Account, Evaluation]] = field(default_factory=dict)
     history: list[Evaluation] = field(default_factory=list)
     books: dict[str, Booked] = field(default_factory=dict)
@@ -88,6 +89,13 @@ class Changes:
             self.tickets |= {(account, id_): one for id_, one in changed_tickets(before, after).items()}
             if done.erased or account in self.books or differs(before, after):
                 self.books[account] = Booked(cut.partition, cut.offset, after, zone)
+
+    def age(self, before: Facts, after: Facts) -> None:
+        """Note what time has taken from the slow facts."""
+        if after.slow is before.slow:
+            return
+        self.slow[after.account] = after.slow
+        self.overrides_gone |= {(after.account, id_) for id_ in before.slow.overrides.keys() - after.slow.overrides}
 
     def erase(self, account: str, version: int) -> None:
         """Forget what was to be written of an account, and let its rows go first."""
@@ -211,8 +219,9 @@ async def write(tx: Tx, changes: Changes, scored_at: datetime) -> None:
         await portfolio.erase_tickets(tx, ids)
     if changes.erased:
         await rebuilds.give_up_ready(tx, scored_at)
-    reached = [{"account": id_, "version": version} for id_, version in changes.erased.items() if version]
-    tx.upsert(erased_accounts, reached)
+    tx.upsert(erased_accounts, [{"account": id_, "version": version} for id_, version in changes.erased.items()])
+    for gone in lots(sorted(changes.overrides_gone)):
+        await kept_overrides.forget(tx, gone)
     await _behind(tx, _given(tx, changes, scored_at))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select, tuple_
 
 from cskit.db import Tx
 from scoring.engine.facts import SlowFacts
@@ -19,6 +19,11 @@ def keep(tx: Tx, written: Iterable[tuple[str, SlowFacts]]) -> None:
     ]
     if rows:
         tx.upsert(overrides, rows)
+
+
+async def forget(tx: Tx, gone: Sequence[tuple[str, str]]) -> None:
+    """Forget these (account, override): the facts hold them no more."""
+    await tx.execute(delete(overrides).where(tuple_(overrides.c.account, overrides.c.override).in_(gone)))
 
 
 async def listed(tx: Tx, author: str | None) -> Sequence[Row[Any]]:
