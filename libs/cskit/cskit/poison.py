@@ -19,7 +19,7 @@ EMPTY: Final = "empty"  # the record has no value
 WRONG_PARTITION: Final = "wrong_partition"  # its key belongs to another partition, whose owner would not know of it
 AHEAD_OF_LOG: Final = "ahead_of_log"  # it came, or tells of an hour that comes, long after the log took it
 
-AHEAD: Final = timedelta(hours=1)  # of its append time that a record may be: the clocks of machines differ
+AHEAD: Final = timedelta(days=1)  # of its append time that a record may be: a machine may take local time for UTC
 
 Reason = tuple[str, str]  # code and sentence
 Refused = Mapping[tuple[Partition, int], Reason]  # by partition and offset
@@ -45,5 +45,5 @@ def event_of(
         return None, (WRONG_PARTITION, f"The record's key belongs to partition {home}: its writer divides otherwise.")
     latest = max(event.receivedtime, event.data.hour) if isinstance(event, ClockTicked) else event.receivedtime
     if latest - append_time(appended_ms) > AHEAD:
-        return None, (AHEAD_OF_LOG, "The event lies more than an hour beyond its append time: a clock stood ahead.")
+        return None, (AHEAD_OF_LOG, "The event lies more than a day beyond its append time: a clock stood ahead.")
     return event, None

@@ -102,7 +102,7 @@ async def test_poison_never_stops_a_partition_and_is_found_with_its_reason(stack
     good = usage("akagi", "good").to_bytes()
     future = good.replace(b'"time":"', b'"time":"9')  # year 9....: no time at all
     beyond = usage("akagi", "beyond").to_bytes().replace(f'"time":"{NOW.year}'.encode(), b'"time":"2999', 1)
-    ahead = usage("akagi", "ahead").model_copy(update={"receivedtime": NOW + timedelta(hours=2)})
+    ahead = usage("akagi", "ahead").model_copy(update={"receivedtime": NOW + timedelta(hours=25)})
     poison = [
         (b"akagi", b"no json", "not_json"),
         (b"akagi", good.replace(b"usage.tracked", b"usage.unheard"), "unknown_type"),

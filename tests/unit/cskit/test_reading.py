@@ -121,8 +121,8 @@ async def test_what_lies_ahead_of_the_log_or_where_its_account_does_not_belong_i
 ) -> None:
     tick = {"type": "clock.ticked", "subject": "!control", "personid": ...}
     cases = [
-        (b"acme", written(id="in time", receivedtime="2026-07-01T13:00:00Z"), None),
-        (b"acme", written(id="ahead", receivedtime="2026-07-01T13:00:00.000001Z"), "ahead_of_log"),
+        (b"acme", written(id="in time", receivedtime="2026-07-02T12:00:00Z"), None),
+        (b"acme", written(id="ahead", receivedtime="2026-07-02T12:00:00.000001Z"), "ahead_of_log"),
         (b"acme", written(id="signal", **SIGNAL, receivedtime="2027-07-01T12:00:00Z"), "ahead_of_log"),
         (b"another", written(id="elsewhere", subject="another"), "wrong_partition"),
         (b"another", written(id="signal elsewhere", **SIGNAL, subject="another"), "wrong_partition"),
